@@ -1,0 +1,169 @@
+# timmsg: `make demo` shows it, `make test` tests it; each installs what it needs first. `make help` lists the rest.
+
+# ---- what it needs: the one list (Debian package names) ----
+BUILD_PACKAGES := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libmd-dev
+TEST_PACKAGES  := g++ lua-busted lua-check lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
+LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+CC       ?= cc
+CXX      ?= c++
+LUA      ?= lua5.4
+OPT      ?= -O2 -g
+SANITIZE ?=
+
+PKGS       := libcjson libcurl sqlite3
+VERSION    := $(shell sed -n 's/.*TM_VERSION "\(.*\)"/\1/p' csrc/version.h)
+WARN       := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) $(OPT) $(SANITIZE) $(CFLAGS)
+ALL_CPPFLAGS = -Icsrc -Icsrc/include $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS)
+LIBS        = $(shell pkg-config --libs $(PKGS)) -lmd -lm -pthread
+LUA_CFLAGS  = $(shell pkg-config --cflags lua5.4)
+
+FACE_SRC := $(wildcard csrc/cloud*.c) csrc/logic.c
+CORE_SRC := $(filter-out $(FACE_SRC),$(wildcard csrc/*.c))
+LUA_SRC  := $(wildcard csrc/lua/*.c)
+objects   = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
+CORE_OBJ := $(call objects,$(CORE_SRC))
+FACE_OBJ := $(call objects,$(FACE_SRC))
+LUA_OBJ  := $(call objects,$(LUA_SRC))
+
+LIB_SO  := $(BUILD)/libtimmsg.so
+LIB_A   := $(BUILD)/libtimmsg.a
+LUA_SO  := $(BUILD)/timmsg/core.so
+PC      := $(BUILD)/timmsg.pc
+LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;;" \
+           LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
+
+.PHONY: all lib demo chat test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
+
+all: lib
+lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
+
+help:
+	@echo 'make demo     install what is missing, build, show two players chatting'
+	@echo 'make test     install what is missing, build, run all tests'
+	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
+	@echo 'make install  put them under PREFIX=$(PREFIX)'
+	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
+	@echo 'make format   lay the C sources out with clang-format'
+	@echo 'make clean    remove $(BUILD)/'
+	@echo 'SANITIZE=-fsanitize=address,undefined BUILD=build/asan make test  tests under sanitizers'
+
+# ---- setting up ----
+# Installs the packages of a list that are missing; where there is no apt-get it names them.
+define install_packages
+	@missing=; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if command -v apt-get >/dev/null; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    echo "installing:$$missing"; \
+	    $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else \
+	    echo "please install (Debian names):$$missing" >&2; exit 1; \
+	  fi; \
+	fi
+endef
+
+deps-build:
+	$(call install_packages,$(BUILD_PACKAGES))
+deps-test: deps-build
+	$(call install_packages,$(TEST_PACKAGES))
+deps-lint: deps-test
+	$(call install_packages,$(LINT_PACKAGES))
+
+# ---- building ----
+$(BUILD)/obj/lua/%.o: csrc/lua/%.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# -z nodelete: a thread of the library may still end while a host unloads it
+$(LIB_SO): $(CORE_OBJ) $(FACE_OBJ)
+	@echo '  LD $@'
+	@$(CC) $(OPT) $(SANITIZE) -shared -Wl,-z,nodelete -o $@ $^ $(LIBS)
+$(LIB_A): $(CORE_OBJ) $(FACE_OBJ) $(LUA_OBJ)
+	@echo '  AR $@'
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(LUA_SO): $(CORE_OBJ) $(LUA_OBJ)
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	@$(CC) $(OPT) $(SANITIZE) -shared -Wl,-z,nodelete -o $@ $^ $(LIBS)
+
+$(PC): Makefile csrc/version.h
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/timmsg' '' \
+	  'Name: timmsg' 'Description: TIM message API: C library' 'Version: $(VERSION)' \
+	  'Requires.private: $(PKGS)' 'Libs: -L$${libdir} -ltimmsg' 'Libs.private: -lmd -lm -pthread' \
+	  'Cflags: -I$${includedir}' > $@
+
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/lua/*.d)
+
+# ---- showing ----
+demo: deps-build
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory run-demo
+run-demo:
+	@$(LUA_ENV) $(LUA) examples/demo.lua
+
+# ---- testing ----
+C_TESTS   := $(patsubst spec/c/%_test.c,$(BUILD)/test/%_test,$(wildcard spec/c/*_test.c))
+TEST_LIBS := -lcmocka
+
+test: deps-test
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory run-test
+run-test: test-c test-lua
+
+# C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.
+$(BUILD)/test/abi_test: spec/c/abi_test.c $(LIB_SO)
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) -std=c99 -pedantic -D_DEFAULT_SOURCE $(WARN) $(OPT) $(SANITIZE) -Icsrc/include -o $@ $< -L$(BUILD) -ltimmsg -Wl,-rpath,$(CURDIR)/$(BUILD) -pthread
+$(BUILD)/test/source_examples: spec/c/source_examples.cpp $(LIB_SO)
+	@mkdir -p $(@D)
+	@echo '  CXX $@'
+	@$(CXX) -std=c++17 -Wall -Wextra -Werror $(OPT) $(SANITIZE) -Icsrc/include $(shell pkg-config --cflags jsoncpp) -o $@ $< -L$(BUILD) -ltimmsg -Wl,-rpath,$(CURDIR)/$(BUILD) $(shell pkg-config --libs jsoncpp) -pthread
+$(BUILD)/test/%_test: spec/c/%_test.c $(CORE_OBJ) $(FACE_OBJ)
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -o $@ $< $(CORE_OBJ) $(FACE_OBJ) $(TEST_LIBS) $(LIBS)
+
+test-c: $(C_TESTS) $(BUILD)/test/source_examples
+	@BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
+
+test-lua: $(LUA_SO)
+	@$(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted $(BUSTED_FLAGS) spec
+
+# ---- lint ----
+lint: deps-lint
+	luacheck -q lua spec examples
+	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch])
+	cppcheck -q --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --suppress=missingIncludeSystem -Icsrc -Icsrc/include csrc
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang lib
+format:
+	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch])
+
+# ---- installing ----
+LUA_DIR  ?= $(PREFIX)/share/lua/5.4
+LUA_CDIR ?= $(PREFIX)/lib/lua/5.4
+install: lib
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/timmsg \
+	  $(DESTDIR)$(LUA_DIR)/timmsg $(DESTDIR)$(LUA_CDIR)/timmsg
+	install -m 755 $(LIB_SO) $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(PC) $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 csrc/include/*.h $(DESTDIR)$(PREFIX)/include/timmsg/
+	install -m 644 lua/timmsg/*.lua $(DESTDIR)$(LUA_DIR)/timmsg/
+	install -m 755 $(LUA_SO) $(DESTDIR)$(LUA_CDIR)/timmsg/
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,131 @@
+/* Backend: what carries messages between users. One struct of functions; the hub and XMPP implement it.
+ *
+ * Everything here runs on the client's worker thread and does not wait for a network. Work is handed over as
+ * operations: `submit` takes one, `flush` starts those submitted since the last flush together, and each is
+ * answered exactly once through `answer`, from inside flush or later. What others did comes as events through
+ * `receive`. */
+#ifndef TM_BACKEND_H
+#define TM_BACKEND_H
+
+#include "call.h"
+#include "log.h"
+#include "media.h"
+#include "message.h"
+
+#include <stdatomic.h>
+
+/* Where a message stands in the backend's own order of a conversation: grows with every message accepted, so
+ * that "all up to here" is one number. 0: not known. */
+typedef int64_t tm_position;
+
+typedef enum tm_event_kind {
+    TM_EVENT_MESSAGE,    /* message, position; revoked: it came after it had been revoked */
+    TM_EVENT_REVOKE,     /* message: identity and conversation of the one revoked */
+    TM_EVENT_READ,       /* reader read the conversation up to `position`; time: of the last message read */
+    TM_EVENT_MEMBERSHIP, /* the user joined (or left) the group `message.conv_id` at `time` */
+} tm_event_kind;
+
+typedef struct tm_event {
+    struct tm_event *next;
+    tm_event_kind kind;
+    tm_message message; /* conv_id and conv_type as this user sees them; is_self set */
+    tm_position position;
+    uint64_t time;
+    bool revoked;
+    bool joined;
+    char reader[33]; /* user id */
+} tm_event;
+
+void tm_event_free(tm_event *event);
+/* Frees a whole list. */
+void tm_event_free_list(tm_event *list);
+
+typedef enum tm_op_kind {
+    TM_OP_LOGIN, /* text: user id, second: user_sig, third: device; cursor: where the device stopped, "" if it
+                    is new */
+    TM_OP_SEND,  /* message; also those that are is_online. Answer: server_time, seq, position */
+    TM_OP_SETTLE,  /* message of an earlier attempt. Answer: found, and then as SEND */
+    TM_OP_REVOKE,  /* message: identity and conversation */
+    TM_OP_READ,    /* message: conversation only; position, time: read up to here */
+    TM_OP_HISTORY, /* message: conversation; low, high, want, forward. Answer: events (messages, in any
+                      order), low, high: the seconds that are complete now, my_read and peer_read */
+    TM_OP_GROUP,   /* call, param, text: group id, second: hello. Answer: result; time when the caller left */
+    TM_OP_UPLOAD,  /* text: path, size. Progress through `progress`. Answer: id, url */
+} tm_op_kind;
+
+typedef struct tm_op {
+    struct tm_op *next;
+    tm_op_kind kind;
+    void *owner;                                /* the asker's */
+    int32_t slot;                               /* the asker's */
+    tm_message *message;                        /* borrowed until the answer */
+    const char *text, *second, *third, *cursor; /* borrowed until the answer */
+    const cJSON *param;                         /* borrowed until the answer */
+    tm_call_kind call;
+    uint64_t size, time;
+    uint64_t low, high; /* seconds, both included */
+    uint32_t want;
+    bool forward;
+    tm_position position;
+    /* the answer */
+    tm_error error; /* code 0: done */
+    uint64_t server_time, seq;
+    bool found;
+    tm_event *events; /* owned */
+    tm_position my_read, peer_read;
+    cJSON *result;  /* owned; NULL for none */
+    char *id, *url; /* owned */
+} tm_op;
+
+/* Frees an operation and what it owns. */
+void tm_op_free(tm_op *op);
+
+typedef struct tm_backend tm_backend;
+
+typedef struct tm_backend_host {
+    void *worker;
+    /* An operation is through; the worker frees it. Called on the worker thread only. */
+    void (*answer)(void *worker, tm_op *op);
+    /* An online-only message came. Taken over. */
+    void (*online)(void *worker, tm_event *event);
+    tm_media *(*media)(void *worker, tm_error *err); /* started when first asked for */
+    /* A number for a media transfer of this operation: its reports go to `media_report`. */
+    uint64_t (*transfer)(void *worker, tm_op *op);
+    tm_log *log;
+    const atomic_bool *stop; /* ends waits */
+    uint32_t timeout_ms;
+    uint32_t revoke_window_s;
+} tm_backend_host;
+
+struct tm_backend {
+    void (*submit)(tm_backend *self, tm_op *op); /* taken over until answered */
+    void (*flush)(tm_backend *self);
+    /* Reads up to `limit` events behind the cursor. *list is owned by the caller, oldest first; *cursor
+     * (owned by the caller, tm_free) is where the device stands with them, NULL if it did not move. *more:
+     * there may be more now. */
+    int32_t (*receive)(tm_backend *self, int limit, tm_event **list, char **cursor, bool *more,
+                       tm_error *err);
+    /* The worker has stored what the last `receive` brought. Without this call the next one brings it again.
+     */
+    void (*stored)(tm_backend *self);
+    /* The cursor that the answers of the last flush moved to, or NULL; owned by the caller. */
+    char *(*moved)(tm_backend *self);
+    /* A transfer of an operation of this backend is done without error: fill in the answer. */
+    void (*transferred)(tm_backend *self, tm_op *op, const tm_media_report *report);
+    /* A path for a url or id of the backend's own files (owned by the caller) with the content's hash, or
+     * NULL if it is none. */
+    char *(*file)(tm_backend *self, const char *url, const char *id, char hash[TM_MEDIA_HASH]);
+    int (*fd)(tm_backend *self); /* readable: call `ready`; -1: none */
+    /* The descriptor is readable, or the interval is over. Returns true if there may be events to receive. */
+    bool (*ready)(tm_backend *self, bool drop_online);
+    int (*interval_ms)(tm_backend *self); /* call `ready` at least this often; -1: never */
+    /* Logs out, answers what is outstanding with ERR_USER_CANCELED, and frees. */
+    void (*close)(tm_backend *self);
+};
+
+/* Whether an address names a backend that this library has: 0 or TIM_ERR_PARAM. Any thread. */
+int32_t tm_backend_check(const char *address, tm_error *err);
+/* Opens a backend for one login by its address ("hub:DIR"). NULL on failure. `host` is copied. */
+tm_backend *tm_backend_open(const char *address, const tm_backend_host *host, tm_error *err);
+
+#endif

@@ -1,0 +1,104 @@
+/* Client internals: the handle, its requests, and what callers and the worker share. */
+#ifndef TM_CLIENT_INTERNAL_H
+#define TM_CLIENT_INTERNAL_H
+
+#include "client.h"
+#include "log.h"
+#include "media.h"
+#include "message.h"
+#include "wake.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Past this many operations under way or not taken by the host, calls complete with 9507 (rule 43). */
+#define TM_MAX_IN_FLIGHT 10000
+/* No more events than this are read ahead of the host (rule 43). */
+#define TM_MAX_EVENTS_AHEAD 10000
+
+typedef struct tm_sending tm_sending;
+typedef struct tm_import tm_import;
+
+/* One call on its way. The caller's thread makes it, the worker owns it from the queue on. */
+typedef struct tm_request {
+    struct tm_request *next;
+    tm_call_kind kind;
+    tm_args args;
+    tm_letter *letter; /* owned: the completion, made with the call so that it cannot fail later */
+    /* worker only: */
+    struct tm_request *previous; /* in the list of those that wait */
+    bool waits;                  /* is in that list */
+    int outstanding;             /* operations not answered yet */
+    bool keep;                   /* its outcome stands even if the local commit fails: the backend has it */
+    bool refused;                /* over the limit: completes with 9507 */
+    cJSON *result;               /* owned */
+    int32_t code;                /* the outcome, with */
+    char *desc;                  /* owned; NULL: "" */
+    int step;
+    tm_sending *sendings; /* sending.c: owned */
+    size_t sending_count;
+    cJSON *elems;       /* sending.c: the elements while files are uploaded; owned */
+    tm_import *import;  /* importing.c: owned */
+    tm_message message; /* what an operation is about; owned */
+    uint64_t transfer;  /* download.c: its transfer; 0: none */
+} tm_request;
+
+typedef enum tm_session {
+    TM_SESSION_OUT,
+    TM_SESSION_LOGGING_IN,
+    TM_SESSION_IN,
+    TM_SESSION_LOGGING_OUT,
+} tm_session;
+
+/* A report of the media thread, on its way to the worker. */
+typedef struct tm_report {
+    struct tm_report *next;
+    tm_media_report media;
+} tm_report;
+
+struct tm_client {
+    /* fixed after tm_client_new */
+    uint64_t sdk_app_id;
+    int index_base;
+    char *directory; /* of stores */
+    char *server;    /* backend address */
+    uint32_t timeout_ms, revoke_window_s;
+    tm_mailbox *mailbox;
+    tm_log *log;
+    pthread_t thread;
+    tm_wake wake;
+
+    atomic_bool stop;          /* closing: ends waits and long queries */
+    atomic_uint want;          /* 1 << tm_letter_kind */
+    atomic_bool want_receipts; /* user_config_is_read_receipt */
+    atomic_size_t in_flight;   /* requests queued or under way */
+
+    /* shared between callers and the worker */
+    pthread_mutex_t lock;
+    tm_request *first, *last;
+    tm_report *first_report, *last_report;
+    bool asleep;  /* the worker waits for `wake` */
+    bool drained; /* the host took events: there is room again */
+    bool closed;
+    tm_session session;
+    char user[TM_USER_ID_SIZE]; /* logged in, or logging in */
+    char *proxy;                /* for media; owned */
+};
+
+/* ---- for the worker ---- */
+/* Takes what callers queued and the media thread reported; both lists are the caller's. Any may be NULL. */
+void tm_client_take(tm_client *client, tm_request **requests, tm_report **reports);
+/* The same, but true is returned at once if there was nothing, and then a caller will signal `wake`. */
+bool tm_client_sleep(tm_client *client);
+/* Called on any thread: queues a report, or (NULL) just wakes the worker. */
+void tm_client_notify(tm_client *client, tm_report *report);
+/* Moves the session on; on TM_SESSION_OUT the user is forgotten. A log-out that was asked for meanwhile is
+ * kept. */
+void tm_client_set_session(tm_client *client, tm_session from, tm_session to);
+/* Completes a request: its letter goes out, the rest is freed. */
+void tm_request_complete(tm_client *client, tm_request *request);
+
+/* The worker's thread (worker.c). `client` is the argument. */
+void *tm_worker_main(void *client);
+
+#endif

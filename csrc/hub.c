@@ -1,0 +1,392 @@
+/* Hub: the embedded backend. A hub is a directory:
+ *
+ *   hub.db   an append-only log of events (message, revoke, read, membership) with an inbox a user, in
+ * SQLite. Sending is an insert; receiving is reading past a device's cursor. Offline delivery, several
+ * devices and exactly-once follow from that. bells/   one datagram socket a session: wake-ups (hub_bell.h)
+ *   files/   media, by the SHA-256 of their content
+ *
+ * There is no server: every client's worker does the work of the hub inside its own transactions. What is
+ * submitted between two flushes is done in one transaction, each operation under a savepoint of its own, and
+ * answered after one synced commit. */
+#include "hub_internal.h"
+
+#include "include/TIMCloudDef.h"
+#include "json.h"
+#include "path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const migrations[] = {
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('id', lower(hex(randomblob(16))));"
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE devices(id INTEGER PRIMARY KEY, user INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  fetched INTEGER NOT NULL, UNIQUE(user, name));"
+    "CREATE TABLE sessions(id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, device INTEGER NOT "
+    "NULL,"
+    "  bell TEXT NOT NULL);"
+    "CREATE INDEX session_user ON sessions(user);"
+    /* a conversation: of two users (low <= high), or of a group */
+    "CREATE TABLE topics(id INTEGER PRIMARY KEY, low INTEGER, high INTEGER, group_name TEXT,"
+    "  last_time NOT NULL DEFAULT 0, last_seq NOT NULL DEFAULT 0, UNIQUE(low, high));"
+    "CREATE TABLE groups(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, topic INTEGER NOT "
+    "NULL,"
+    "  title TEXT NOT NULL, type INTEGER NOT NULL, add_option INTEGER NOT NULL, max_members INTEGER NOT NULL,"
+    "  notification TEXT NOT NULL, introduction TEXT NOT NULL, face_url TEXT NOT NULL, created NOT NULL);"
+    "CREATE TABLE members(group_id INTEGER NOT NULL, user INTEGER NOT NULL, role INTEGER NOT NULL, joined "
+    "NOT NULL,"
+    "  name_card TEXT NOT NULL DEFAULT '', PRIMARY KEY(group_id, user)) WITHOUT ROWID;"
+    "CREATE INDEX member_user ON members(user);"
+    /* kind 1 message; 2 revoke (target: the message's event); 3 read (target: the position read up to);
+     * 4 membership (target: 1 joined, 0 left; elems: the group) */
+    "CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, topic INTEGER NOT NULL,"
+    "  sender TEXT NOT NULL, seq, rand, client_time, server_time NOT NULL, priority INTEGER,"
+    "  revoked INTEGER NOT NULL DEFAULT 0, target INTEGER, elems TEXT);"
+    "CREATE UNIQUE INDEX event_attempt ON events(topic, rand, client_time, sender) WHERE kind = 1;"
+    "CREATE INDEX event_identity ON events(topic, seq, rand, sender) WHERE kind = 1;"
+    "CREATE INDEX event_time ON events(topic, server_time) WHERE kind = 1;"
+    "CREATE TABLE inbox(user INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY(user, event)) WITHOUT "
+    "ROWID;"
+    "CREATE TABLE reads(topic INTEGER NOT NULL, user INTEGER NOT NULL, position INTEGER NOT NULL,"
+    "  PRIMARY KEY(topic, user)) WITHOUT ROWID;",
+};
+
+#define HUB_VERSION ((int)(sizeof migrations / sizeof *migrations))
+
+/* ---- logging in ---- */
+
+/* "<hub id> <event>": a cursor of another hub is worth nothing here. */
+static char *cursor_text(const tm_hub *hub, int64_t cursor)
+{
+    return tm_format("%s %lld", hub->id, (long long)cursor);
+}
+
+static int32_t find_device(tm_hub *hub, const char *device, const char *cursor, tm_error *err)
+{
+    size_t id_length = strlen(hub->id);
+    bool known = strncmp(cursor, hub->id, id_length) == 0 && cursor[id_length] == ' ';
+    if (known)
+        hub->cursor = strtoll(cursor + id_length + 1, NULL, 10);
+    else /* rule 24: behind the last event that any of the user's devices has fetched */
+        hub->cursor = tm_sql_int(hub->sql, err, 0, "SELECT max(fetched) FROM devices WHERE user = ?", "i",
+                                 hub->user_id);
+    hub->noted = hub->cursor;
+    int32_t code = tm_sql_run(hub->sql, err,
+                              "INSERT INTO devices(user, name, fetched) VALUES(?, ?, ?) "
+                              "ON CONFLICT DO UPDATE SET fetched = max(fetched, excluded.fetched)",
+                              "iti", hub->user_id, device, hub->cursor);
+    if (code) return code;
+    hub->device_id = tm_sql_int(hub->sql, err, 0, "SELECT id FROM devices WHERE user = ? AND name = ?", "it",
+                                hub->user_id, device);
+    return 0;
+}
+
+static int32_t login(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    int32_t code =
+        tm_sql_run(hub->sql, err, "INSERT INTO users(name) VALUES(?) ON CONFLICT DO NOTHING", "t", op->text);
+    if (code) return code;
+    snprintf(hub->user, sizeof hub->user, "%s", op->text);
+    hub->user_id = hub_user_id(hub, op->text, err);
+    if ((code = find_device(hub, op->third, op->cursor, err))) return code;
+    /* a session of this device that is still there died without a word */
+    code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ?", "i", hub->device_id);
+    if (!code)
+        code = tm_sql_run(hub->sql, err, "INSERT INTO sessions(user, device, bell) VALUES(?, ?, ?)", "iit",
+                          hub->user_id, hub->device_id, hub_bell_name(hub->bell));
+    hub->session_id = tm_sql_last_id(hub->sql);
+    hub->moved = true;
+    return code;
+}
+
+/* ---- operations ---- */
+
+static void submit(tm_backend *self, tm_op *op)
+{
+    tm_hub *hub = (tm_hub *)self;
+    op->next = NULL;
+    if (hub->last)
+        hub->last->next = op;
+    else
+        hub->first = op;
+    hub->last = op;
+}
+
+static bool writes(const tm_op *op)
+{
+    return op->kind != TM_OP_HISTORY && op->kind != TM_OP_SETTLE && op->kind != TM_OP_UPLOAD &&
+           !(op->kind == TM_OP_SEND && op->message->is_online) &&
+           !(op->kind == TM_OP_GROUP && (op->call == TM_CALL_GROUP_GET_JOINED_GROUP_LIST ||
+                                         op->call == TM_CALL_GROUP_GET_MEMBER_INFO_LIST));
+}
+
+static int32_t perform(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    switch (op->kind) {
+    case TM_OP_LOGIN: return login(hub, op, err);
+    case TM_OP_SEND: return op->message->is_online ? hub_send_online(hub, op, err) : hub_send(hub, op, err);
+    case TM_OP_SETTLE: return hub_settle(hub, op, err);
+    case TM_OP_REVOKE: return hub_revoke(hub, op, err);
+    case TM_OP_READ: return hub_read(hub, op, err);
+    case TM_OP_HISTORY: return hub_history(hub, op, err);
+    case TM_OP_GROUP: return hub_group(hub, op, err);
+    case TM_OP_UPLOAD: break;
+    }
+    return tm_fail(err, ERR_SDK_COMM_FILE_NOT_FOUND, "not an operation of the log");
+}
+
+/* Hands a file to the media thread; answered by `transferred`, or at once when that fails. */
+static bool start_upload(tm_hub *hub, tm_op *op)
+{
+    tm_media *media = hub->host.media(hub->host.worker, &op->error);
+    if (!media) return false;
+    int32_t code =
+        tm_media_store(media, hub->host.transfer(hub->host.worker, op), op->text, op->size, hub->files);
+    if (code) tm_fail_memory(&op->error);
+    return !code;
+}
+
+static void perform_under_savepoint(tm_hub *hub, tm_op *op)
+{
+    if (tm_sql_savepoint(hub->sql, &op->error)) return;
+    if (perform(hub, op, &op->error) || tm_sql_release(hub->sql, &op->error)) {
+        tm_sql_undo(hub->sql);
+        cJSON_Delete(op->result);
+        op->result = NULL;
+    }
+}
+
+/* Nobody else's event lies between the cursor and the end of the log: those that follow are our own. */
+static bool at_end(tm_hub *hub)
+{
+    return hub->user_id &&
+           tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM inbox WHERE user = ? AND event > ?)",
+                      "ii", hub->user_id, hub->cursor) == 0;
+}
+
+/* Our own messages need not be fetched again: their rows are in the store. */
+static int32_t skip_own_messages(tm_hub *hub, tm_error *err)
+{
+    int64_t end = tm_sql_int(hub->sql, err, hub->cursor, "SELECT max(event) FROM inbox WHERE user = ?", "i",
+                             hub->user_id);
+    if (end <= hub->cursor) return 0;
+    hub->cursor = hub->noted = end;
+    hub->moved = true;
+    return tm_sql_run(hub->sql, err, "UPDATE devices SET fetched = max(fetched, ?) WHERE id = ?", "ii", end,
+                      hub->device_id);
+}
+
+/* Other operations put events into the own inbox (GroupTips, reads) that the device has to handle. */
+static bool only_sends(const tm_op *ops)
+{
+    for (; ops; ops = ops->next)
+        if (writes(ops) && ops->kind != TM_OP_SEND) return false;
+    return true;
+}
+
+static void write_all(tm_hub *hub, tm_op *ops)
+{
+    tm_error err = {0};
+    bool skip = false;
+    int32_t code = tm_sql_begin(hub->sql, true, &err);
+    if (!code) {
+        skip = only_sends(ops) && at_end(hub);
+        for (tm_op *op = ops; op; op = op->next)
+            if (writes(op)) perform_under_savepoint(hub, op);
+        int64_t cursor = hub->cursor, noted = hub->noted;
+        if (skip) code = skip_own_messages(hub, &err);
+        if (code)
+            tm_sql_rollback(hub->sql);
+        else
+            code = tm_sql_commit(hub->sql, &err);
+        if (code) {
+            hub->cursor = cursor;
+            hub->noted = noted;
+        }
+    }
+    if (!code) return;
+    for (tm_op *op = ops; op; op = op->next) {
+        if (!writes(op) || op->error.code) continue;
+        tm_fail(&op->error, code, "%s", err.text);
+        cJSON_Delete(op->result);
+        op->result = NULL;
+    }
+    hub->guests.count = 0;
+}
+
+static void flush(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    tm_op *ops = hub->first;
+    hub->first = hub->last = NULL;
+    bool any_writes = false;
+    for (tm_op *op = ops; op; op = op->next)
+        any_writes |= writes(op);
+    if (any_writes) write_all(hub, ops);
+    for (size_t i = 0; i < hub->guests.count; i++)
+        if (!hub_bell_ring(hub->bell, hub->guests.names[i], "", 0)) {
+            /* that session died; its name never comes back */
+            hub_bell_remove(hub->bell, hub->guests.names[i]);
+            tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[i]);
+        }
+    hub->guests.count = 0;
+    while (ops) {
+        tm_op *op = ops;
+        ops = op->next;
+        op->next = NULL;
+        if (op->kind == TM_OP_UPLOAD) {
+            if (start_upload(hub, op)) continue;
+        } else if (!writes(op)) {
+            perform(hub, op, &op->error);
+        }
+        hub->host.answer(hub->host.worker, op);
+    }
+}
+
+static void transferred(tm_backend *self, tm_op *op, const tm_media_report *report)
+{
+    (void)self;
+    op->id = tm_strdup(report->hash);
+    op->url = tm_format("hub:%s", report->hash);
+    if (!op->id || !op->url) tm_fail_memory(&op->error);
+}
+
+static bool is_hash(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == TM_MEDIA_HASH - 1 && text[TM_MEDIA_HASH - 1] == '\0';
+}
+
+static char *file(tm_backend *self, const char *url, const char *id, char hash[TM_MEDIA_HASH])
+{
+    tm_hub *hub = (tm_hub *)self;
+    const char *name = strncmp(url, "hub:", 4) == 0 ? url + 4 : *url ? "" : id;
+    if (!is_hash(name)) return NULL;
+    snprintf(hash, TM_MEDIA_HASH, "%s", name);
+    return tm_format("%s/%.2s/%s", hub->files, name, name);
+}
+
+/* ---- events ---- */
+
+static int32_t receive(tm_backend *self, int limit, tm_event **list, char **cursor, bool *more, tm_error *err)
+{
+    tm_hub *hub = (tm_hub *)self;
+    *cursor = NULL;
+    *more = false;
+    int32_t code = hub_fetch(hub, limit, list, err);
+    if (code || hub->next == hub->cursor) return code;
+    int count = 0;
+    for (const tm_event *event = *list; event; event = event->next)
+        count++;
+    *more = count >= limit;
+    *cursor = cursor_text(hub, hub->next);
+    if (*cursor) return 0;
+    tm_event_free_list(*list);
+    *list = NULL;
+    return tm_fail_memory(err);
+}
+
+static void stored(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    hub->cursor = hub->next;
+    if (hub->noted == hub->cursor) return;
+    /* for devices to come; nothing is lost if a power cut takes it back, so it is not synced */
+    tm_error err = {0};
+    if (tm_sql_begin(hub->sql, false, &err)) return;
+    if (tm_sql_run(hub->sql, &err, "UPDATE devices SET fetched = max(fetched, ?) WHERE id = ?", "ii",
+                   hub->cursor, hub->device_id))
+        tm_sql_rollback(hub->sql);
+    else if (!tm_sql_commit(hub->sql, &err))
+        hub->noted = hub->cursor;
+}
+
+static char *moved(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    if (!hub->moved) return NULL;
+    char *text = cursor_text(hub, hub->cursor);
+    if (text) hub->moved = false;
+    return text;
+}
+
+static int fd(tm_backend *self)
+{
+    return hub_bell_fd(((tm_hub *)self)->bell);
+}
+
+static bool ready(tm_backend *self, bool drop_online)
+{
+    tm_hub *hub = (tm_hub *)self;
+    char *buffer = tm_malloc(HUB_BELL_MAX);
+    long length;
+    /* without memory a small buffer still clears the wake-ups; online messages are lost then */
+    char small[16];
+    while ((length = hub_bell_take(hub->bell, buffer ? buffer : small,
+                                   buffer ? HUB_BELL_MAX : sizeof small)) >= 0) {
+        if (length == 0 || drop_online || !buffer) continue;
+        tm_event *event = hub_online_event(hub, buffer, (size_t)length);
+        if (event) hub->host.online(hub->host.worker, event);
+    }
+    tm_free(buffer);
+    return true;
+}
+
+static int interval_ms(tm_backend *self)
+{
+    return hub_bell_fd(((tm_hub *)self)->bell) < 0 ? HUB_BELL_INTERVAL_MS : -1;
+}
+
+/* ---- opening and closing ---- */
+
+static void close_hub(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    while (hub->first) {
+        tm_op *op = hub->first;
+        hub->first = op->next;
+        tm_fail(&op->error, ERR_USER_CANCELED, "cancelled: logged out");
+        hub->host.answer(hub->host.worker, op);
+    }
+    if (hub->sql && hub->session_id)
+        tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE id = ?", "i", hub->session_id);
+    hub_bell_close(hub->bell);
+    tm_sql_close(hub->sql);
+    hub_guests_clear(&hub->guests);
+    tm_free(hub->files);
+    tm_free(hub);
+}
+
+static int32_t read_id(tm_hub *hub, tm_error *err)
+{
+    sqlite3_stmt *row = tm_sql_query(hub->sql, err, "SELECT value FROM meta WHERE name = 'id'", "");
+    if (tm_sql_step(hub->sql, row, err)) {
+        snprintf(hub->id, sizeof hub->id, "%s", tm_sql_column_text(row, 0));
+        tm_sql_drop(row);
+    }
+    return err->code;
+}
+
+tm_backend *tm_hub_open(const char *directory, const tm_backend_host *host, tm_error *err)
+{
+    tm_hub *hub = tm_calloc(1, sizeof *hub);
+    char *path = tm_path_join(directory, "hub.db");
+    if (!hub || !path || !(hub->files = tm_path_join(directory, "files"))) {
+        tm_fail_memory(err);
+        goto fail;
+    }
+    hub->host = *host;
+    hub->base = (tm_backend){submit, flush, receive, stored,      moved,    transferred,
+                             file,   fd,    ready,   interval_ms, close_hub};
+    if (tm_path_make_directory(directory, err) || tm_path_make_directory(hub->files, err)) goto fail;
+    tm_sql_options options = {path, migrations, HUB_VERSION, host->timeout_ms, host->stop};
+    if (!(hub->sql = tm_sql_open(&options, err)) || read_id(hub, err)) goto fail;
+    if (!(hub->bell = hub_bell_open(directory, host->log, err))) goto fail;
+    tm_free(path);
+    return &hub->base;
+fail:
+    tm_free(path);
+    if (hub) close_hub(&hub->base);
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/* Hub bell: how sessions on one machine wake each other. Each session binds a Unix datagram socket in the
+ * hub's `bells` directory. A datagram is a wake-up; a longer one carries an online-only message; a socket
+ * that refuses belongs to nobody any more. Nothing polls.
+ *
+ * Where sockets cannot be bound (a file system without them, a path too long outside Linux) the bell is deaf:
+ * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS. Worker thread
+ * only. */
+#ifndef TM_HUB_BELL_H
+#define TM_HUB_BELL_H
+
+#include "error.h"
+#include "log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HUB_BELL_INTERVAL_MS 50
+#define HUB_BELL_NAME 17 /* sixteen hexadecimal digits and the NUL */
+/* The longest datagram: an online-only message with its frame. */
+#define HUB_BELL_MAX 65536
+
+typedef struct hub_bell hub_bell;
+
+/* Whom to ring: a set of names. */
+typedef struct hub_guests {
+    char (*names)[HUB_BELL_NAME];
+    size_t count, size;
+} hub_guests;
+
+/* Binds a socket of a fresh random name in `directory`/bells. Owned by the caller. NULL: memory is short or
+ * the directory cannot be made. */
+hub_bell *hub_bell_open(const char *directory, tm_log *log, tm_error *err);
+/* Unbinds and frees. */
+void hub_bell_close(hub_bell *bell);
+/* The name for others to ring by; "" if the bell is deaf. */
+const char *hub_bell_name(const hub_bell *bell);
+int hub_bell_fd(const hub_bell *bell); /* -1 if deaf */
+
+/* Sends `length` bytes to a session; never blocks. False: nobody is there (a full queue counts as being
+ * there). */
+bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t length);
+/* Takes the next datagram. Its length (0 for a mere wake-up), or -1 if there is none. */
+long hub_bell_take(hub_bell *bell, char *buffer, size_t size);
+/* Removes the socket file of a session that is gone. */
+void hub_bell_remove(hub_bell *bell, const char *name);
+
+/* False: memory is short. */
+bool hub_guests_add(hub_guests *guests, const char *name);
+void hub_guests_clear(hub_guests *guests);
+
+#endif

@@ -1,0 +1,76 @@
+/* Hub internals: what the hub's files share. See hub.c for what a hub is. */
+#ifndef TM_HUB_INTERNAL_H
+#define TM_HUB_INTERNAL_H
+
+#include "hub.h"
+#include "hub_bell.h"
+#include "sql.h"
+
+typedef struct tm_hub {
+    tm_backend base; /* first: a tm_backend* is a tm_hub* */
+    tm_backend_host host;
+    tm_sql *sql;
+    char id[33]; /* of this hub: cursors of another mean nothing here */
+    char *files; /* directory of the media files */
+    hub_bell *bell;
+    char user[33];
+    int64_t user_id; /* 0: not logged in */
+    int64_t device_id, session_id;
+    int64_t cursor;      /* the last event this device was given */
+    int64_t next;        /* where it stands once the host has stored what it was given */
+    int64_t noted;       /* the cursor that the hub knows of */
+    bool moved;          /* the cursor moved by itself: nobody else's event lay before our own */
+    tm_op *first, *last; /* submitted, not flushed yet */
+    hub_guests guests;   /* whom this flush must wake */
+} tm_hub;
+
+/* An event's kind in the log. */
+enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
+
+/* What a conversation id means on the hub. */
+typedef struct hub_target {
+    int64_t topic;    /* 0: nothing was ever said there */
+    int64_t group_id; /* 0: C2C */
+    int64_t peer_id;  /* C2C: the other user */
+    uint64_t last_time, last_seq;
+    int32_t role; /* group: the user's TIMGroupMemberRole */
+} hub_target;
+
+/* ---- hub_log.c: what is said in conversations; all inside a transaction unless it says otherwise ---- */
+/* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds
+ * a topic. */
+int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
+                        tm_error *err);
+int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t hub_read(tm_hub *hub, tm_op *op, tm_error *err);
+/* Appends a message from the backend itself (sender @TIM#SYSTEM) to a group's topic, for its members and
+ * `also` (a user's number; 0: nobody). */
+int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
+                          uint64_t *time, tm_error *err);
+/* Tells one user's devices that it joined or left a group. */
+int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
+                              uint64_t time, tm_error *err);
+/* A user's number, 0 if there is no such user. */
+int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err);
+uint64_t hub_now(void);
+/* A topic for a new group. 0: failure. */
+int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
+
+/* ---- hub_fetch.c: reading the log; needs no transaction ---- */
+int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err);
+/* Up to `limit` events behind the cursor; hub->next stands behind them. */
+int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err);
+/* What another process wrote, as strict as a caller's: known keys of valid elements. Owned by the caller. */
+char *hub_checked_elems(tm_hub *hub, const char *text);
+
+/* ---- hub_group.c: groups and their members; inside a transaction ---- */
+int32_t hub_group(tm_hub *hub, tm_op *op, tm_error *err);
+
+/* ---- hub_online.c: messages that are stored nowhere ---- */
+int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err);
+/* What a peer sent as a datagram, checked; NULL if it is not to be believed. Owned by the caller. */
+tm_event *hub_online_event(tm_hub *hub, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,305 @@
+/* Hub log: what is said in conversations: sending, revoking, reading, history, and the events a device
+ * fetches. See hub.c. */
+#include "hub_internal.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t hub_now(void)
+{
+    return tm_clock_seconds();
+}
+
+int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err)
+{
+    return tm_sql_int(hub->sql, err, 0, "SELECT id FROM users WHERE name = ?", "t", name);
+}
+
+int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err)
+{
+    return tm_sql_run(hub->sql, err, "INSERT INTO topics(group_name) VALUES(?)", "t", group)
+               ? 0
+               : tm_sql_last_id(hub->sql);
+}
+
+static int32_t find_peer(tm_hub *hub, const char *name, bool make, hub_target *target, tm_error *err)
+{
+    tm_error local = {0};
+    target->peer_id = hub_user_id(hub, name, &local);
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    if (!target->peer_id) return tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name);
+    int64_t low = hub->user_id < target->peer_id ? hub->user_id : target->peer_id;
+    int64_t high = hub->user_id < target->peer_id ? target->peer_id : hub->user_id;
+    if (make && tm_sql_run(hub->sql, err, "INSERT INTO topics(low, high) VALUES(?, ?) ON CONFLICT DO NOTHING",
+                           "ii", low, high))
+        return err->code;
+    target->topic =
+        tm_sql_int(hub->sql, &local, 0, "SELECT id FROM topics WHERE low = ? AND high = ?", "ii", low, high);
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+static int32_t find_group(tm_hub *hub, const char *name, hub_target *target, tm_error *err)
+{
+    tm_error local = {0};
+    bool member = false;
+    sqlite3_stmt *row = tm_sql_query(hub->sql, &local,
+                                     "SELECT g.id, g.topic, m.role FROM groups g LEFT JOIN members m "
+                                     "ON m.group_id = g.id AND m.user = ? WHERE g.name = ?",
+                                     "it", hub->user_id, name);
+    if (tm_sql_step(hub->sql, row, &local)) {
+        target->group_id = sqlite3_column_int64(row, 0);
+        target->topic = sqlite3_column_int64(row, 1);
+        member = sqlite3_column_type(row, 2) != SQLITE_NULL;
+        target->role = sqlite3_column_int(row, 2);
+        tm_sql_drop(row);
+    }
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    if (!target->group_id) return tm_fail(err, ERR_SVR_GROUP_NOT_FOUND, "there is no group \"%s\"", name);
+    if (!member)
+        return tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "\"%s\" is not a member of group \"%s\"",
+                       hub->user, name);
+    return 0;
+}
+
+int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
+                        tm_error *err)
+{
+    tm_error local = {0};
+    memset(target, 0, sizeof *target);
+    int32_t code = conv_type == kTIMConv_Group ? find_group(hub, conv_id, target, err)
+                                               : find_peer(hub, conv_id, make, target, err);
+    if (code || !target->topic) return code;
+    sqlite3_stmt *row = tm_sql_query(hub->sql, &local, "SELECT last_time, last_seq FROM topics WHERE id = ?",
+                                     "i", target->topic);
+    if (tm_sql_step(hub->sql, row, &local)) {
+        target->last_time = tm_sql_column_u64(row, 0);
+        target->last_seq = tm_sql_column_u64(row, 1);
+        tm_sql_drop(row);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+/* Notes who must be woken: the sessions of a user. */
+static int32_t invite_user(tm_hub *hub, int64_t user_id, tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(hub->sql, &local, "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''",
+                     "ii", user_id, hub->session_id);
+    while (tm_sql_step(hub->sql, row, &local))
+        if (!hub_guests_add(&hub->guests, tm_sql_column_text(row, 0))) {
+            tm_sql_drop(row);
+            return tm_fail_memory(err);
+        }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+static int32_t deliver_to_user(tm_hub *hub, int64_t user_id, int64_t event, tm_error *err)
+{
+    int32_t code = tm_sql_run(hub->sql, err, "INSERT OR IGNORE INTO inbox(user, event) VALUES(?, ?)", "ii",
+                              user_id, event);
+    return code ? code : invite_user(hub, user_id, err);
+}
+
+static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm_error *err)
+{
+    tm_error local = {0};
+    int32_t code =
+        tm_sql_run(hub->sql, err,
+                   "INSERT OR IGNORE INTO inbox(user, event) SELECT user, ? FROM members WHERE group_id = ?",
+                   "ii", event, group_id);
+    if (code) return code;
+    sqlite3_stmt *row = tm_sql_query(hub->sql, &local,
+                                     "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "
+                                     "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''",
+                                     "ii", group_id, hub->session_id);
+    while (tm_sql_step(hub->sql, row, &local))
+        if (!hub_guests_add(&hub->guests, tm_sql_column_text(row, 0))) {
+            tm_sql_drop(row);
+            return tm_fail_memory(err);
+        }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+/* To everyone in the conversation, the user's own devices too. */
+static int32_t deliver(tm_hub *hub, const hub_target *target, int64_t event, tm_error *err)
+{
+    if (target->group_id) return deliver_to_group(hub, target->group_id, event, err);
+    int32_t code = deliver_to_user(hub, target->peer_id, event, err);
+    return code || target->peer_id == hub->user_id ? code : deliver_to_user(hub, hub->user_id, event, err);
+}
+
+/* Rule 12: time never goes back within a conversation, whatever the clock does. */
+static uint64_t next_time(const hub_target *target)
+{
+    uint64_t now = hub_now();
+    return now > target->last_time ? now : target->last_time;
+}
+
+/* A message of that (sender, rand, client_time) that an earlier attempt left. */
+static int32_t find_attempt(tm_hub *hub, int64_t topic, tm_op *op, tm_error *err)
+{
+    tm_error local = {0};
+    const tm_message *message = op->message;
+    sqlite3_stmt *row =
+        tm_sql_query(hub->sql, &local,
+                     "SELECT id, server_time, seq FROM events WHERE topic = ? AND sender = ? AND rand = ? "
+                     "AND client_time = ? AND kind = 1",
+                     "ituu", topic, hub->user, message->rand, message->client_time);
+    if (tm_sql_step(hub->sql, row, &local)) {
+        op->found = true;
+        op->position = sqlite3_column_int64(row, 0);
+        op->server_time = tm_sql_column_u64(row, 1);
+        op->seq = tm_sql_column_u64(row, 2);
+        tm_sql_drop(row);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+static int32_t append_message(tm_hub *hub, const hub_target *target, const char *sender,
+                              const tm_message *message, uint64_t seq, uint64_t time, int64_t *event,
+                              tm_error *err)
+{
+    int32_t code = tm_sql_run(
+        hub->sql, err,
+        "INSERT INTO events(kind, topic, sender, seq, rand, client_time, server_time, priority, elems) "
+        "VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ituuuuit", target->topic, sender, seq, message->rand, message->client_time, time,
+        (int64_t)message->priority, message->elems);
+    *event = tm_sql_last_id(hub->sql);
+    return code ? code
+                : tm_sql_run(hub->sql, err, "UPDATE topics SET last_time = ?, last_seq = ? WHERE id = ?",
+                             "uui", time, target->group_id ? seq : target->last_seq, target->topic);
+}
+
+int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_target target;
+    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, true, &target, err);
+    if (!code) code = find_attempt(hub, target.topic, op, err);
+    if (code || op->found) return code;
+    op->server_time = next_time(&target);
+    op->seq = target.group_id ? target.last_seq + 1 : op->message->seq;
+    int64_t event = 0;
+    code = append_message(hub, &target, hub->user, op->message, op->seq, op->server_time, &event, err);
+    op->position = event;
+    return code ? code : deliver(hub, &target, event, err);
+}
+
+int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_target target;
+    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    /* who was removed from a group meanwhile may still have sent before; a user or group that is not there
+     * has no message either */
+    if (code == ERR_SVR_GROUP_PERMISSION_DENY || code == ERR_SVR_MSG_INVALID_ID ||
+        code == ERR_SVR_GROUP_NOT_FOUND)
+        code = 0;
+    return code || !target.topic ? code : find_attempt(hub, target.topic, op, err);
+}
+
+int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
+                          uint64_t *time, tm_error *err)
+{
+    tm_error local = {0};
+    hub_target target = {.topic = topic, .group_id = group_id};
+    sqlite3_stmt *row =
+        tm_sql_query(hub->sql, &local, "SELECT last_time, last_seq FROM topics WHERE id = ?", "i", topic);
+    if (tm_sql_step(hub->sql, row, &local)) {
+        target.last_time = tm_sql_column_u64(row, 0);
+        target.last_seq = tm_sql_column_u64(row, 1);
+        tm_sql_drop(row);
+    }
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    *time = next_time(&target);
+    tm_message message = {.rand = tm_message_random(),
+                          .client_time = *time,
+                          .priority = kTIMMsgPriority_Normal,
+                          .elems = (char *)(uintptr_t)elems};
+    int64_t event;
+    int32_t code =
+        append_message(hub, &target, "@TIM#SYSTEM", &message, target.last_seq + 1, *time, &event, err);
+    if (!code) code = deliver(hub, &target, event, err);
+    return code || !also ? code : deliver_to_user(hub, also, event, err);
+}
+
+int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
+                              uint64_t time, tm_error *err)
+{
+    int32_t code = tm_sql_run(
+        hub->sql, err,
+        "INSERT INTO events(kind, topic, sender, server_time, target, elems) VALUES(4, ?, ?, ?, ?, ?)",
+        "ituit", topic, hub->user, time, (int64_t)joined, group);
+    return code ? code : deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
+}
+
+int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_target target;
+    tm_error local = {0};
+    const tm_message *message = op->message;
+    bool group = message->conv_type == kTIMConv_Group;
+    int32_t not_found = group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND;
+    int32_t code = hub_find_target(hub, message->conv_type, message->conv_id, false, &target, err);
+    if (code) return code;
+    int64_t event = 0;
+    uint64_t time = 0;
+    bool revoked = false, own = false;
+    sqlite3_stmt *row =
+        tm_sql_query(hub->sql, &local,
+                     "SELECT id, server_time, revoked, sender FROM events WHERE topic = ? AND seq = ? AND "
+                     "rand = ? AND sender = ? AND kind = 1",
+                     "iuut", target.topic, message->seq, message->rand, message->sender);
+    if (tm_sql_step(hub->sql, row, &local)) {
+        event = sqlite3_column_int64(row, 0);
+        time = tm_sql_column_u64(row, 1);
+        revoked = sqlite3_column_int(row, 2);
+        own = strcmp(tm_sql_column_text(row, 3), hub->user) == 0;
+        tm_sql_drop(row);
+    }
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    /* rule 28: a time that is given must be the message's */
+    if (event && message->server_time && message->server_time != time) event = 0;
+    if (!event) return tm_fail(err, not_found, "the message to revoke is not in the conversation");
+    if (revoked) return tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
+    if (!own && !(group && target.role != kTIMMemberRole_Normal))
+        return tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
+                       group ? "only the sender, the owner and admins may revoke it"
+                             : "only the sender may revoke it");
+    uint64_t now = hub_now();
+    if (now > time && now - time > hub->host.revoke_window_s)
+        return tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT,
+                       "the message is older than %u s", hub->host.revoke_window_s);
+    code = tm_sql_run(hub->sql, err, "UPDATE events SET revoked = 1, elems = NULL WHERE id = ?", "i", event);
+    if (!code)
+        code =
+            tm_sql_run(hub->sql, err,
+                       "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
+                       "itui", target.topic, hub->user, next_time(&target), event);
+    return code ? code : deliver(hub, &target, tm_sql_last_id(hub->sql), err);
+}
+
+int32_t hub_read(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_target target;
+    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    if (code || !target.topic) return code;
+    code = tm_sql_run(
+        hub->sql, err,
+        "INSERT INTO reads(topic, user, position) VALUES(?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET position = excluded.position WHERE excluded.position > position",
+        "iii", target.topic, hub->user_id, op->position);
+    if (code || !tm_sql_changes(hub->sql)) return code; /* it was known: nobody needs to hear it again */
+    code = tm_sql_run(hub->sql, err,
+                      "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(3, ?, ?, ?, ?)",
+                      "itui", target.topic, hub->user, op->time, op->position);
+    if (code) return code;
+    int64_t event = tm_sql_last_id(hub->sql);
+    /* what was read in a group is nobody else's business (rule 27) */
+    return target.group_id ? deliver_to_user(hub, hub->user_id, event, err)
+                           : deliver(hub, &target, event, err);
+}

@@ -1,0 +1,117 @@
+/* Hub online: messages that reach those who are there and are stored nowhere (rule 18). They travel as
+ * datagrams, each one JSON object: the message's own keys, and who speaks in which conversation. See hub.c
+ * and hub_bell.h. */
+#include "hub_internal.h"
+
+#include "ids.h"
+#include "include/TIMCloudDef.h"
+#include "json.h"
+#include "schema.h"
+
+#include <string.h>
+
+static cJSON *frame(const tm_hub *hub, const tm_op *op, const char *conv_id)
+{
+    const tm_message *message = op->message;
+    cJSON *tree = cJSON_CreateObject();
+    cJSON *elems = message->elems ? tm_json_parse_own(message->elems, strlen(message->elems), NULL) : NULL;
+    bool ok =
+        tm_json_add_item(tree, kTIMMsgElemArray, elems) && tm_json_add_string(tree, kTIMMsgConvId, conv_id) &&
+        tm_json_add_int(tree, kTIMMsgConvType, message->conv_type) &&
+        tm_json_add_string(tree, kTIMMsgSender, hub->user) && tm_json_add_uint(tree, kTIMMsgSeq, op->seq) &&
+        tm_json_add_uint(tree, kTIMMsgRand, message->rand) &&
+        tm_json_add_uint(tree, kTIMMsgClientTime, message->client_time) &&
+        tm_json_add_uint(tree, kTIMMsgServerTime, op->server_time) &&
+        tm_json_add_int(tree, kTIMMsgPriority, message->priority);
+    if (ok) return tree;
+    cJSON_Delete(tree);
+    return NULL;
+}
+
+static int32_t ring_all(tm_hub *hub, const tm_op *op, const char *conv_id, const hub_guests *guests,
+                        tm_error *err)
+{
+    cJSON *tree = frame(hub, op, conv_id);
+    char *text = tree ? tm_json_print(tree) : NULL;
+    cJSON_Delete(tree);
+    if (!text) return tm_fail_memory(err);
+    for (size_t i = 0; i < guests->count; i++)
+        hub_bell_ring(hub->bell, guests->names[i], text, strlen(text));
+    tm_free(text);
+    return 0;
+}
+
+static int32_t collect(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err)
+{
+    tm_error local = {0};
+    while (tm_sql_step(hub->sql, row, &local))
+        if (!hub_guests_add(guests, tm_sql_column_text(row, 0))) {
+            tm_sql_drop(row);
+            tm_fail_memory(&local);
+            break;
+        }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+#define SESSIONS_OF "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''"
+
+int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_target target;
+    hub_guests guests = {0}, own = {0};
+    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    if (code) return code;
+    op->server_time = hub_now() > target.last_time ? hub_now() : target.last_time;
+    op->seq = op->message->seq;
+    if (target.group_id) {
+        code = collect(hub,
+                       tm_sql_query(hub->sql, err,
+                                    "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "
+                                    "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''",
+                                    "ii", target.group_id, hub->session_id),
+                       &guests, err);
+        if (!code) code = ring_all(hub, op, op->message->conv_id, &guests, err);
+    } else {
+        /* the conversation has another name for each side */
+        code = collect(hub, tm_sql_query(hub->sql, err, SESSIONS_OF, "ii", target.peer_id, hub->session_id),
+                       &guests, err);
+        if (!code) code = ring_all(hub, op, hub->user, &guests, err);
+        if (!code && target.peer_id != hub->user_id) {
+            code = collect(hub, tm_sql_query(hub->sql, err, SESSIONS_OF, "ii", hub->user_id, hub->session_id),
+                           &own, err);
+            if (!code) code = ring_all(hub, op, op->message->conv_id, &own, err);
+        }
+    }
+    hub_guests_clear(&guests);
+    hub_guests_clear(&own);
+    return code;
+}
+
+tm_event *hub_online_event(tm_hub *hub, const char *text, size_t length)
+{
+    tm_error err = {0};
+    cJSON *tree = tm_json_parse(text, length, 0, &err);
+    tm_event *event = NULL;
+    if (tree && !tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, tree, 0, &err) &&
+        (event = tm_calloc(1, sizeof *event))) {
+        event->kind = TM_EVENT_MESSAGE;
+        tm_message *message = &event->message;
+        if (tm_message_from_tree(tree, TM_LOCAL, message, &err) ||
+            !tm_valid_conv(message->conv_type, message->conv_id) || !tm_valid_user(message->sender)) {
+            tm_event_free(event);
+            event = NULL;
+        } else {
+            message->is_self = strcmp(message->sender, hub->user) == 0;
+            message->is_online = true;
+            message->is_read = message->is_self;
+            message->status = kTIMMsg_SendSucc;
+            message->custom_int = 0;
+            tm_free(message->custom_str);
+            message->custom_str = NULL;
+        }
+    }
+    if (!event)
+        tm_log_write(hub->host.log, kTIMLog_Warn, "hub: dropped a datagram that is no message: %s", err.text);
+    cJSON_Delete(tree);
+    return event;
+}

@@ -1,0 +1,253 @@
+/* Incoming: what others did, stored and told of (rules 22 to 29). See worker.h. */
+#include "worker.h"
+
+#include "include/TIMCloudDef.h"
+#include "json.h"
+
+#include <string.h>
+
+/* Rule 22: as many messages as one callback may bring. */
+#define MAX_EVENTS 100
+
+/* What a batch has to tell, once it is committed. */
+typedef struct news {
+    cJSON *messages, *tips, *revoked, *receipts;
+} news;
+
+static int32_t append(cJSON **array, cJSON *item, tm_error *err)
+{
+    if (item && !*array) *array = cJSON_CreateArray();
+    return *array && tm_json_append(*array, item) ? 0 : tm_fail_memory(err);
+}
+
+/* A conversation that others speak in is followed from the second after its first event. */
+static int32_t follow(tm_worker *worker, const tm_conv *conv, uint64_t time, tm_error *err)
+{
+    if (time >= INT64_MAX || tm_store_is_followed(worker->store, conv, err)) return 0;
+    return tm_store_add_stretch(worker->store, conv, (int64_t)time + 1, TM_TIME_END, err);
+}
+
+/* The row that the store has for a message from the backend. An own one may still be known by its attempt. */
+static int32_t find_row(tm_worker *worker, const tm_conv *conv, const tm_message *message, tm_stored *out,
+                        tm_error *err)
+{
+    tm_identity identity = {
+        .sender = message->sender, .is_self = -1, .seq = message->seq, .rand = message->rand};
+    int32_t code = tm_store_find(worker->store, conv, &identity, out, err);
+    if (code || out->id || !message->is_self) return code;
+    return tm_store_find_unsent(worker->store, conv, message->rand, message->client_time, out, err);
+}
+
+/* Stores a message if it is new here. *fresh: it is. */
+static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool *fresh,
+                             tm_error *err)
+{
+    tm_stored stored;
+    const tm_message *message = &event->message;
+    *fresh = false;
+    int32_t code = find_row(worker, conv, message, &stored, err);
+    if (code) return code;
+    if (stored.id) {
+        bool unsent = stored.message.status == kTIMMsg_Sending || stored.message.status == kTIMMsg_SendFail;
+        if (stored.message.is_self && unsent) /* an attempt that was thought lost (rule 15) */
+            code = tm_store_accept(worker->store, conv, stored.id, message->server_time, message->seq,
+                                   event->position, err);
+        if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked)
+            code = tm_store_revoke(worker->store, conv, stored.id, err);
+        tm_message_clear(&stored.message);
+        return code;
+    }
+    int deleted = tm_store_is_deleted(worker->store, conv, message, err);
+    if (deleted) return deleted < 0 ? err->code : 0;
+    tm_message kept = *message; /* borrows */
+    kept.is_read = message->is_self || event->revoked || event->position <= conv->my_read;
+    int64_t id;
+    code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
+    *fresh = id != 0;
+    return code;
+}
+
+int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
+{
+    bool fresh;
+    int32_t code = store_message(worker, conv, event, &fresh, err);
+    return code ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
+}
+
+static int32_t tell_message(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
+{
+    int32_t code = 0;
+    if (tm_worker_wanted(worker, TM_LETTER_RECV_NEW_MSG))
+        code = append(&out->messages, tm_message_to_tree(message), err);
+    if (code || !tm_worker_wanted(worker, TM_LETTER_GROUP_TIPS) ||
+        strcmp(message->sender, "@TIM#SYSTEM") != 0 || !message->elems)
+        return code;
+    cJSON *elems = tm_json_parse_own(message->elems, strlen(message->elems), NULL);
+    if (!elems) return tm_fail_memory(err);
+    while (elems->child && !code) {
+        cJSON *elem = cJSON_DetachItemFromArray(elems, 0);
+        if (tm_json_get_int(elem, kTIMElemType, -1) == kTIMElem_GroupTips)
+            code = append(&out->tips, elem, err);
+        else
+            cJSON_Delete(elem);
+    }
+    cJSON_Delete(elems);
+    return code;
+}
+
+static int32_t tell_revoke(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
+{
+    if (!tm_worker_wanted(worker, TM_LETTER_REVOKE)) return 0;
+    return append(&out->revoked, tm_message_locator(message, true), err);
+}
+
+static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *event, news *out,
+                              tm_error *err)
+{
+    bool fresh;
+    int32_t code = store_message(worker, conv, event, &fresh, err);
+    if (!code) code = tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
+    if (!code) code = follow(worker, conv, event->message.server_time, err);
+    if (code || !fresh) return code;
+    if (event->revoked) return tell_revoke(worker, &event->message, out, err);
+    tm_message told = event->message; /* borrows */
+    told.is_read = told.is_self;
+    return tell_message(worker, &told, out, err);
+}
+
+static int32_t handle_revoke(tm_worker *worker, tm_conv *conv, const tm_event *event, news *out,
+                             tm_error *err)
+{
+    tm_stored stored;
+    const tm_message *message = &event->message;
+    int32_t code = find_row(worker, conv, message, &stored, err);
+    if (code) return code;
+    int64_t id = stored.id;
+    bool known = stored.message.status == kTIMMsg_Revoked;
+    tm_message_clear(&stored.message);
+    if (known) return 0;
+    if (id) {
+        code = tm_store_revoke(worker->store, conv, id, err);
+    } else {
+        /* a device that never had it gets a read row without elements, unless it was deleted here (rules 29,
+         * 36) */
+        int deleted = tm_store_is_deleted(worker->store, conv, message, err);
+        if (deleted) return deleted < 0 ? err->code : 0;
+        tm_message kept = *message; /* borrows */
+        kept.status = kTIMMsg_Revoked;
+        kept.is_read = true;
+        kept.elems = NULL;
+        code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
+    }
+    return code ? code : tell_revoke(worker, message, out, err);
+}
+
+static int32_t handle_read(tm_worker *worker, tm_conv *conv, const tm_event *event, news *out, tm_error *err)
+{
+    if (strcmp(event->reader, worker->user) == 0) {
+        int32_t code = tm_store_read_position(worker->store, conv, event->position, err);
+        /* in a conversation with oneself the reader is the peer too */
+        if (code || conv->type != kTIMConv_C2C || strcmp(conv->name, worker->user) != 0) return code;
+    }
+    if (conv->type != kTIMConv_C2C) return 0;
+    int32_t code = tm_store_peer_read(worker->store, conv, event->position, err);
+    if (code || strcmp(event->reader, worker->user) == 0) return code;
+    if (!atomic_load(&worker->client->want_receipts) || !tm_worker_wanted(worker, TM_LETTER_READED_RECEIPT))
+        return 0;
+    cJSON *receipt = cJSON_CreateObject();
+    if (!tm_json_add_string(receipt, kTIMMsgReceiptConvId, event->reader) ||
+        !tm_json_add_int(receipt, kTIMMsgReceiptConvType, kTIMConv_C2C) ||
+        !tm_json_add_uint(receipt, kTIMMsgReceiptTimeStamp, event->time)) {
+        cJSON_Delete(receipt);
+        return tm_fail_memory(err);
+    }
+    return append(&out->receipts, receipt, err);
+}
+
+static int32_t handle_membership(tm_worker *worker, const tm_conv *conv, const tm_event *event, tm_error *err)
+{
+    if (event->time >= INT64_MAX) return 0;
+    int64_t time = (int64_t)event->time;
+    return event->joined ? tm_store_add_stretch(worker->store, conv, time + 1, TM_TIME_END, err)
+                         : tm_store_end_stretch(worker->store, conv, time, err);
+}
+
+static int32_t handle_event(tm_worker *worker, const tm_event *event, news *out, tm_error *err)
+{
+    tm_conv conv;
+    int32_t code =
+        tm_store_conv(worker->store, event->message.conv_type, event->message.conv_id, true, &conv, err);
+    if (code) return code;
+    switch (event->kind) {
+    case TM_EVENT_MESSAGE: return handle_message(worker, &conv, event, out, err);
+    case TM_EVENT_REVOKE: return handle_revoke(worker, &conv, event, out, err);
+    case TM_EVENT_READ: return handle_read(worker, &conv, event, out, err);
+    case TM_EVENT_MEMBERSHIP: return handle_membership(worker, &conv, event, err);
+    }
+    return 0;
+}
+
+static void tell(tm_worker *worker, tm_letter_kind kind, cJSON **array)
+{
+    if (*array) tm_worker_tell(worker, tm_letter_new(kind, NULL, *array));
+    *array = NULL;
+}
+
+static void forget(news *out)
+{
+    cJSON_Delete(out->messages);
+    cJSON_Delete(out->tips);
+    cJSON_Delete(out->revoked);
+    cJSON_Delete(out->receipts);
+}
+
+void tm_incoming_receive(tm_worker *worker)
+{
+    tm_error err = {0};
+    tm_event *events = NULL;
+    char *cursor = NULL;
+    news out = {0};
+    bool more = false;
+    int32_t code = worker->backend->receive(worker->backend, MAX_EVENTS, &events, &cursor, &more, &err);
+    if (code || !cursor) goto out;
+    if ((code = tm_store_begin(worker->store, false, &err))) goto out;
+    for (const tm_event *event = events; event && !code; event = event->next)
+        code = handle_event(worker, event, &out, &err);
+    if (!code) code = tm_store_set(worker->store, "cursor", cursor, &err);
+    if (code) {
+        tm_store_rollback(worker->store);
+        forget(&out);
+        goto out;
+    }
+    tell(worker, TM_LETTER_RECV_NEW_MSG, &out.messages);
+    tell(worker, TM_LETTER_GROUP_TIPS, &out.tips);
+    tell(worker, TM_LETTER_REVOKE, &out.revoked);
+    tell(worker, TM_LETTER_READED_RECEIPT, &out.receipts);
+    code = tm_worker_end_transaction(worker, &err);
+    if (!code) worker->backend->stored(worker->backend);
+out:
+    worker->more_events = !code && more;
+    if (code && !atomic_load(&worker->client->stop)) {
+        tm_log_write(worker->client->log, kTIMLog_Error, "events were not stored and will be tried again: %s",
+                     err.text);
+        worker->retry = true;
+    }
+    tm_event_free_list(events);
+    tm_free(cursor);
+}
+
+void tm_incoming_online(tm_worker *worker, tm_event *event)
+{
+    tm_error err = {0};
+    news out = {0};
+    if (!worker->online || tell_message(worker, &event->message, &out, &err)) {
+        forget(&out);
+    } else {
+        if (out.messages) {
+            tm_letter *letter = tm_letter_new(TM_LETTER_RECV_NEW_MSG, NULL, out.messages);
+            if (letter) tm_mailbox_put(worker->client->mailbox, letter);
+        }
+        cJSON_Delete(out.tips);
+    }
+    tm_event_free(event);
+}

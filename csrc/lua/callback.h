@@ -1,0 +1,56 @@
+/* Callback: a client's handlers and its running calls' callbacks, and how letters get to them. All Lua values
+ * hang on the client's user values, not in the registry, so that a handler that mentions its client doesn't
+ * keep it alive. Stack effects as in value.h. `client` is the stack index of the client's userdata, absolute.
+ * On the thread that polls; nothing here remembers a lua_State. */
+#ifndef TM_LUA_CALLBACK_H
+#define TM_LUA_CALLBACK_H
+
+#include "host.h"
+
+/* The user values of a client. */
+enum { TM_UV_HANDLERS = 1, TM_UV_CALLS, TM_UV_RAISED, TM_UV_COUNT = TM_UV_RAISED };
+
+/* The C half. All zero at first; the letter is freed with tm_callbacks_free. */
+typedef struct tm_callbacks {
+    /* In hand: taken out of the mailbox and not wholly delivered; owned. Handlers up to the number `given`
+     * have had it, those over `limit` came later. */
+    tm_letter *letter;
+    lua_Integer given, limit;
+    lua_Integer last_handler; /* the newest handler's number; they grow */
+    int first_raised, raised; /* errors that wait to go out of poll: where the first is, and how many */
+} tm_callbacks;
+
+/* Gives a new client's user values their tables. [-0, +0, m] */
+void tm_callbacks_open(lua_State *L, int client);
+/* Frees the letter in hand. Runs no Lua. */
+void tm_callbacks_free(tm_callbacks *callbacks);
+
+/* The events that handlers can be added for, or NULL behind the last. */
+const char *tm_callbacks_event_name(int event);
+/* The event that the argument `arg` names; raises if it is none. [-0, +0, v] */
+int tm_callbacks_check_event(lua_State *L, int arg);
+/* Adds the function at `handler` behind the others. It gets no letter that is under delivery. [-0, +0, m] */
+void tm_callbacks_on(lua_State *L, int client, tm_callbacks *callbacks, int event, int handler);
+/* Removes the first handler that is the function at `handler`, with effect at once. False: there is
+ * none. [-0, +0, -] */
+bool tm_callbacks_off(lua_State *L, int client, int event, int handler);
+/* The letters that handlers are there for, as tm_client_want takes them. [-0, +0, -] */
+unsigned tm_callbacks_wanted(lua_State *L, int client);
+
+/* The token of a new call, which keeps the callback at `callback` (0: none) until its completion is delivered
+ * or tm_callbacks_forget. [-0, +0, m] */
+void *tm_callbacks_token(lua_State *L, int client, tm_call_kind kind, int callback);
+void tm_callbacks_forget(lua_State *L, int client, void *token);
+
+/* Takes a letter into the hand, which must be empty. Owned by the callbacks from then on. */
+void tm_callbacks_take(tm_callbacks *callbacks, tm_letter *letter);
+/* Runs what the letter in hand is for. Errors of callbacks go to the handlers of "error"; those that nobody
+ * handles are kept for tm_callbacks_push_raised. What it raises itself is lack of memory; then the letter
+ * stays in hand, and the next delivery goes on where this one stopped. A callback may close the client, which
+ * delivers the rest and empties the hand. [-0, +0, m] */
+void tm_callbacks_deliver(lua_State *L, int client, tm_callbacks *callbacks);
+/* Pushes the oldest error that must go out of poll and forgets it. False, and nothing pushed: there is none.
+ * [-0, +(0|1), -] */
+bool tm_callbacks_push_raised(lua_State *L, int client, tm_callbacks *callbacks);
+
+#endif

@@ -1,0 +1,433 @@
+/* Client (Lua): see client.h. */
+#include "client.h"
+
+#include "argument.h"
+#include "callback.h"
+#include "option.h"
+#include "value.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+static const char type_name[] = "timmsg.client";
+
+/* All zero is closed. */
+typedef struct tm_lua_client {
+    tm_client *client;   /* owned; NULL: closed */
+    tm_mailbox *mailbox; /* owned; there as long as the client is */
+    tm_callbacks callbacks;
+    uint32_t mark; /* the newest mark's number */
+    bool polling;  /* callbacks are running */
+    bool closing;
+} tm_lua_client;
+
+/* ---- Checks ---- */
+
+static tm_lua_client *check_client(lua_State *L)
+{
+    return (tm_lua_client *)luaL_checkudata(L, 1, type_name);
+}
+
+/* The client at index 1, which must be open. While it closes it still counts as open: callbacks that run then
+ * get TIM_ERR_SDKUNINIT for what they try. */
+static tm_lua_client *check_open(lua_State *L)
+{
+    tm_lua_client *self = check_client(L);
+    luaL_argcheck(L, self->client, 1, "client is closed");
+    return self;
+}
+
+/* Milliseconds at `arg`; `fallback` for nil. */
+static lua_Number check_milliseconds(lua_State *L, int arg, lua_Number fallback)
+{
+    if (lua_isnoneornil(L, arg)) return fallback;
+    luaL_checktype(L, arg, LUA_TNUMBER);
+    lua_Number milliseconds = lua_tonumber(L, arg);
+    luaL_argcheck(L, milliseconds >= 0, arg, "a time in milliseconds expected"); /* NaN too */
+    return milliseconds;
+}
+
+/* The one form of every failure: nil, message, TIMResult. */
+static int push_failure(lua_State *L, int32_t code, const tm_error *err)
+{
+    luaL_pushfail(L);
+    lua_pushstring(L, err->text);
+    lua_pushinteger(L, code < 0 ? code : TIM_ERR_PARAM); /* memory has no TIMResult of its own */
+    return 3;
+}
+
+/* ---- Creation ---- */
+
+static int32_t set_log_level(tm_client *client, lua_Integer level, tm_error *err)
+{
+    tm_args args;
+    memset(&args, 0, sizeof args);
+    args.json = cJSON_CreateObject();
+    if (!args.json || !tm_json_add_int(args.json, kTIMSetConfigLogLevel, level)) {
+        tm_args_free(&args);
+        return tm_fail_memory(err);
+    }
+    return tm_client_call(client, TM_CALL_SET_CONFIG, &args, NULL, err);
+}
+
+/* Frees all but the callbacks' Lua values. */
+static void release(tm_lua_client *self)
+{
+    tm_client *client = self->client;
+    tm_mailbox *mailbox = self->mailbox;
+    self->client = NULL;
+    self->mailbox = NULL;
+    tm_client_free(client);
+    tm_mailbox_free(mailbox);
+    tm_callbacks_free(&self->callbacks);
+}
+
+/* Starts the client with the config table on top. Raises nothing. */
+static int32_t start(lua_State *L, tm_lua_client *self, uint64_t sdk_app_id, const lua_Integer *log_level,
+                     tm_error *err)
+{
+    cJSON *config = tm_value_to_tree(L, -1, false, err);
+    if (!config) return err->code;
+    self->mailbox = tm_mailbox_new(err);
+    int32_t code =
+        self->mailbox ? tm_client_new(sdk_app_id, config, 1, self->mailbox, &self->client, err) : err->code;
+    cJSON_Delete(config);
+    if (!code && log_level) code = set_log_level(self->client, *log_level, err);
+    if (code) release(self);
+    return code;
+}
+
+int tm_lua_client_new(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    tm_lua_client *self = (tm_lua_client *)lua_newuserdatauv(L, sizeof *self, TM_UV_COUNT);
+    memset(self, 0, sizeof *self);
+    luaL_setmetatable(L, type_name);
+    tm_callbacks_open(L, 2);
+
+    lua_pushliteral(L, "sdk_app_id");
+    lua_rawget(L, 1);
+    lua_pushliteral(L, "log_level");
+    lua_rawget(L, 1);
+    tm_options_push(L);
+    lua_Integer sdk_app_id = lua_tointeger(L, 3), log_level = lua_tointeger(L, 4);
+    tm_error err = {0, ""};
+    int32_t code = start(L, self, (uint64_t)sdk_app_id, lua_isnil(L, 4) ? NULL : &log_level, &err);
+    if (code) return push_failure(L, code, &err);
+    tm_client_want(self->client, tm_callbacks_wanted(L, 2));
+    lua_settop(L, 2);
+    return 1;
+}
+
+/* ---- Polling ----
+ *
+ * A poll without a budget ends at a letter of its own, the mark, which it puts behind all that wait: what
+ * callbacks bring about and what comes meanwhile is left for the next poll, and what an error leaves undone
+ * stays in the mailbox, whose descriptor says so. Its kind is one that is not counted. */
+
+static void *const mark_token = (void *)(uintptr_t)0xff; /* no call has this kind */
+
+/* Puts a mark into the mailbox; 0 if memory is short. */
+static uint32_t put_mark(tm_lua_client *self)
+{
+    tm_letter *letter = tm_letter_new(TM_LETTER_PROGRESS, NULL, NULL);
+    if (!letter) return 0;
+    if (++self->mark == 0) self->mark = 1;
+    letter->token = mark_token;
+    letter->index = self->mark;
+    tm_mailbox_put(self->mailbox, letter);
+    return self->mark;
+}
+
+/* Gets a letter in hand if there is none. False: there is none, or the mark `until` was reached. Older marks,
+ * which polls left behind that an error ended, and results that nobody wants are skipped. */
+static bool take_letter(tm_lua_client *self, uint32_t until)
+{
+    while (!self->callbacks.letter) {
+        tm_letter *letter = tm_mailbox_take(self->mailbox);
+        if (!letter) return false;
+        bool is_mark = letter->kind == TM_LETTER_PROGRESS && letter->token == mark_token;
+        if (is_mark && letter->index == until) {
+            tm_letter_free(letter);
+            return false;
+        }
+        if (is_mark || (letter->kind == TM_LETTER_RESULT && !letter->token))
+            tm_letter_free(letter);
+        else
+            tm_callbacks_take(&self->callbacks, letter);
+    }
+    return true;
+}
+
+/* Raises the first error that a callback left, if there is one. If more are waiting, the descriptor is made
+ * to say so. */
+static void raise_first(lua_State *L, tm_lua_client *self)
+{
+    if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return;
+    if (self->callbacks.raised && self->mailbox) put_mark(self);
+    lua_error(L);
+}
+
+static lua_Number now_milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (lua_Number)now.tv_sec * 1e3 + (lua_Number)now.tv_nsec / 1e6;
+}
+
+/* run(client, deadline or nil): delivers and returns how many letters. Callbacks may close the client. */
+static int run_poll(lua_State *L)
+{
+    tm_lua_client *self = (tm_lua_client *)lua_touserdata(L, 1);
+    bool timed = !lua_isnil(L, 2);
+    lua_Number deadline = lua_tonumber(L, 2);
+    lua_Integer count = 0;
+    raise_first(L, self);
+    uint32_t mark = timed ? 0 : put_mark(self);
+    bool more = true;
+    while (more && self->client && take_letter(self, mark)) {
+        tm_callbacks_deliver(L, 1, &self->callbacks);
+        count++;
+        raise_first(L, self);
+        more = timed ? now_milliseconds() < deadline : mark != 0;
+    }
+    lua_pushinteger(L, count);
+    return 1;
+}
+
+static bool has_something(tm_lua_client *self, int timeout_ms)
+{
+    return self->callbacks.letter || self->callbacks.raised || tm_mailbox_wait(self->mailbox, timeout_ms);
+}
+
+/* poll([budget_ms]): how many letters were handled, or nil, "already polling". */
+static int client_poll(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    lua_Number budget = check_milliseconds(L, 2, -1);
+    if (self->polling) {
+        luaL_pushfail(L);
+        lua_pushliteral(L, "already polling");
+        return 2;
+    }
+    if (!has_something(self, 0)) {
+        lua_pushinteger(L, 0);
+        return 1;
+    }
+    lua_settop(L, 1);
+    lua_pushcfunction(L, run_poll);
+    lua_pushvalue(L, 1);
+    if (budget < 0)
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, now_milliseconds() + budget);
+    self->polling = true;
+    int status = lua_pcall(L, 2, 1, 0);
+    self->polling = false;
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
+int tm_lua_client_is_polling(lua_State *L)
+{
+    lua_pushboolean(L, check_open(L)->polling);
+    return 1;
+}
+
+/* wait([ms]): blocks until poll has something to do; false when the time is over before. */
+static int client_wait(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    lua_Number milliseconds = check_milliseconds(L, 2, -1);
+    int timeout_ms = milliseconds < 0 ? -1 : milliseconds < INT_MAX ? (int)ceil(milliseconds) : INT_MAX;
+    lua_pushboolean(L, has_something(self, timeout_ms));
+    return 1;
+}
+
+/* pollfd(), events(), timeout(): what an event loop asks, in the way of cqueues. */
+static int client_pollfd(lua_State *L)
+{
+    lua_pushinteger(L, tm_mailbox_fd(check_open(L)->mailbox));
+    return 1;
+}
+
+static int client_events(lua_State *L)
+{
+    check_open(L);
+    lua_pushliteral(L, "r");
+    return 1;
+}
+
+static int client_timeout(lua_State *L)
+{
+    if (has_something(check_open(L), 0))
+        lua_pushinteger(L, 0);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* ---- Closing ---- */
+
+/* run(client): delivers what is in the mailbox of a closed tm_client. */
+static int run_rest(lua_State *L)
+{
+    tm_lua_client *self = (tm_lua_client *)lua_touserdata(L, 1);
+    uint32_t mark = put_mark(self);
+    while (take_letter(self, mark))
+        tm_callbacks_deliver(L, 1, &self->callbacks);
+    return 0;
+}
+
+/* close(): also inside a callback; then what waits is delivered here and the poll under way finds nothing. */
+static int client_close(lua_State *L)
+{
+    tm_lua_client *self = check_client(L);
+    if (!self->client || self->closing) return 0;
+    lua_settop(L, 1);
+    lua_pushcfunction(L, run_rest);
+    lua_pushvalue(L, 1);
+    bool was_polling = self->polling;
+    self->polling = self->closing = true;
+    tm_client_close(self->client);
+    int status = lua_pcall(L, 1, 0, 0);
+    self->polling = was_polling;
+    self->closing = false;
+    if (status != LUA_OK) return lua_error(L); /* no memory: close again to go on */
+    release(self);
+    if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return 0;
+    while (tm_callbacks_push_raised(L, 1, &self->callbacks))
+        lua_pop(L, 1); /* no poll will come to raise them */
+    return lua_error(L);
+}
+
+static int client_gc(lua_State *L)
+{
+    release(check_client(L));
+    return 0;
+}
+
+/* ---- Handlers and state ---- */
+
+/* on(event, handler): returns the handler, for off. */
+static int client_on(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    int event = tm_callbacks_check_event(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    tm_callbacks_on(L, 1, &self->callbacks, event, 3);
+    tm_client_want(self->client, tm_callbacks_wanted(L, 1));
+    lua_settop(L, 3);
+    return 1;
+}
+
+/* off(event, handler): whether it was there. */
+static int client_off(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    int event = tm_callbacks_check_event(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    bool removed = tm_callbacks_off(L, 1, event, 3);
+    tm_client_want(self->client, tm_callbacks_wanted(L, 1));
+    lua_pushboolean(L, removed);
+    return 1;
+}
+
+/* user(): the logged-in user, or nil. */
+static int client_user(lua_State *L)
+{
+    char user[TM_USER_ID_SIZE];
+    tm_client_user(check_open(L)->client, user);
+    if (*user)
+        lua_pushstring(L, user);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int client_tostring(lua_State *L)
+{
+    tm_lua_client *self = check_client(L);
+    char user[TM_USER_ID_SIZE] = "";
+    if (self->client) tm_client_user(self->client, user);
+    const char *state = !self->client ? "closed" : self->closing ? "closing" : *user ? user : "not logged in";
+    lua_pushfstring(L, "%s (%s): %p", type_name, state, (const void *)self);
+    return 1;
+}
+
+/* ---- Calls ---- */
+
+/* The method of the call whose kind is the upvalue: true, or nil, message, code. */
+static int client_call(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    tm_call_kind kind = (tm_call_kind)lua_tointeger(L, lua_upvalueindex(1));
+    tm_argument_places places;
+    tm_arguments_find(L, tm_call_type_of(kind), &places);
+    tm_error err = {0, ""};
+    int32_t code = tm_client_check_ready(self->client, kind, &err);
+    if (code) return push_failure(L, code, &err);
+
+    void *token = tm_callbacks_token(L, 1, kind, places.callback);
+    tm_args args; /* nothing raises as long as these are ours */
+    memset(&args, 0, sizeof args);
+    code = tm_arguments_take(L, kind, &places, &args, &err);
+    if (code)
+        tm_args_free(&args);
+    else
+        code = tm_client_call(self->client, kind, &args, token, &err);
+    if (code) {
+        tm_callbacks_forget(L, 1, token);
+        return push_failure(L, code, &err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- Registration ---- */
+
+static const luaL_Reg methods[] = {
+    {"close", client_close},     {"poll", client_poll}, {"pollfd", client_pollfd}, {"events", client_events},
+    {"timeout", client_timeout}, {"wait", client_wait}, {"on", client_on},         {"off", client_off},
+    {"user", client_user},       {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__close", client_close},
+    {"__gc", client_gc},
+    {"__tostring", client_tostring},
+    {NULL, NULL},
+};
+
+/* __index: a method, or what the getter of that name returns. Upvalues: the methods, the getters. */
+static int client_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+    lua_settop(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) == LUA_TNIL) return 1;
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+void tm_lua_client_open(lua_State *L, int getters)
+{
+    getters = lua_absindex(L, getters);
+    luaL_newmetatable(L, type_name);
+    luaL_setfuncs(L, metamethods, 0);
+    lua_pushliteral(L, "protected");
+    lua_setfield(L, -2, "__metatable"); /* a __gc called by hand would free what is in use */
+    luaL_newlib(L, methods);
+    for (int kind = 0; kind < TM_CALL_COUNT; kind++) {
+        lua_pushinteger(L, kind);
+        lua_pushcclosure(L, client_call, 1);
+        lua_setfield(L, -2, tm_call_type_of((tm_call_kind)kind)->lua_name);
+    }
+    lua_pushvalue(L, getters);
+    lua_pushcclosure(L, client_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,17 @@
+/* Client (Lua): the userdata that a script holds: a tm_client, its mailbox, and what hangs on them. */
+#ifndef TM_LUA_CLIENT_H
+#define TM_LUA_CLIENT_H
+
+#include "host.h"
+
+/* Makes the metatable of clients. `getters` is the stack index of a table of functions: what a client has
+ * under such a name is what the function returns for it. Once a Lua state, before tm_lua_client_new. */
+void tm_lua_client_open(lua_State *L, int getters);
+
+/* new(options): a client, or nil, message, code. */
+int tm_lua_client_new(lua_State *L);
+
+/* is_polling(client): whether its callbacks run now, so that poll would refuse. */
+int tm_lua_client_is_polling(lua_State *L);
+
+#endif

@@ -1,0 +1,63 @@
+/* Raised: see raised.h.
+ *
+ * A message handler returns one value, and two are needed: the error and its traceback. So they travel in a
+ * box: a table of the two with a metatable of its own. */
+#include "raised.h"
+
+static const char box_name[] = "timmsg.raised";
+
+/* Boxes the error on top with the traceback below it. [-2, +1, m] */
+static void push_box(lua_State *L)
+{
+    lua_createtable(L, 2, 0);
+    lua_insert(L, -3);
+    lua_rawseti(L, -3, 1);
+    lua_rawseti(L, -2, 2);
+    luaL_newmetatable(L, box_name);
+    lua_setmetatable(L, -2);
+}
+
+static bool is_box(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+    luaL_getmetatable(L, box_name);
+    bool same = lua_rawequal(L, -1, -2) && !lua_isnil(L, -1);
+    lua_pop(L, 2);
+    return same;
+}
+
+static int box_error(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (is_box(L, 1)) return 1;
+    luaL_traceback(L, L, NULL, 1);
+    lua_insert(L, 1);
+    push_box(L);
+    return 1;
+}
+
+int tm_raised_raise(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_insert(L, 1);
+    push_box(L);
+    return lua_error(L);
+}
+
+bool tm_raised_call(lua_State *L, int count)
+{
+    int base = lua_gettop(L) - count;
+    lua_pushcfunction(L, box_error);
+    lua_insert(L, base);
+    bool fine = lua_pcall(L, count, 0, base) == LUA_OK;
+    lua_remove(L, base);
+    if (fine) return true;
+    if (is_box(L, -1)) {
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        lua_remove(L, -3);
+    } else {
+        lua_pushnil(L);
+    }
+    return false;
+}

@@ -1,0 +1,16 @@
+/* Raised: calls that catch an error together with its traceback. Stack effects as in value.h. On the thread
+ * that polls. */
+#ifndef TM_LUA_RAISED_H
+#define TM_LUA_RAISED_H
+
+#include "host.h"
+
+/* Calls the function below the `count` arguments on top. True, or false and pushed are the error, unchanged,
+ * and its traceback (nil: memory was too short for one). [-(count + 1), +(0|2), m] */
+bool tm_raised_call(lua_State *L, int count);
+
+/* raise(err, traceback): raises `err` so that tm_raised_call gives this traceback, not one of the place that
+ * calls this. For callbacks that resume a coroutine. [v] */
+int tm_raised_raise(lua_State *L);
+
+#endif

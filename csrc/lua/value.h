@@ -1,0 +1,30 @@
+/* Value: Lua table to JSON tree and back, without text in between. The keys of the API are unique over all
+ * its structs, so the key alone tells what the schema knows of a value: which numbers are unsigned, which are
+ * doubles, and which empty tables are arrays. tm_keys_open comes first. Each function says what it does to
+ * the stack as [-popped, +pushed, what it may raise: - nothing, m lack of memory, v anything]. On the thread
+ * of the Lua state. */
+#ifndef TM_LUA_VALUE_H
+#define TM_LUA_VALUE_H
+
+#include "key.h"
+
+/* Stack slots that one level of nesting takes: a table, a key, a value, and a metatable. */
+enum { TM_VALUE_SLOTS = 4 };
+
+/* The table at `index` as a tree; an empty one is an array if `is_array`. Metamethods are not asked. Owned by
+ * the caller (cJSON_Delete). NULL: `err` has TIM_ERR_JSON and a sentence that begins with the path of what
+ * can't be converted (a table within itself, holes, mixed keys, NaN, text that is not UTF-8, ...), or
+ * ERR_OUT_OF_MEMORY. [-0, +0, -] */
+cJSON *tm_value_to_tree(lua_State *L, int index, bool is_array, tm_error *err);
+
+/* Pushes what `tree` (borrowed until return) stands for: nil for NULL. [-0, +1, m] */
+void tm_value_push(lua_State *L, const cJSON *tree);
+
+/* Pushes timmsg.null, which stands for a JSON null inside arrays. [-0, +1, -] */
+void tm_value_push_null(lua_State *L);
+
+/* The functions timmsg.array and timmsg.object: mark a table (a new one if none is given) and return it. */
+int tm_value_array(lua_State *L);
+int tm_value_object(lua_State *L);
+
+#endif

@@ -1,0 +1,170 @@
+/* Value: from a JSON tree to a Lua table. See value.h. */
+#include "value.h"
+
+#include <string.h>
+
+/* A whole number of at most 18 digits, without a call: what most raw nodes hold. */
+static bool short_integer(const char *text, lua_Integer *value)
+{
+    bool negative = *text == '-';
+    const char *digits = text + negative, *end = digits;
+    lua_Integer sum = 0;
+    for (; *end >= '0' && *end <= '9' && end - digits < 18; end++)
+        sum = sum * 10 + (*end - '0');
+    if (*end || end == digits) return false;
+    *value = negative ? -sum : sum;
+    return true;
+}
+
+/* [-0, +1, -] */
+static void push_raw(lua_State *L, const cJSON *node, const tm_field *field)
+{
+    lua_Integer value;
+    int64_t value_int = 0;
+    uint64_t value_uint = 0;
+    if (field && field->type == TM_DOUBLE) {
+        lua_pushnumber(L, (lua_Number)tm_json_double(node));
+    } else if (short_integer(node->valuestring, &value)) {
+        lua_pushinteger(L, value);
+    } else if (!field && strpbrk(node->valuestring, ".eE")) {
+        lua_pushnumber(L, (lua_Number)tm_json_double(node));
+    } else {
+        switch (tm_json_number_kind(node, &value_int, &value_uint)) {
+        case TM_JSON_INT64: lua_pushinteger(L, (lua_Integer)value_int); break;
+        case TM_JSON_UINT64:
+            if (field && field->type == TM_UINT64)
+                lua_pushinteger(L, (lua_Integer)value_uint);
+            else
+                lua_pushnumber(L, (lua_Number)value_uint);
+            break;
+        default: lua_pushnumber(L, (lua_Number)tm_json_double(node)); break;
+        }
+    }
+}
+
+/* [-0, +1, -] */
+static void push_number(lua_State *L, double value, const tm_field *field)
+{
+    bool is_double = field && field->type == TM_DOUBLE, is_uint64 = field && field->type == TM_UINT64;
+    if (!is_double && value >= -0x1p63 && value < 0x1p63 && (double)(int64_t)value == value)
+        lua_pushinteger(L, (lua_Integer)value);
+    else if (is_uint64 && value >= 0x1p63 && value < 0x1p64) /* so large, it is whole */
+        lua_pushinteger(L, (lua_Integer)(uint64_t)value);
+    else
+        lua_pushnumber(L, (lua_Number)value);
+}
+
+/* `texts` is the stack index of the index's table of key strings; the index itself lies below it. */
+static void push_node(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
+                      const tm_field *field);
+
+static int count_children(const cJSON *node)
+{
+    int count = 0;
+    for (const cJSON *child = node->child; child; child = child->next)
+        count++;
+    return count;
+}
+
+/* [-0, +1, m] */
+static void push_array(lua_State *L, const tm_key_index *index, int texts, const cJSON *node, bool mark_empty)
+{
+    lua_createtable(L, count_children(node), 0);
+    lua_Integer number = 0;
+    for (const cJSON *child = node->child; child; child = child->next) {
+        push_node(L, index, texts, child, NULL);
+        lua_rawseti(L, -2, ++number);
+    }
+    if (number == 0 && mark_empty) {
+        lua_getiuservalue(L, texts - 1, TM_UV_ARRAY_MARK);
+        lua_setmetatable(L, -2);
+    }
+}
+
+/* [-0, +1, m] */
+static void push_object(lua_State *L, const tm_key_index *index, int texts, const cJSON *node)
+{
+    lua_createtable(L, 0, count_children(node));
+    for (const cJSON *child = node->child; child; child = child->next) {
+        if (cJSON_IsNull(child)) continue;
+        int number = tm_keys_find_text(index, child->string);
+        if (number)
+            lua_rawgeti(L, texts, number);
+        else
+            lua_pushstring(L, child->string);
+        push_node(L, index, texts, child, number ? tm_keys_field(index, number) : NULL);
+        lua_rawset(L, -3);
+    }
+}
+
+/* [-0, +1, m] */
+static void push_node(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
+                      const tm_field *field)
+{
+    switch (node->type & 0xff) {
+    case cJSON_String: lua_pushlstring(L, node->valuestring, strlen(node->valuestring)); break;
+    case cJSON_Number: push_number(L, node->valuedouble, field); break;
+    case cJSON_Raw: push_raw(L, node, field); break;
+    case cJSON_True: lua_pushboolean(L, 1); break;
+    case cJSON_False: lua_pushboolean(L, 0); break;
+    case cJSON_Array:
+        luaL_checkstack(L, TM_VALUE_SLOTS, "a value nested too deep");
+        push_array(L, index, texts, node, !field);
+        break;
+    case cJSON_Object:
+        luaL_checkstack(L, TM_VALUE_SLOTS, "a value nested too deep");
+        push_object(L, index, texts, node);
+        break;
+    default: tm_value_push_null(L); break;
+    }
+}
+
+void tm_value_push(lua_State *L, const cJSON *tree)
+{
+    luaL_checkstack(L, TM_VALUE_SLOTS, "a result");
+    if (!tree || cJSON_IsNull(tree)) {
+        lua_pushnil(L);
+        return;
+    }
+    const tm_key_index *index = tm_keys_push(L);
+    lua_getiuservalue(L, -1, TM_UV_TEXTS);
+    int texts = lua_gettop(L);
+    if (cJSON_IsArray(tree))
+        push_array(L, index, texts, tree, false);
+    else
+        push_node(L, index, texts, tree, NULL);
+    lua_replace(L, texts - 1);
+    lua_settop(L, texts - 1);
+}
+
+/* ---- Null and marks ---- */
+
+void tm_value_push_null(lua_State *L)
+{
+    lua_pushlightuserdata(L, NULL);
+}
+
+static int mark(lua_State *L, int user_value)
+{
+    if (lua_isnoneornil(L, 1)) {
+        lua_settop(L, 0);
+        lua_newtable(L);
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    tm_keys_push(L);
+    lua_getiuservalue(L, -1, user_value);
+    lua_setmetatable(L, 1);
+    lua_settop(L, 1);
+    return 1;
+}
+
+int tm_value_array(lua_State *L)
+{
+    return mark(L, TM_UV_ARRAY_MARK);
+}
+
+int tm_value_object(lua_State *L)
+{
+    return mark(L, TM_UV_OBJECT_MARK);
+}

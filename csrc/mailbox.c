@@ -1,0 +1,235 @@
+/* Mailbox: see mailbox.h.
+ *
+ * The descriptor is signalled and cleared under the lock, and only when the list gets its first letter or
+ * loses its last: it is readable exactly while letters are there, and a host that polls an empty mailbox pays
+ * for a lock and no more. */
+#include "mailbox.h"
+
+#include "include/TIMCloudDef.h"
+#include "wake.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+struct tm_mailbox {
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    tm_wake wake;
+    tm_letter *first, *last;
+    unsigned waiters;  /* threads in tm_mailbox_wait */
+    unsigned releases; /* tm_mailbox_wake calls that found waiters: each lets go who waited before it */
+    bool released;     /* one found none: the next waiter goes at once */
+    atomic_size_t events, results;
+    size_t low;
+    void (*drained)(void *userdata);
+    void *userdata;
+};
+
+/* ---- Letters ---- */
+
+tm_letter *tm_letter_new(tm_letter_kind kind, const char *desc, cJSON *json)
+{
+    tm_letter *letter = tm_calloc(1, sizeof *letter);
+    char *text = tm_strdup(desc ? desc : "");
+    if (!letter || !text) {
+        tm_free(letter);
+        tm_free(text);
+        cJSON_Delete(json);
+        return NULL;
+    }
+    letter->kind = kind;
+    letter->desc = text;
+    letter->json = json;
+    return letter;
+}
+
+void tm_letter_free(tm_letter *letter)
+{
+    if (!letter) return;
+    tm_free(letter->desc);
+    cJSON_Delete(letter->json);
+    tm_free(letter);
+}
+
+static size_t events_in(const tm_letter *letter)
+{
+    switch (letter->kind) {
+    case TM_LETTER_RESULT:
+    case TM_LETTER_PROGRESS: return 0;
+    case TM_LETTER_RECV_NEW_MSG: return (size_t)cJSON_GetArraySize(letter->json);
+    default: return 1;
+    }
+}
+
+/* ---- Mailbox ---- */
+
+/* Time is measured on the monotonic clock where a condition can be: setting the wall clock then moves no
+ * deadline. */
+#if defined(__APPLE__)
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
+
+static int init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    int failed = pthread_condattr_init(&attributes);
+    if (failed) return failed;
+#if !defined(__APPLE__)
+    failed = pthread_condattr_setclock(&attributes, WAIT_CLOCK);
+#endif
+    if (!failed) failed = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return failed;
+}
+
+tm_mailbox *tm_mailbox_new(tm_error *err)
+{
+    bool has_lock = false, has_condition = false;
+    tm_mailbox *mailbox = tm_calloc(1, sizeof *mailbox);
+    if (!mailbox) {
+        tm_fail_memory(err);
+        return NULL;
+    }
+    mailbox->wake.read_fd = mailbox->wake.write_fd = -1;
+    atomic_init(&mailbox->events, 0);
+    atomic_init(&mailbox->results, 0);
+    has_lock = pthread_mutex_init(&mailbox->lock, NULL) == 0;
+    has_condition = has_lock && init_condition(&mailbox->arrived) == 0;
+    if (!has_condition) {
+        tm_fail_memory(err);
+        goto out;
+    }
+    if (tm_wake_open(&mailbox->wake, err)) goto out;
+    return mailbox;
+
+out:
+    if (has_condition) pthread_cond_destroy(&mailbox->arrived);
+    if (has_lock) pthread_mutex_destroy(&mailbox->lock);
+    tm_free(mailbox);
+    return NULL;
+}
+
+void tm_mailbox_free(tm_mailbox *mailbox)
+{
+    if (!mailbox) return;
+    while (mailbox->first) {
+        tm_letter *letter = mailbox->first;
+        mailbox->first = letter->next;
+        tm_letter_free(letter);
+    }
+    tm_wake_close(&mailbox->wake);
+    pthread_cond_destroy(&mailbox->arrived);
+    pthread_mutex_destroy(&mailbox->lock);
+    tm_free(mailbox);
+}
+
+void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter)
+{
+    letter->next = NULL;
+    /* Counted before it can be taken, so that the count never runs below zero. */
+    atomic_fetch_add(&mailbox->events, events_in(letter));
+    if (letter->kind == TM_LETTER_RESULT) atomic_fetch_add(&mailbox->results, 1);
+    pthread_mutex_lock(&mailbox->lock);
+    if (mailbox->first) {
+        mailbox->last->next = letter;
+    } else {
+        mailbox->first = letter;
+        tm_wake_signal(&mailbox->wake);
+    }
+    mailbox->last = letter;
+    if (mailbox->waiters) pthread_cond_signal(&mailbox->arrived);
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    tm_letter *letter = mailbox->first;
+    if (letter) {
+        mailbox->first = letter->next;
+        if (!mailbox->first) tm_wake_clear(&mailbox->wake);
+    }
+    pthread_mutex_unlock(&mailbox->lock);
+    if (!letter) return NULL;
+    letter->next = NULL;
+    if (letter->kind == TM_LETTER_RESULT) atomic_fetch_sub(&mailbox->results, 1);
+    size_t taken = events_in(letter);
+    size_t before = atomic_fetch_sub(&mailbox->events, taken);
+    if (mailbox->drained && before > mailbox->low && before - taken <= mailbox->low)
+        mailbox->drained(mailbox->userdata);
+    return letter;
+}
+
+static struct timespec deadline_in(int timeout_ms)
+{
+    struct timespec deadline;
+    clock_gettime(WAIT_CLOCK, &deadline);
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return deadline;
+}
+
+bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms)
+{
+    struct timespec deadline = {0, 0};
+    if (timeout_ms > 0) deadline = deadline_in(timeout_ms);
+    pthread_mutex_lock(&mailbox->lock);
+    unsigned releases = mailbox->releases;
+    bool over = timeout_ms == 0;
+    mailbox->waiters++;
+    while (!mailbox->first && !over && !mailbox->released && mailbox->releases == releases) {
+        if (timeout_ms < 0)
+            pthread_cond_wait(&mailbox->arrived, &mailbox->lock);
+        else
+            over = pthread_cond_timedwait(&mailbox->arrived, &mailbox->lock, &deadline) == ETIMEDOUT;
+    }
+    mailbox->waiters--;
+    mailbox->released = false;
+    bool there = mailbox->first != NULL;
+    pthread_mutex_unlock(&mailbox->lock);
+    return there;
+}
+
+void tm_mailbox_wake(tm_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    if (mailbox->waiters) {
+        mailbox->releases++;
+        pthread_cond_broadcast(&mailbox->arrived);
+    } else {
+        mailbox->released = true;
+    }
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+int tm_mailbox_fd(const tm_mailbox *mailbox)
+{
+    return tm_wake_fd(&mailbox->wake);
+}
+
+size_t tm_mailbox_results(tm_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->results);
+}
+
+size_t tm_mailbox_events(tm_mailbox *mailbox)
+{
+    return atomic_load(&mailbox->events);
+}
+
+void tm_mailbox_on_drained(tm_mailbox *mailbox, size_t low, void (*drained)(void *userdata), void *userdata)
+{
+    mailbox->low = low;
+    mailbox->drained = drained;
+    mailbox->userdata = userdata;
+}

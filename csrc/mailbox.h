@@ -1,0 +1,69 @@
+/* Mailbox: what a client has to tell its host, in order, until the host takes it. The client's worker puts
+ * letters in; whoever runs the host's callbacks (the C face's logic thread, Lua's poll) takes them out. Made
+ * and freed by the host, and outlives the client. */
+#ifndef TM_MAILBOX_H
+#define TM_MAILBOX_H
+
+#include "error.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct tm_mailbox tm_mailbox;
+
+typedef enum tm_letter_kind {
+    TM_LETTER_RESULT,          /* the completion of a call: the last letter with its token */
+    TM_LETTER_PROGRESS,        /* a download's progress: more letters with this token follow */
+    TM_LETTER_RECV_NEW_MSG,    /* json: array of Message */
+    TM_LETTER_READED_RECEIPT,  /* json: array of MessageReceipt */
+    TM_LETTER_REVOKE,          /* json: array of MsgLocator */
+    TM_LETTER_UPLOAD_PROGRESS, /* json: Message; index (from 0), current, total */
+    TM_LETTER_GROUP_TIPS,      /* json: array of GroupTipsElem */
+    TM_LETTER_CONV_EVENT,      /* event: TIMConvEvent; json: array of ConvInfo */
+    TM_LETTER_NETWORK_STATUS,  /* event: TIMNetworkStatus; code, desc */
+    TM_LETTER_KICKED_OFFLINE,
+    TM_LETTER_LOG, /* event: TIMLogLevel; desc: the line */
+} tm_letter_kind;
+
+typedef struct tm_letter {
+    struct tm_letter *next;
+    tm_letter_kind kind;
+    void *token;  /* RESULT and PROGRESS: what the host gave with the call */
+    int32_t code; /* 0 or an error code */
+    char *desc;   /* owned; never NULL, "" on success */
+    cJSON *json;  /* owned; NULL stands for "" */
+    int32_t event;
+    uint32_t index, current, total;
+} tm_letter;
+
+/* Owned by the host. */
+tm_mailbox *tm_mailbox_new(tm_error *err);
+/* Frees what was not taken. No other thread may use the mailbox any more. */
+void tm_mailbox_free(tm_mailbox *mailbox);
+
+/* A letter with `desc` (copied; NULL is "") and `json` (taken over, freed on failure). NULL: no memory. */
+tm_letter *tm_letter_new(tm_letter_kind kind, const char *desc, cJSON *json);
+void tm_letter_free(tm_letter *letter);
+
+/* Puts a letter in (taken over). Any thread. */
+void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter);
+/* Takes the oldest letter (the caller frees it with tm_letter_free), or NULL if there is none. Any thread. */
+tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
+/* Blocks until a letter is there, tm_mailbox_wake was called, or the time is over (negative: no limit). Any
+ * thread. True if a letter is there. */
+bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
+/* Lets all waiters go, or, when there is none, the next that comes. Any thread. */
+void tm_mailbox_wake(tm_mailbox *mailbox);
+/* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. */
+int tm_mailbox_fd(const tm_mailbox *mailbox);
+/* How many events wait, a RECV_NEW_MSG counting as many as it has messages: the worker stops reading ahead at
+ * its limit. Results and progress are none. Any thread. */
+size_t tm_mailbox_events(tm_mailbox *mailbox);
+/* How many completions wait. */
+size_t tm_mailbox_results(tm_mailbox *mailbox);
+/* `drained` is called (on the thread that takes, under no lock, before the take returns) when the events
+ * waiting fall from above `low` to it or below. Set before use. */
+void tm_mailbox_on_drained(tm_mailbox *mailbox, size_t low, void (*drained)(void *userdata), void *userdata);
+
+#endif

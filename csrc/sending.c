@@ -1,0 +1,508 @@
+/* Sending: SendNewMsg and BatchSend (rules 13 to 21, 40). A request has one sending for each recipient.
+ *
+ * Each message gets its identity and a row in state 1 first; files are uploaded; then the backend is asked;
+ * then the row is in state 2 or 3. See worker.h for who calls this. */
+#include "worker.h"
+
+#include "clock.h"
+#include "image.h"
+#include "include/TIMCloudDef.h"
+#include "json.h"
+#include "path.h"
+
+#include <string.h>
+
+#define MAX_IMAGE_AND_SOUND (28u << 20)
+#define MAX_FILE_AND_VIDEO (100u << 20)
+
+void tm_sendings_free(tm_request *request)
+{
+    for (size_t i = 0; i < request->sending_count; i++) {
+        tm_message_clear(&request->sendings[i].message);
+        tm_message_clear(&request->sendings[i].wire);
+        tm_free(request->sendings[i].desc);
+    }
+    tm_free(request->sendings);
+    request->sendings = NULL;
+    request->sending_count = 0;
+}
+
+static void forget(tm_worker *worker, tm_request *request)
+{
+    (void)worker;
+    tm_sendings_free(request);
+}
+
+static void settle(tm_sending *sending, int32_t code, const char *text)
+{
+    sending->done = true;
+    sending->code = code;
+    if (code) sending->desc = tm_strdup(text);
+}
+
+/* ---- media elements (rule 21) ---- */
+
+/* A file that an element names. `slot` tells the answers apart: the element's index, doubled, plus 1 for a
+ * video's picture. */
+typedef struct file {
+    const char *path_key, *size_key, *id_key, *url_key;
+    uint64_t limit;
+} file;
+
+static const file image_file = {kTIMImageElemOrigPath, kTIMImageElemOrigPicSize, kTIMImageElemOrigId,
+                                kTIMImageElemOrigUrl, MAX_IMAGE_AND_SOUND};
+static const file sound_file = {kTIMSoundElemFilePath, kTIMSoundElemFileSize, kTIMSoundElemFileId,
+                                kTIMSoundElemUrl, MAX_IMAGE_AND_SOUND};
+static const file plain_file = {kTIMFileElemFilePath, kTIMFileElemFileSize, kTIMFileElemFileId,
+                                kTIMFileElemUrl, MAX_FILE_AND_VIDEO};
+static const file video_file = {kTIMVideoElemVideoPath, kTIMVideoElemVideoSize, kTIMVideoElemVideoId,
+                                kTIMVideoElemVideoUrl, MAX_FILE_AND_VIDEO};
+static const file video_picture = {kTIMVideoElemImagePath, kTIMVideoElemImageSize, kTIMVideoElemImageId,
+                                   kTIMVideoElemImageUrl, MAX_IMAGE_AND_SOUND};
+
+/* The files of an element: up to two. */
+static int files_of(const cJSON *elem, const file *files[2])
+{
+    switch (tm_json_get_int(elem, kTIMElemType, -1)) {
+    case kTIMElem_Image: files[0] = &image_file; return 1;
+    case kTIMElem_Sound: files[0] = &sound_file; return 1;
+    case kTIMElem_File: files[0] = &plain_file; return 1;
+    case kTIMElem_Video:
+        files[0] = &video_file;
+        files[1] = &video_picture;
+        return 2;
+    default: return 0;
+    }
+}
+
+static bool describe_image(cJSON *elem, const char *path, uint64_t size)
+{
+    static const struct {
+        const char *width, *height, *size;
+    } keys[] = {{kTIMImageElemOrigPicWidth, kTIMImageElemOrigPicHeight, kTIMImageElemOrigPicSize},
+                {kTIMImageElemThumbPicWidth, kTIMImageElemThumbPicHeight, kTIMImageElemThumbPicSize},
+                {kTIMImageElemLargePicWidth, kTIMImageElemLargePicHeight, kTIMImageElemLargePicSize}};
+    tm_image image = {.format = TM_IMAGE_OTHER};
+    tm_image_read(path, &image);
+    bool ok = tm_json_set_uint(elem, kTIMImageElemFormat, (uint64_t)image.format);
+    for (int i = 0; i < 3; i++)
+        ok = ok && tm_json_set_uint(elem, keys[i].width, image.width) &&
+             tm_json_set_uint(elem, keys[i].height, image.height) &&
+             tm_json_set_uint(elem, keys[i].size, size);
+    return ok;
+}
+
+static bool describe_video(cJSON *elem, const char *picture)
+{
+    tm_image image = {.format = TM_IMAGE_OTHER};
+    if (!tm_image_read(picture, &image) || image.width == 0) return true;
+    return tm_json_set_uint(elem, kTIMVideoElemImageWidth, image.width) &&
+           tm_json_set_uint(elem, kTIMVideoElemImageHeight, image.height);
+}
+
+/* Checks one file and writes its size and kind into the element. */
+static int32_t inspect(cJSON *elem, const file *of, uint64_t *size, tm_error *err)
+{
+    const char *path = tm_json_get_string(elem, of->path_key, "");
+    int32_t code = tm_path_file_size(path, size, err);
+    if (code) return code;
+    if (*size == 0) return tm_fail(err, ERR_SDK_COMM_FILE_SIZE_EMPTY, "%s: %s is empty", of->path_key, path);
+    if (*size > of->limit)
+        return tm_fail(err, ERR_SDK_COMM_FILE_TOO_LARGE, "%s: %s has more than %llu bytes", of->path_key,
+                       path, (unsigned long long)of->limit);
+    bool ok = tm_json_set_uint(elem, of->size_key, *size);
+    if (of == &image_file) ok = ok && describe_image(elem, path, *size);
+    if (of == &video_picture) ok = ok && describe_video(elem, path);
+    if (of == &plain_file && !*tm_json_get_string(elem, kTIMFileElemFileName, ""))
+        ok = ok && tm_json_set_string(elem, kTIMFileElemFileName, tm_path_base(path));
+    return ok ? 0 : tm_fail_memory(err);
+}
+
+/* Looks at every file of the elements: all must be there before anything is uploaded. */
+static int32_t inspect_all(tm_request *request, tm_error *err)
+{
+    cJSON *elem;
+    cJSON_ArrayForEach(elem, request->elems)
+    {
+        const file *files[2];
+        uint64_t size;
+        int count = files_of(elem, files);
+        for (int i = 0; i < count; i++)
+            if (inspect(elem, files[i], &size, err)) return err->code;
+    }
+    return 0;
+}
+
+static int32_t ask_uploads(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    int32_t index = 0;
+    cJSON *elem;
+    cJSON_ArrayForEach(elem, request->elems)
+    {
+        const file *files[2];
+        int count = files_of(elem, files);
+        for (int i = 0; i < count; i++) {
+            tm_op *op = tm_worker_ask(worker, request, TM_OP_UPLOAD, err);
+            if (!op) return err->code;
+            op->slot = index * 2 + i;
+            op->text = tm_json_get_string(elem, files[i]->path_key, "");
+            op->size = tm_json_get_uint(elem, files[i]->size_key, 0);
+        }
+        index++;
+    }
+    return 0;
+}
+
+/* Numbers that the vendor's elements carry and programs copy into download parameters. */
+static bool add_download_keys(cJSON *elem)
+{
+    switch (tm_json_get_int(elem, kTIMElemType, -1)) {
+    case kTIMElem_Sound:
+        return tm_json_set_uint(elem, kTIMSoundElemBusinessId, 0) &&
+               tm_json_set_uint(elem, kTIMSoundElemDownloadFlag, 0);
+    case kTIMElem_File:
+        return tm_json_set_uint(elem, kTIMFileElemBusinessId, 0) &&
+               tm_json_set_uint(elem, kTIMFileElemDownloadFlag, 0);
+    case kTIMElem_Video:
+        return tm_json_set_uint(elem, kTIMVideoElemBusinessId, 0) &&
+               tm_json_set_uint(elem, kTIMVideoElemVideoDownloadFlag, 0) &&
+               tm_json_set_uint(elem, kTIMVideoElemImageDownloadFlag, 0);
+    default: return true;
+    }
+}
+
+/* An upload is through: its id and url go into the element. Large and thumb repeat the original. */
+static int32_t note_upload(tm_request *request, const tm_op *op, tm_error *err)
+{
+    const file *files[2];
+    cJSON *elem = cJSON_GetArrayItem(request->elems, op->slot / 2);
+    files_of(elem, files);
+    const file *of = files[op->slot % 2];
+    bool ok = tm_json_set_string(elem, of->id_key, op->id) &&
+              tm_json_set_string(elem, of->url_key, op->url) && add_download_keys(elem);
+    if (of == &image_file)
+        ok = ok && tm_json_set_string(elem, kTIMImageElemThumbId, op->id) &&
+             tm_json_set_string(elem, kTIMImageElemThumbUrl, op->url) &&
+             tm_json_set_string(elem, kTIMImageElemLargeId, op->id) &&
+             tm_json_set_string(elem, kTIMImageElemLargeUrl, op->url);
+    return ok ? 0 : tm_fail_memory(err);
+}
+
+void tm_sending_progress(tm_worker *worker, tm_request *request, const tm_op *op,
+                         const tm_media_report *report)
+{
+    if (!tm_worker_wanted(worker, TM_LETTER_UPLOAD_PROGRESS) || !request->sending_count) return;
+    cJSON *tree = tm_message_to_tree(&request->sendings[0].message);
+    tm_letter *letter = tree ? tm_letter_new(TM_LETTER_UPLOAD_PROGRESS, NULL, tree) : NULL;
+    if (!letter) return;
+    letter->index = (uint32_t)(op->slot / 2);
+    letter->current = (uint32_t)report->current;
+    letter->total = (uint32_t)report->total;
+    tm_mailbox_put(worker->client->mailbox, letter);
+}
+
+/* ---- rows ---- */
+
+/* Writes what request->elems holds now into every message, as it is kept and as it travels. */
+static int32_t print_elems(tm_request *request, tm_error *err)
+{
+    cJSON *wire = tm_schema_copy_elems(request->elems, TM_LOCAL);
+    char *text = wire ? tm_json_print(wire) : NULL, *kept = tm_json_print(request->elems);
+    cJSON_Delete(wire);
+    bool ok = text && kept;
+    for (size_t i = 0; i < request->sending_count && ok; i++) {
+        tm_sending *sending = &request->sendings[i];
+        tm_free(sending->message.elems);
+        tm_free(sending->wire.elems);
+        sending->message.elems = tm_strdup(kept);
+        sending->wire.elems = tm_strdup(text);
+        ok = sending->message.elems && sending->wire.elems;
+    }
+    tm_free(text);
+    tm_free(kept);
+    return ok ? 0 : tm_fail_memory(err);
+}
+
+/* Gives a new message its identity and its row in state 1, or takes the row of a failed attempt (rule 15). */
+static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tree, tm_error *err)
+{
+    tm_conv conv;
+    tm_stored failed = {0};
+    tm_message *message = &sending->message;
+    uint64_t rand = tm_json_get_uint(tree, kTIMMsgRand, 0);
+    int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
+    if (!code && rand && tm_json_get(tree, kTIMMsgClientTime))
+        code = tm_store_find_unsent(worker->store, &conv, rand, message->client_time, &failed, err);
+    if (code) return code;
+    if (failed.id && failed.message.status == kTIMMsg_SendFail) {
+        sending->row = failed.id;
+        message->seq = failed.message.seq;
+        message->rand = failed.message.rand;
+        code = tm_store_rewrite(worker->store, &conv, failed.id, message, err);
+    } else {
+        message->seq = conv.top_seq < UINT64_MAX ? conv.top_seq + 1 : UINT64_MAX;
+        message->rand = tm_message_random();
+        code = tm_store_set_top_seq(worker->store, &conv, message->seq, err);
+        if (!code) code = tm_store_insert(worker->store, &conv, message, 0, &sending->row, err);
+    }
+    tm_message_clear(&failed.message);
+    sending->wire.seq = message->seq;
+    sending->wire.rand = message->rand;
+    return code;
+}
+
+/* An online-only message has an identity but no row. */
+static int32_t make_identity(tm_worker *worker, tm_sending *sending, tm_error *err)
+{
+    tm_conv conv;
+    tm_message *message = &sending->message;
+    int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, false, &conv, err);
+    message->seq = sending->wire.seq = conv.top_seq + 1;
+    message->rand = sending->wire.rand = tm_message_random();
+    return code;
+}
+
+static int32_t fill_message(tm_worker *worker, const cJSON *tree, int32_t conv_type, const char *conv_id,
+                            tm_message *out, tm_error *err)
+{
+    int32_t code = tm_message_from_tree(tree, 0, out, err);
+    if (code) return code;
+    tm_free(out->conv_id);
+    tm_free(out->sender);
+    tm_free(out->elems);
+    out->elems = NULL;
+    out->conv_type = conv_type;
+    out->conv_id = tm_strdup(conv_id);
+    out->sender = tm_strdup(worker->user);
+    out->is_self = out->is_read = true;
+    out->server_time = 0;
+    out->status = kTIMMsg_Sending;
+    if (!out->client_time) out->client_time = tm_clock_seconds();
+    return out->conv_id && out->sender ? 0 : tm_fail_memory(err);
+}
+
+static int32_t prepare(tm_worker *worker, tm_request *request, tm_sending *sending, const cJSON *tree,
+                       int32_t conv_type, const char *conv_id, tm_error *err)
+{
+    int32_t code = fill_message(worker, tree, conv_type, conv_id, &sending->message, err);
+    if (!code) code = tm_message_copy(&sending->message, &sending->wire, err);
+    (void)request;
+    return code;
+}
+
+/* ---- asking the backend ---- */
+
+/* The row's last state, and the message as the caller gets it. */
+static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, const char *text, tm_error *err)
+{
+    tm_conv conv;
+    settle(sending, code, text);
+    sending->message.status = kTIMMsg_SendFail;
+    if (!sending->row) return 0;
+    int32_t failed =
+        tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, false, &conv, err);
+    return failed ? failed : tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+}
+
+static int32_t fail_rows(tm_worker *worker, tm_request *request, int32_t code, const char *text,
+                         tm_error *err)
+{
+    for (size_t i = 0; i < request->sending_count; i++) {
+        if (request->sendings[i].done) continue;
+        int32_t failed = fail_row(worker, &request->sendings[i], code, text, err);
+        if (failed) return failed;
+    }
+    return 0;
+}
+
+static int32_t ask_sends(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    for (size_t i = 0; i < request->sending_count; i++) {
+        tm_sending *sending = &request->sendings[i];
+        if (sending->done) continue;
+        tm_op *op = tm_worker_ask(worker, request, TM_OP_SEND, err);
+        if (!op) return err->code;
+        op->slot = (int32_t)i;
+        op->message = &sending->wire;
+    }
+    return 0;
+}
+
+static bool too_large(const tm_request *request)
+{
+    return request->sending_count && strlen(request->sendings[0].wire.elems) > TM_MESSAGE_MAX_ELEMS;
+}
+
+#define TOO_LARGE_TEXT "message_elem_array: more than 12288 bytes"
+
+static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op, tm_error *err)
+{
+    tm_sending *sending = &request->sendings[op->slot];
+    tm_message *message = &sending->message;
+    tm_conv conv;
+    if (op->error.code) return fail_row(worker, sending, op->error.code, op->error.text, err);
+    request->keep = true; /* the backend has it, whatever becomes of the row */
+    settle(sending, 0, NULL);
+    message->status = kTIMMsg_SendSucc;
+    message->server_time = op->server_time;
+    message->seq = op->seq;
+    if (!sending->row) return 0;
+    int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
+    if (code) return code;
+    tm_stored stored;
+    tm_conv of;
+    code = tm_store_load(worker->store, sending->row, &of, &stored, err);
+    tm_message_clear(&stored.message);
+    if (code) return code;
+    /* deleted while it was on its way: it stays away when the backend brings it back */
+    if (!stored.id) return tm_store_bury(worker->store, &conv, message, err);
+    code = tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
+    /* a conversation that begins with the own message is followed from then on */
+    if (!code && !tm_store_is_followed(worker->store, &conv, err))
+        code = tm_store_add_stretch(worker->store, &conv, (int64_t)op->server_time + 1, TM_TIME_END, err);
+    return code;
+}
+
+/* ---- results ---- */
+
+static int32_t finish_send(tm_request *request, tm_error *err)
+{
+    tm_sending *sending = &request->sendings[0];
+    request->result = tm_message_to_tree(&sending->message);
+    if (sending->code) tm_request_fail(request, sending->code, sending->desc);
+    return request->result ? 0 : tm_fail_memory(err);
+}
+
+static const tm_sending *sending_to(const tm_request *request, const char *user)
+{
+    for (size_t i = 0; i < request->sending_count; i++)
+        if (strcmp(request->sendings[i].message.conv_id, user) == 0) return &request->sendings[i];
+    return NULL;
+}
+
+static int32_t finish_batch(tm_request *request, tm_error *err)
+{
+    const cJSON *user;
+    bool any = false;
+    request->result = cJSON_CreateArray();
+    cJSON_ArrayForEach(user, tm_json_get(request->args.json, kTIMMsgBatchSendParamIdentifierArray))
+    {
+        const tm_sending *sending = sending_to(request, user->valuestring);
+        cJSON *entry = cJSON_CreateObject();
+        any |= sending->code == 0;
+        if (!tm_json_append(request->result, entry) ||
+            !tm_json_add_string(entry, kTIMMsgBatchSendResultIdentifier, user->valuestring) ||
+            !tm_json_add_int(entry, kTIMMsgBatchSendResultCode, sending->code) ||
+            !tm_json_add_string(entry, kTIMMsgBatchSendResultDesc, sending->desc) ||
+            !tm_json_add_item(entry, kTIMMsgBatchSendResultMsg, tm_message_to_tree(&sending->message)))
+            return tm_fail_memory(err);
+    }
+    if (any) return 0;
+    cJSON_Delete(request->result);
+    request->result = NULL;
+    tm_request_fail(request, ERR_NO_SUCC_RESULT, request->sendings[0].desc);
+    return 0;
+}
+
+static int32_t finish(tm_request *request, tm_error *err)
+{
+    for (size_t i = 0; i < request->sending_count; i++)
+        if (!request->sendings[i].done) return 0;
+    return request->kind == TM_CALL_BATCH_SEND ? finish_batch(request, err) : finish_send(request, err);
+}
+
+/* ---- steps ---- */
+
+/* What keeps a message from going out that its row shows as failed, with the reason. */
+static int32_t refusal(tm_request *request, tm_error *refused)
+{
+    if (too_large(request)) return tm_fail(refused, ERR_SDK_MSG_BODY_SIZE_LIMIT, TOO_LARGE_TEXT);
+    return inspect_all(request, refused);
+}
+
+/* With the sendings prepared: rows, then uploads, or the sends at once. */
+static int32_t go(tm_worker *worker, tm_request *request, const cJSON *tree, tm_error *err)
+{
+    tm_error refused = {0};
+    request->elems = tm_schema_copy_elems(tm_json_get(tree, kTIMMsgElemArray), TM_READ_ONLY);
+    if (!request->elems) return tm_fail_memory(err);
+    int32_t code = print_elems(request, err);
+    if (!code && refusal(request, &refused) == ERR_OUT_OF_MEMORY) code = tm_fail_memory(err);
+    if (!code) code = print_elems(request, err); /* sizes and kinds of files are in it now */
+    for (size_t i = 0; i < request->sending_count && !code; i++)
+        code = request->sendings[i].message.is_online ? make_identity(worker, &request->sendings[i], err)
+                                                      : make_row(worker, &request->sendings[i], tree, err);
+    if (code) return code;
+    if (refused.code) {
+        code = fail_rows(worker, request, refused.code, refused.text, err);
+        return code ? code : finish(request, err);
+    }
+    code = ask_uploads(worker, request, err);
+    return code || request->outstanding ? code : ask_sends(worker, request, err);
+}
+
+static int32_t start_send(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    request->sendings = tm_calloc(1, sizeof *request->sendings);
+    if (!request->sendings) return tm_fail_memory(err);
+    request->sending_count = 1;
+    int32_t code = prepare(worker, request, &request->sendings[0], request->args.json,
+                           request->args.conv_type, request->args.conv_id, err);
+    return code ? code : go(worker, request, request->args.json, err);
+}
+
+static int32_t start_batch(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    const cJSON *users = tm_json_get(request->args.json, kTIMMsgBatchSendParamIdentifierArray), *user;
+    const cJSON *tree = tm_json_get(request->args.json, kTIMMsgBatchSendParamMsg);
+    request->sendings = tm_calloc((size_t)cJSON_GetArraySize(users), sizeof *request->sendings);
+    if (!request->sendings) return tm_fail_memory(err);
+    cJSON_ArrayForEach(user, users)
+    {
+        if (sending_to(request, user->valuestring)) continue; /* named twice: sent to once (rule 40) */
+        tm_sending *sending = &request->sendings[request->sending_count];
+        int32_t code = prepare(worker, request, sending, tree, kTIMConv_C2C, user->valuestring, err);
+        if (code) return code;
+        request->sending_count++;
+    }
+    return go(worker, request, tree, err);
+}
+
+/* All files are there: the elements with their ids and urls go out. */
+static int32_t after_uploads(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    int32_t code = request->code ? fail_rows(worker, request, request->code, request->desc, err)
+                                 : print_elems(request, err);
+    if (!code && !request->code && too_large(request))
+        code = fail_rows(worker, request, ERR_SDK_MSG_BODY_SIZE_LIMIT, TOO_LARGE_TEXT, err);
+    for (size_t i = 0; i < request->sending_count && !code; i++) {
+        tm_conv conv;
+        tm_sending *sending = &request->sendings[i];
+        if (!sending->row || sending->done) continue;
+        code = tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, true, &conv,
+                             err);
+        if (!code) code = tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+    }
+    if (!code) code = ask_sends(worker, request, err);
+    return code || request->outstanding ? code : finish(request, err);
+}
+
+static int32_t resume(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err)
+{
+    int32_t code;
+    if (op->kind == TM_OP_SEND) {
+        code = note_send(worker, request, op, err);
+        return code ? code : finish(request, err);
+    }
+    if (op->error.code) {
+        if (!request->code) tm_request_fail(request, op->error.code, op->error.text);
+    } else if ((code = note_upload(request, op, err))) {
+        tm_request_fail(request, code, err->text);
+    }
+    return request->outstanding ? 0 : after_uploads(worker, request, err);
+}
+
+const tm_handler_type tm_handle_send = {
+    .class = TM_CLASS_REMOTE, .start = start_send, .resume = resume, .cancel = forget};
+const tm_handler_type tm_handle_batch_send = {
+    .class = TM_CLASS_REMOTE, .start = start_batch, .resume = resume, .cancel = forget};

@@ -1,0 +1,365 @@
+/* Session: logging in and out, and settings. See worker.h. */
+#include "worker.h"
+
+#include "ids.h"
+#include "include/TIMCloudDef.h"
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How many messages of an earlier life are settled in one go (rule 15). */
+#define SETTLE_AT_ONCE 100
+
+enum { STEP_LOGIN, STEP_SETTLE };
+
+/* ---- what the backend asks of its host ---- */
+
+static void answer(void *argument, tm_op *op)
+{
+    tm_worker *worker = argument;
+    op->next = NULL;
+    if (worker->last_answered)
+        worker->last_answered->next = op;
+    else
+        worker->answered = op;
+    worker->last_answered = op;
+}
+
+static void online(void *argument, tm_event *event)
+{
+    tm_incoming_online(argument, event);
+}
+
+static tm_media *media(void *argument, tm_error *err)
+{
+    return tm_worker_media(argument, err);
+}
+
+static uint64_t transfer(void *argument, tm_op *op)
+{
+    return tm_job_add(argument, op, op->owner);
+}
+
+static void report(void *argument, const tm_media_report *from)
+{
+    tm_report *copy = tm_malloc(sizeof *copy);
+    if (!copy && !from->done) return; /* progress may be left out */
+    while (!copy)
+        copy = tm_malloc(sizeof *copy); /* the end may not: its request would wait for ever */
+    copy->media = *from;
+    tm_client_notify(argument, copy);
+}
+
+tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
+{
+    if (worker->media) return worker->media;
+    tm_client *client = worker->client;
+    pthread_mutex_lock(&client->lock);
+    char *proxy = tm_strdup(client->proxy);
+    pthread_mutex_unlock(&client->lock);
+    tm_media_options options = {.timeout_ms = client->timeout_ms,
+                                .http_proxy = proxy,
+                                .log = client->log,
+                                .report = report,
+                                .userdata = client};
+    worker->media = tm_media_new(&options, err);
+    tm_free(proxy);
+    return worker->media;
+}
+
+/* ---- ending ---- */
+
+static void free_ops(tm_op *list)
+{
+    while (list) {
+        tm_op *next = list->next;
+        tm_op_free(list);
+        list = next;
+    }
+}
+
+static void tell_network(tm_worker *worker, enum TIMNetworkStatus status)
+{
+    if (!tm_worker_wanted(worker, TM_LETTER_NETWORK_STATUS)) return;
+    tm_letter *letter = tm_letter_new(TM_LETTER_NETWORK_STATUS, NULL, NULL);
+    if (!letter) return;
+    letter->event = (int32_t)status;
+    tm_mailbox_put(worker->client->mailbox, letter);
+}
+
+/* Closes what a log-in opened. */
+static void close_session(tm_worker *worker)
+{
+    tm_job_cancel_all(worker);
+    if (worker->backend) worker->backend->close(worker->backend);
+    free_ops(worker->asked);
+    free_ops(worker->answered);
+    worker->asked = worker->last_asked = worker->answered = worker->last_answered = NULL;
+    tm_store_close(worker->store);
+    worker->backend = NULL;
+    worker->store = NULL;
+    worker->online = worker->more_events = worker->retry = false;
+    worker->user[0] = '\0';
+}
+
+void tm_worker_end_session(tm_worker *worker)
+{
+    bool was_online = worker->online;
+    close_session(worker);
+    while (worker->waiting) {
+        tm_request *request = worker->waiting;
+        worker->waiting = request->next;
+        request->waits = false;
+        request->outstanding = 0;
+        cJSON_Delete(request->result);
+        request->result = NULL;
+        tm_request_fail(request, ERR_USER_CANCELED, "cancelled: logged out");
+        tm_worker_finish(worker, request);
+    }
+    if (was_online) tell_network(worker, kTIMDisconnected);
+}
+
+static int32_t start_logout(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    (void)err;
+    tm_worker_end_session(worker);
+    tm_log_write(worker->client->log, kTIMLog_Info, "logged out");
+    tm_client_set_session(worker->client, TM_SESSION_LOGGING_OUT, TM_SESSION_OUT);
+    tm_worker_finish(worker, request);
+    return 0;
+}
+
+const tm_handler_type tm_handle_logout = {.class = TM_CLASS_SOLO, .start = start_logout};
+
+/* ---- logging in ---- */
+
+static void login_failed(tm_worker *worker, tm_request *request, const tm_error *err)
+{
+    close_session(worker);
+    tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_OUT);
+    tm_request_fail(request, err->code < 0 ? ERR_INIT_CORE_FAIL : err->code, err->text);
+    tm_worker_finish(worker, request);
+}
+
+static void login_done(tm_worker *worker, tm_request *request)
+{
+    worker->online = worker->more_events = true;
+    tm_log_write(worker->client->log, kTIMLog_Info, "logged in");
+    tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
+    tell_network(worker, kTIMConnected);
+    tm_worker_finish(worker, request);
+}
+
+/* The device's name, made when the store is new. Owned by the caller. */
+static char *device_name(tm_store *store, tm_error *err)
+{
+    char *name = tm_store_get(store, "device", err);
+    if (!name || *name) return name;
+    tm_free(name);
+    name = tm_format("%08llx%08llx%08llx", (unsigned long long)tm_message_random(),
+                     (unsigned long long)tm_message_random(), (unsigned long long)tm_message_random());
+    if (!name) {
+        tm_fail_memory(err);
+        return NULL;
+    }
+    if (!tm_store_begin(store, true, err) && !tm_store_set(store, "device", name, err) &&
+        !tm_store_commit(store, err))
+        return name;
+    tm_store_rollback(store);
+    tm_free(name);
+    return NULL;
+}
+
+static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    tm_client *client = worker->client;
+    worker->store = tm_store_open(client->directory, worker->user, &client->stop, err);
+    if (!worker->store) return err->code;
+    tm_backend_host host = {.worker = worker,
+                            .answer = answer,
+                            .online = online,
+                            .media = media,
+                            .transfer = transfer,
+                            .log = client->log,
+                            .stop = &client->stop,
+                            .timeout_ms = client->timeout_ms,
+                            .revoke_window_s = client->revoke_window_s};
+    worker->backend = tm_backend_open(client->server, &host, err);
+    if (!worker->backend) return err->code;
+    char *device = device_name(worker->store, err);
+    char *cursor = device ? tm_store_get(worker->store, "cursor", err) : NULL;
+    tm_op *op = cursor ? tm_worker_ask(worker, request, TM_OP_LOGIN, err) : NULL;
+    if (!op) {
+        tm_free(device);
+        tm_free(cursor);
+        return err->code;
+    }
+    /* the operation borrows: the request keeps them */
+    tm_message_clear(&request->message);
+    request->message.conv_id = device;
+    request->message.sender = cursor;
+    op->text = worker->user;
+    op->second = request->args.second_text ? request->args.second_text : "";
+    op->third = device;
+    op->cursor = cursor;
+    return 0;
+}
+
+static int32_t start_login(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    if (worker->online) { /* the same user again: others were answered on the caller's thread */
+        tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
+        tm_worker_finish(worker, request);
+        return 0;
+    }
+    if (!tm_valid_user(request->args.first_text)) {
+        tm_fail(err, ERR_SDK_COMM_INVALID_IDENTIFIER, "user_id: expected 1 to %d characters from space to ~",
+                TM_MAX_USER_ID);
+        login_failed(worker, request, err);
+        return 0;
+    }
+    snprintf(worker->user, sizeof worker->user, "%s", request->args.first_text);
+    request->step = STEP_LOGIN;
+    if (open_session(worker, request, err))
+        login_failed(worker, request, err);
+    else
+        tm_worker_wait(worker, request);
+    return 0;
+}
+
+/* Rule 15: asks the backend about messages that an earlier life left in state 1. Each becomes a sending of
+ * the request. When there are none left the log-in is done. */
+static int32_t ask_about_unsettled(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    int64_t ids[SETTLE_AT_ONCE];
+    tm_sendings_free(request);
+    int count = tm_store_sending(worker->store, ids, SETTLE_AT_ONCE, err);
+    if (count < 0) return err->code;
+    request->step = STEP_SETTLE;
+    if (count && !(request->sendings = tm_calloc((size_t)count, sizeof *request->sendings)))
+        return tm_fail_memory(err);
+    for (int i = 0; i < count; i++) {
+        tm_conv conv;
+        tm_stored stored;
+        int32_t code = tm_store_load(worker->store, ids[i], &conv, &stored, err);
+        if (code) return code;
+        tm_sending *sending = &request->sendings[request->sending_count++];
+        sending->row = ids[i];
+        sending->message = stored.message;
+        tm_op *op = tm_worker_ask(worker, request, TM_OP_SETTLE, err);
+        if (!op) return err->code;
+        op->message = &sending->message;
+        op->slot = i;
+    }
+    return 0;
+}
+
+static int32_t settle(tm_worker *worker, const tm_sending *sending, const tm_op *op, tm_error *err)
+{
+    tm_conv conv;
+    const tm_message *message = &sending->message;
+    int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
+    if (code) return code;
+    if (!op->found) return tm_store_set_status(worker->store, &conv, sending->row, kTIMMsg_SendFail, err);
+    return tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
+}
+
+/* The log-in was answered: keeps where the device stands. */
+static int32_t keep_cursor(tm_worker *worker, tm_error *err)
+{
+    char *cursor = worker->backend->moved(worker->backend);
+    int32_t code = cursor ? tm_store_begin(worker->store, false, err) : 0;
+    if (cursor && !code && !(code = tm_store_set(worker->store, "cursor", cursor, err)))
+        code = tm_store_commit(worker->store, err);
+    if (code) tm_store_rollback(worker->store);
+    tm_free(cursor);
+    return code;
+}
+
+static int32_t resume_login(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err)
+{
+    int32_t code = 0;
+    if (request->step == STEP_LOGIN) {
+        code = op->error.code ? tm_fail(err, op->error.code, "%s", op->error.text) : keep_cursor(worker, err);
+    } else if (!op->error.code && !(code = tm_store_begin(worker->store, false, err))) {
+        code = settle(worker, &request->sendings[op->slot], op, err);
+        if (code)
+            tm_store_rollback(worker->store);
+        else
+            code = tm_worker_end_transaction(worker, err);
+    } /* else the backend could not tell: it stays as it is until the next log-in */
+    bool unsure = request->step == STEP_SETTLE && op->error.code;
+    if (!code && !request->outstanding && !unsure) code = ask_about_unsettled(worker, request, err);
+    if (code && request->outstanding) {
+        tm_log_write(worker->client->log, kTIMLog_Error,
+                     "a message of an earlier session was not settled: %s", err->text);
+        return 0;
+    }
+    if (request->outstanding) return 0;
+    tm_worker_stop_waiting(worker, request);
+    if (code)
+        login_failed(worker, request, err);
+    else
+        login_done(worker, request);
+    return 0;
+}
+
+static void forget_login(tm_worker *worker, tm_request *request)
+{
+    (void)worker;
+    tm_sendings_free(request);
+}
+
+const tm_handler_type tm_handle_login = {
+    .class = TM_CLASS_SOLO, .start = start_login, .resume = resume_login, .cancel = forget_login};
+
+/* ---- settings ---- */
+
+static void set_proxy(tm_client *client, const cJSON *config)
+{
+    const cJSON *http = tm_json_get(config, kTIMSetConfigHttpProxyInfo);
+    const cJSON *socks = tm_json_get(config, kTIMSetConfigSocks5ProxyInfo);
+    const char *ip =
+        tm_json_get_string(socks ? socks : http, socks ? kTIMSocks5ProxyInfoIp : kTIMHttpProxyInfoIp, "");
+    unsigned port = (unsigned)tm_json_get_uint(socks ? socks : http,
+                                               socks ? kTIMSocks5ProxyInfoPort : kTIMHttpProxyInfoPort, 0);
+    if (!socks && !http) return;
+    char *proxy = NULL;
+    if (*ip && socks) {
+        const char *user = tm_json_get_string(socks, kTIMSocks5ProxyInfoUserName, "");
+        const char *password = tm_json_get_string(socks, kTIMSocks5ProxyInfoPassword, "");
+        proxy = *user ? tm_format("socks5h://%s:%s@%s:%u", user, password, ip, port)
+                      : tm_format("socks5h://%s:%u", ip, port);
+    } else if (*ip) {
+        proxy = tm_format("http://%s:%u", ip, port);
+    }
+    pthread_mutex_lock(&client->lock);
+    tm_free(client->proxy);
+    client->proxy = proxy;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static int32_t start_set_config(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    (void)err;
+    tm_client *client = worker->client;
+    const cJSON *config = request->args.json;
+    const cJSON *user = tm_json_get(config, kTIMSetConfigUserConfig);
+    worker->file_level = (int)tm_json_get_int(config, kTIMSetConfigLogLevel, worker->file_level);
+    worker->sink_level = (int)tm_json_get_int(config, kTIMSetConfigCackBackLogLevel, worker->sink_level);
+    worker->console = tm_json_get_bool(config, kTIMSetConfigIsLogOutputConsole, worker->console);
+    tm_log_set_levels(client->log, (enum TIMLogLevel)worker->file_level, (enum TIMLogLevel)worker->sink_level,
+                      worker->console);
+    if (tm_json_get(user, kTIMUserConfigIsReadReceipt))
+        atomic_store(&client->want_receipts, tm_json_get_bool(user, kTIMUserConfigIsReadReceipt, false));
+    set_proxy(client, config);
+    if (worker->media && !worker->jobs) { /* the next transfer makes one with the new proxy */
+        tm_media_free(worker->media);
+        worker->media = NULL;
+    }
+    tm_worker_finish(worker, request);
+    return 0;
+}
+
+const tm_handler_type tm_handle_set_config = {.class = TM_CLASS_SOLO, .start = start_set_config};

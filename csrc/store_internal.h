@@ -1,0 +1,22 @@
+/* Store internals: what the store's files share. */
+#ifndef TM_STORE_INTERNAL_H
+#define TM_STORE_INTERNAL_H
+
+#include "store.h"
+
+typedef struct tm_touched {
+    int64_t conv;
+    bool was_listed;
+} tm_touched;
+
+struct tm_store {
+    tm_sql *sql;
+    int lock; /* descriptor of the locked file */
+    char user[33];
+    /* conversations that this transaction changes */
+    tm_touched *touched;
+    size_t touched_count, touched_size;
+    size_t touched_mark; /* how many there were at the savepoint */
+};
+
+#endif

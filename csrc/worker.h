@@ -1,0 +1,135 @@
+/* Worker: one thread a client, which owns the store, the backend and all that is under way. Requests come in
+ * through the client's queue, letters go out through its mailbox. Everything declared here is for the worker
+ * thread only.
+ *
+ * A request is handled by its kind's handler in one or more steps: `start`, then `resume` for each operation
+ * that the backend answers. Each step runs inside a transaction of the store, under a savepoint of its own;
+ * what steps have to tell goes out after the commit. */
+#ifndef TM_WORKER_H
+#define TM_WORKER_H
+
+#include "backend.h"
+#include "client_internal.h"
+#include "store.h"
+
+typedef struct tm_job tm_job;
+
+/* A message on its way out: a send has one, a batch one for each identifier. */
+struct tm_sending {
+    int64_t row;        /* in the store; 0: none (online-only) */
+    tm_message message; /* as the caller sees it; owned */
+    tm_message wire;    /* as it travels: elements without this device's own keys; owned */
+    int32_t code;       /* the outcome */
+    char *desc;         /* owned; NULL: "" */
+    bool done;
+};
+
+typedef struct tm_worker {
+    tm_client *client;
+    tm_store *store;     /* NULL: nobody is logged in */
+    tm_backend *backend; /* NULL: likewise */
+    tm_media *media;     /* started when first needed */
+    char user[TM_USER_ID_SIZE];
+    bool online;                          /* the log-in is through: events are handled */
+    bool more_events;                     /* the backend may have some */
+    bool retry;                           /* some could not be stored: try again in a moment */
+    bool must_sync;                       /* this transaction holds what nobody could give back */
+    tm_request *waiting;                  /* under way: operations or transfers are out */
+    tm_op *asked, *last_asked;            /* operations for the backend, after the commit */
+    tm_op *answered, *last_answered;      /* answers to be handled in the next transaction */
+    tm_request *finished, *last_finished; /* in this transaction; completed after its commit */
+    tm_letter *letters, *last_letter;     /* likewise */
+    tm_job *jobs;                         /* what the media thread moves for requests */
+    int file_level, sink_level;           /* of the log, as TIMSetConfig left them */
+    bool console;
+    uint64_t last_job;
+} tm_worker;
+
+/* How a kind of request is handled. */
+typedef enum tm_class {
+    TM_CLASS_LOCAL,  /* the store alone: runs of them share one transaction */
+    TM_CLASS_REMOTE, /* asks the backend: runs of them share one flush */
+    TM_CLASS_SOLO,   /* manages its own transactions: log-in, log-out, settings, transfers */
+} tm_class;
+
+typedef struct tm_handler_type {
+    tm_class class;
+    bool
+        synced; /* what it changes nobody could give back: its commit waits for the disk (rule 14's spirit) */
+    /* 0: done if nothing is outstanding, else waiting. A code: failed, and undone. */
+    int32_t (*start)(tm_worker *worker, tm_request *request, tm_error *err);
+    /* An operation was answered; op->error tells how. The worker frees it after. */
+    int32_t (*resume)(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err);
+    void (*cancel)(tm_worker *worker, tm_request *request); /* frees what is the kind's own; may be NULL */
+} tm_handler_type;
+
+/* ---- for the handlers ---- */
+/* A new operation for the request, to be handed to the backend after the commit. Owned by the worker. NULL:
+ * memory (err is set). */
+tm_op *tm_worker_ask(tm_worker *worker, tm_request *request, tm_op_kind kind, tm_error *err);
+/* Sets the outcome of a request whose step succeeds all the same: a send that the backend refused, say. */
+void tm_request_fail(tm_request *request, int32_t code, const char *text);
+/* A letter for after the commit (taken over; NULL is a failure that is only logged). */
+void tm_worker_tell(tm_worker *worker, tm_letter *letter);
+/* True if the host has a handler for such letters. */
+bool tm_worker_wanted(const tm_worker *worker, tm_letter_kind kind);
+/* Completes a request that is not part of a transaction. */
+void tm_worker_finish(tm_worker *worker, tm_request *request);
+/* Puts a request into the list of those that wait. */
+void tm_worker_wait(tm_worker *worker, tm_request *request);
+/* Ends a transaction that a SOLO handler began with tm_store_begin: commits, and tells of the conversations
+ * it changed. */
+int32_t tm_worker_end_transaction(tm_worker *worker, tm_error *err);
+/* Takes a request out of the list of those that wait. */
+void tm_worker_stop_waiting(tm_worker *worker, tm_request *request);
+/* Submits what was asked, and handles the answers, until nothing moves. */
+void tm_worker_pump(tm_worker *worker);
+/* Ends all that is under way with ERR_USER_CANCELED, logs out and closes the store. */
+void tm_worker_end_session(tm_worker *worker);
+/* The media thread, started if need be. NULL on failure. */
+tm_media *tm_worker_media(tm_worker *worker, tm_error *err);
+
+/* The conversation a request names. `make`: adds it. */
+int32_t tm_worker_conv(tm_worker *worker, const tm_request *request, bool make, tm_conv *conv, tm_error *err);
+/* Finds the message that a Message tree names, in the conversation. out->id 0: there is none. */
+int32_t tm_worker_find(tm_worker *worker, const tm_conv *conv, const cJSON *tree, tm_stored *out,
+                       tm_error *err);
+
+/* ---- job.c: what the media thread moves ---- */
+struct tm_job {
+    tm_job *next;
+    uint64_t id;
+    tm_op *op;           /* an upload; owned by the backend's answer */
+    tm_request *request; /* whom it is for */
+};
+uint64_t tm_job_add(tm_worker *worker, tm_op *op, tm_request *request);
+void tm_job_report(tm_worker *worker, const tm_media_report *report);
+void tm_job_cancel_all(tm_worker *worker);
+
+/* ---- handlers, each in the file of its noun ---- */
+extern const tm_handler_type tm_handle_login, tm_handle_logout, tm_handle_set_config;       /* session.c */
+extern const tm_handler_type tm_handle_send, tm_handle_batch_send;                          /* sending.c */
+extern const tm_handler_type tm_handle_import, tm_handle_save;                              /* keeping.c */
+extern const tm_handler_type tm_handle_get_list, tm_handle_get_list_remote, tm_handle_find; /* history.c */
+extern const tm_handler_type tm_handle_report_readed, tm_handle_revoke, tm_handle_delete;   /* marking.c */
+extern const tm_handler_type tm_handle_download;                                            /* job.c */
+extern const tm_handler_type tm_handle_conv_create, tm_handle_conv_delete, tm_handle_conv_list,
+    tm_handle_set_draft, tm_handle_cancel_draft; /* conversation.c */
+extern const tm_handler_type tm_handle_group;    /* grouping.c */
+
+/* ---- sending.c ---- */
+/* Frees the sendings of a request. */
+void tm_sendings_free(tm_request *request);
+void tm_sending_progress(tm_worker *worker, tm_request *request, const tm_op *op,
+                         const tm_media_report *report);
+/* ---- keeping.c: a long import is prepared in slices ---- */
+bool tm_import_slice(tm_worker *worker);
+/* ---- incoming.c: what others did ---- */
+/* Reads a batch of events, stores it and tells of it. */
+void tm_incoming_receive(tm_worker *worker);
+/* An online-only message (taken over). */
+void tm_incoming_online(tm_worker *worker, tm_event *event);
+/* Puts a message from the backend's history into the store, without telling. */
+int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err);
+
+#endif

@@ -1,0 +1,1047 @@
+/* Cloud test: the TIM C API as a C program meets it: what is refused and how, completions exactly once, the
+ * logic thread, and TIMUninit from everywhere. Real core, real hub in a scratch directory.
+ *
+ * Usage: cloud_test [PATTERN]      runs the tests whose names match (cmocka's `*` and `?`)
+ *        cloud_test peer DIR USER STEP...      another user in another process, see cloud_kit.h */
+#include "cloud_kit.h"
+
+#include <cjson/cJSON.h>
+
+/* ---- Every function that returns an int, in one shape ---- */
+
+#define PARAMETERS                                                                                           \
+    const char *id, enum TIMConvType type, const char *json, TIMCommCallback cb, const void *user_data
+#define UNUSED (void)id, (void)type, (void)json, (void)cb, (void)user_data
+
+#define CONV_JSON(function)                                                                                  \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        return function(id, type, json, cb, user_data);                                                      \
+    }
+#define CONV_ONLY(function)                                                                                  \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        UNUSED;                                                                                              \
+        return function(id, type, cb, user_data);                                                            \
+    }
+#define JSON_ONLY(function)                                                                                  \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        UNUSED;                                                                                              \
+        return function(json, cb, user_data);                                                                \
+    }
+#define TEXT_ONLY(function)                                                                                  \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        UNUSED;                                                                                              \
+        return function(id, cb, user_data);                                                                  \
+    }
+#define TEXT_TEXT(function)                                                                                  \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        UNUSED;                                                                                              \
+        return function(id, NULL, cb, user_data);                                                            \
+    }
+#define NOTHING(function)                                                                                    \
+    static int function##_(PARAMETERS)                                                                       \
+    {                                                                                                        \
+        UNUSED;                                                                                              \
+        return function(cb, user_data);                                                                      \
+    }
+
+CONV_JSON(TIMMsgSendNewMsg)
+CONV_JSON(TIMMsgReportReaded)
+CONV_JSON(TIMMsgRevoke)
+CONV_JSON(TIMMsgFindByMsgLocatorList)
+CONV_JSON(TIMMsgImportMsgList)
+CONV_JSON(TIMMsgSaveMsg)
+CONV_JSON(TIMMsgGetMsgList)
+CONV_JSON(TIMMsgDelete)
+JSON_ONLY(TIMMsgBatchSend)
+JSON_ONLY(TIMSetConfig)
+TEXT_TEXT(TIMLogin)
+NOTHING(TIMLogout)
+CONV_ONLY(TIMConvCreate)
+CONV_ONLY(TIMConvDelete)
+NOTHING(TIMConvGetConvList)
+JSON_ONLY(TIMGroupCreate)
+TEXT_ONLY(TIMGroupDelete)
+TEXT_TEXT(TIMGroupJoin)
+TEXT_ONLY(TIMGroupQuit)
+JSON_ONLY(TIMGroupInviteMember)
+NOTHING(TIMGroupGetJoinedGroupList)
+JSON_ONLY(TIMGroupGetMemberInfoList)
+JSON_ONLY(TIMGroupDeleteMember)
+JSON_ONLY(TIMGroupModifyMemberInfo)
+
+static int TIMMsgDownloadElemToPath_(PARAMETERS)
+{
+    UNUSED;
+    return TIMMsgDownloadElemToPath(json, id, cb, user_data);
+}
+
+static int TIMConvSetDraft_(PARAMETERS)
+{
+    UNUSED;
+    return TIMConvSetDraft(id, type, json);
+}
+
+static int TIMConvCancelDraft_(PARAMETERS)
+{
+    UNUSED;
+    return TIMConvCancelDraft(id, type);
+}
+
+#define MESSAGE "{\"message_elem_array\":[{\"elem_type\":0,\"text_elem_content\":\"x\"}]}"
+#define LOCATOR                                                                                              \
+    "{\"message_locator_seq\":1,\"message_locator_rand\":1,\"message_locator_is_self\":true,"                \
+    "\"message_locator_is_revoked\":false}"
+
+typedef struct entry {
+    const char *name;
+    int (*call)(PARAMETERS);
+    const char *id;    /* a good one; NULL: takes none */
+    bool conv;         /* `id` and `type` are a conversation; else `id` is a text */
+    const char *json;  /* a good one; NULL: takes none */
+    const char *wrong; /* JSON of a wrong kind */
+    bool json_optional, without_login, without_cb;
+} entry;
+
+#define E(function) .name = #function, .call = function##_
+static const entry entries[] = {
+    {E(TIMMsgSendNewMsg), "anna", true, MESSAGE, "[]"},
+    {E(TIMMsgReportReaded), "anna", true, "{}", "[]", .json_optional = true},
+    {E(TIMMsgRevoke), "anna", true,
+     "{\"message_seq\":1,\"message_rand\":1,\"message_sender\":\"anna\",\"message_is_from_self\":true}",
+     "[]"},
+    {E(TIMMsgFindByMsgLocatorList), "anna", true, "[" LOCATOR "]", "{}"},
+    {E(TIMMsgImportMsgList), "anna", true, "[" MESSAGE "]", "{}"},
+    {E(TIMMsgSaveMsg), "anna", true, MESSAGE, "[]"},
+    {E(TIMMsgGetMsgList), "anna", true, "{}", "[]"},
+    {E(TIMMsgDelete), "anna", true, "{}", "[]"},
+    {E(TIMMsgDownloadElemToPath), "file", false,
+     "{\"msg_download_elem_param_type\":1,\"msg_download_elem_param_url\":\"http://127.0.0.1:1/none\"}",
+     "[]"},
+    {E(TIMMsgBatchSend), NULL, false,
+     "{\"msg_batch_send_param_identifier_array\":[\"anna\"],\"msg_batch_send_param_msg\":" MESSAGE "}", "{}"},
+    {E(TIMSetConfig), NULL, false, "{}", "[]", .json_optional = true, .without_login = true},
+    {E(TIMLogin), "anna", .without_login = true},
+    {E(TIMConvCreate), "anna", true},
+    {E(TIMConvDelete), "anna", true},
+    {E(TIMConvGetConvList)},
+    {E(TIMConvSetDraft), "anna", true, "{\"draft_msg\":" MESSAGE "}", "[]", .without_cb = true},
+    {E(TIMConvCancelDraft), "anna", true, .without_cb = true},
+    {E(TIMGroupCreate), NULL, false, "{\"create_group_param_group_name\":\"name\"}", "{}"},
+    {E(TIMGroupDelete), "nogroup"},
+    {E(TIMGroupJoin), "nogroup"},
+    {E(TIMGroupQuit), "nogroup"},
+    {E(TIMGroupInviteMember), NULL, false,
+     "{\"group_invite_member_param_group_id\":\"nogroup\","
+     "\"group_invite_member_param_identifier_array\":[\"anna\"]}",
+     "[]"},
+    {E(TIMGroupGetJoinedGroupList)},
+    {E(TIMGroupGetMemberInfoList), NULL, false,
+     "{\"group_get_members_info_list_param_group_id\":\"nogroup\"}", "{}"},
+    {E(TIMGroupDeleteMember), NULL, false,
+     "{\"group_delete_member_param_group_id\":\"nogroup\","
+     "\"group_delete_member_param_identifier_array\":[\"anna\"]}",
+     "[]"},
+    {E(TIMGroupModifyMemberInfo), NULL, false,
+     "{\"group_modify_member_info_group_id\":\"nogroup\",\"group_modify_member_info_identifier\":\"anna\","
+     "\"group_modify_member_info_modify_flag\":8,\"group_modify_member_info_name_card\":\"x\"}",
+     "[]"},
+    {E(TIMLogout)}, /* the last, for what it does */
+};
+#define ENTRIES (sizeof entries / sizeof *entries)
+
+static int good_call(const entry *e, TIMCommCallback cb, const void *user_data)
+{
+    return e->call(e->id, kTIMConv_C2C, e->json, cb, user_data);
+}
+
+static void expect_refusal(const entry *e, int expected, const char *id, int type, const char *json,
+                           box *never)
+{
+    int result = e->call(id, (enum TIMConvType)type, json, on_done, never);
+    if (result != expected)
+        fail_msg("%s(%s, %d, %s): %d (%s), expected %d", e->name, id ? id : "NULL", type,
+                 json ? json : "NULL", result, timmsg_last_error(), expected);
+    if (!*timmsg_last_error()) fail_msg("%s: refused without a sentence", e->name);
+}
+
+/* ---- What is refused ---- */
+
+static void test_before_init_every_call_is_refused(void **state)
+{
+    (void)state;
+    box never = {0};
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+    for (size_t i = 0; i < ENTRIES; i++) {
+        const entry *e = &entries[i];
+        if (e->call == TIMSetConfig_) continue;
+        expect_refusal(e, TIM_ERR_SDKUNINIT, e->id, kTIMConv_C2C, e->json, &never);
+        expect_refusal(e, TIM_ERR_SDKUNINIT, NULL, 0, "not JSON", &never);
+    }
+    assert_int_equal(never.count, 0);
+}
+
+static void test_before_login_every_call_but_two_is_refused(void **state)
+{
+    (void)state;
+    box never = {0};
+    accepted(TIMInit(1400000001, config_of("anna")));
+    for (size_t i = 0; i < ENTRIES; i++) {
+        const entry *e = &entries[i];
+        if (e->without_login) continue;
+        expect_refusal(e, TIM_ERR_NOTLOGIN, e->id, kTIMConv_C2C, e->json, &never);
+        expect_refusal(e, TIM_ERR_NOTLOGIN, NULL, 0, "not JSON", &never);
+    }
+    accepted(TIMUninit());
+    assert_int_equal(never.count, 0);
+}
+
+static void test_bad_arguments_of_every_function(void **state)
+{
+    (void)state;
+    box never = {0};
+    char long_id[200];
+    memset(long_id, 'x', sizeof long_id - 1);
+    long_id[sizeof long_id - 1] = '\0';
+    begin("anna");
+    for (size_t i = 0; i < ENTRIES; i++) {
+        const entry *e = &entries[i];
+        if (e->json) {
+            static const char *const broken[] = {
+                "{", "{} {}", "nil", "{\"a\":1,\"a\":2}", "[1,]", "{\"a\":\"\\u0000\"}", "\"\xff\"", "01"};
+            for (size_t j = 0; j < sizeof broken / sizeof *broken; j++)
+                expect_refusal(e, TIM_ERR_JSON, e->id, kTIMConv_C2C, broken[j], &never);
+            expect_refusal(e, TIM_ERR_JSON, e->id, kTIMConv_C2C, e->wrong, &never);
+            if (!e->json_optional) {
+                expect_refusal(e, TIM_ERR_PARAM, e->id, kTIMConv_C2C, NULL, &never);
+                expect_refusal(e, TIM_ERR_PARAM, e->id, kTIMConv_C2C, "", &never);
+            }
+        }
+        if (e->conv) {
+            expect_refusal(e, TIM_ERR_PARAM, NULL, kTIMConv_C2C, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, "", kTIMConv_C2C, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, long_id, kTIMConv_C2C, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, e->id, kTIMConv_Invalid, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, e->id, kTIMConv_System, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, e->id, 99, e->json, &never);
+            expect_refusal(e, TIM_ERR_CONV, e->id, -1, e->json, &never);
+        } else if (e->id) {
+            expect_refusal(e, TIM_ERR_PARAM, NULL, kTIMConv_C2C, e->json, &never);
+            expect_refusal(e, TIM_ERR_PARAM, "", kTIMConv_C2C, e->json, &never);
+        }
+    }
+    accepted(TIMUninit());
+    assert_int_equal(never.count, 0);
+}
+
+static void test_the_sentence_of_a_refused_call(void **state)
+{
+    (void)state;
+    refused(TIM_ERR_SDKUNINIT, TIMLogout(NULL, NULL));
+    assert_non_null(strstr(timmsg_last_error(), "TIMInit"));
+    begin("anna"); /* a call that is taken clears it */
+    refused(TIM_ERR_JSON,
+            TIMMsgSendNewMsg("anna", kTIMConv_C2C,
+                             "{\"message_elem_array\":[{\"elem_type\":6,\"face_elem_index\":\"1\"}]}", NULL,
+                             NULL));
+    assert_string_equal(timmsg_last_error(), "message_elem_array[0].face_elem_index: expected an integer");
+    accepted(TIMConvGetConvList(NULL, NULL));
+}
+
+static void *refuse_elsewhere(void *text)
+{
+    if (*timmsg_last_error()) trouble("a new thread has a sentence");
+    if (TIMMsgSendNewMsg("anna", kTIMConv_C2C, "{", NULL, NULL) != TIM_ERR_JSON) trouble("not refused");
+    snprintf(text, 512, "%s", timmsg_last_error());
+    return NULL;
+}
+
+static void test_each_thread_has_its_own_sentence(void **state)
+{
+    (void)state;
+    char mine[512], other[512];
+    pthread_t thread;
+    begin("anna");
+    refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL));
+    snprintf(mine, sizeof mine, "%s", timmsg_last_error());
+    assert_int_equal(pthread_create(&thread, NULL, refuse_elsewhere, other), 0);
+    pthread_join(thread, NULL);
+    assert_string_equal(timmsg_last_error(), mine);
+    assert_string_not_equal(other, mine);
+    assert_string_not_equal(other, "");
+}
+
+static void test_a_refused_call_is_logged(void **state)
+{
+    (void)state;
+    box log = {0};
+    begin("anna");
+    accepted(TIMSetConfig("{\"set_config_callback_log_level\":5}", NULL, NULL));
+    TIMSetLogCallback(on_log, &log);
+    refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL));
+    await(&log, 1);
+    assert_int_equal(log.event, kTIMLog_Error);
+    assert_non_null(strstr(log.json, timmsg_last_error()));
+    refused(TIM_ERR_JSON, TIMMsgSendNewMsg("anna", kTIMConv_C2C, "{", NULL, NULL));
+    await(&log, 2);
+    assert_non_null(strstr(log.json, timmsg_last_error()));
+    refused(TIM_ERR_PARAM, TIMMsgSendNewMsg("anna", kTIMConv_C2C, NULL, NULL, NULL));
+    await(&log, 3);
+    accepted(TIMSetConfig("{\"set_config_callback_log_level\":0}", NULL, NULL));
+    accepted(TIMUninit());
+    empty(&log);
+}
+
+/* ---- Init and uninit ---- */
+
+static void test_init_takes_null_empty_and_an_object(void **state)
+{
+    (void)state;
+    accepted(TIMInit(1400000001, NULL));
+    accepted(TIMUninit());
+    accepted(TIMInit(1400000001, ""));
+    accepted(TIMUninit());
+    accepted(TIMInit(1400000001, "{}"));
+    accepted(TIMUninit());
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+}
+
+static void test_a_failed_init_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    char config[256];
+    FILE *file = fopen("plain", "w");
+    assert_non_null(file);
+    fclose(file);
+    refused(TIM_ERR_JSON, TIMInit(1400000001, "{"));
+    refused(TIM_ERR_JSON, TIMInit(1400000001, "[]"));
+    refused(TIM_ERR_JSON, TIMInit(1400000001, "{\"sdk_config_config_file_path\":1}"));
+    snprintf(config, sizeof config, "{\"sdk_config_config_file_path\":\"%s/plain/below\"}", kit_dir);
+    refused(TIM_ERR_PARAM, TIMInit(1400000001, config));
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+    refused(TIM_ERR_SDKUNINIT, TIMLogin("anna", "", NULL, NULL));
+    begin("anna");
+}
+
+static void test_a_second_init_is_refused(void **state)
+{
+    (void)state;
+    begin("anna");
+    refused(TIM_ERR_PARAM, TIMInit(1400000001, config_of("anna")));
+    refused(TIM_ERR_PARAM, TIMInit(1400000001, "not JSON"));
+    accepted(TIMConvGetConvList(NULL, NULL)); /* the first one is as it was */
+}
+
+static void test_init_and_uninit_again_and_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        begin("anna");
+        accepted(TIMUninit());
+    }
+}
+
+#define MANY 200
+
+static void test_uninit_completes_what_is_under_way(void **state)
+{
+    (void)state;
+    static box boxes[MANY], refusal;
+    begin("anna");
+    for (int i = 0; i < MANY; i++) {
+        accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &boxes[i]));
+        refused(TIM_ERR_JSON, TIMMsgSendNewMsg("anna", kTIMConv_C2C, "{", on_done, &refusal));
+    }
+    accepted(TIMUninit());
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(boxes[i].count, 1);
+        assert_true(boxes[i].code == 0 || boxes[i].code == ERR_USER_CANCELED);
+        empty(&boxes[i]);
+    }
+    assert_int_equal(refusal.count, 0);
+}
+
+static void test_logout_completes_what_is_under_way(void **state)
+{
+    (void)state;
+    static box boxes[MANY];
+    box out = {0}, in = {0};
+    begin("anna");
+    for (int i = 0; i < MANY; i++)
+        accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &boxes[i]));
+    complete(out, 0, TIMLogout(on_done, &out));
+    for (int i = 0; i < MANY; i++)
+        await(&boxes[i], 1);
+    refused(TIM_ERR_NOTLOGIN, TIMLogout(on_done, &out));
+    complete(in, 0, TIMLogin("anna", "", on_done, &in));
+    accepted(TIMUninit());
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(boxes[i].count, 1);
+        empty(&boxes[i]);
+    }
+    empty(&out);
+    empty(&in);
+}
+
+/* For a callback that ends the library: calls under way then, and a callback that is to run before. */
+typedef struct ending {
+    box pending[MANY];
+    box *due;
+} ending;
+
+/* Runs in a callback: ends the library; what is pending completes before TIMUninit is back. */
+static void uninit_inside(box *from)
+{
+    ending *end = from->extra;
+    if (from->count > 0) return;
+    for (int i = 0; i < MANY; i++)
+        if (TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &end->pending[i])) trouble("not taken");
+    if (TIMUninit() != 0) trouble("TIMUninit inside a callback");
+    for (int i = 0; i < MANY; i++)
+        if (end->pending[i].count != 1) trouble("not completed exactly once by the end of TIMUninit");
+    if (end->due && end->due->count != 1) trouble("a callback had not run by the end of TIMUninit");
+    if (TIMUninit() != TIM_ERR_SDKUNINIT) trouble("TIMUninit twice inside a callback");
+    if (TIMInit(1400000001, config_of("anna")) != TIM_ERR_PARAM) trouble("TIMInit before the callback's end");
+    if (TIMLogin("anna", "", NULL, NULL) != TIM_ERR_SDKUNINIT) trouble("TIMLogin after TIMUninit");
+    if (TIMSetConfig(NULL, NULL, NULL) != TIM_ERR_SDKUNINIT) trouble("TIMSetConfig while closing");
+}
+
+static void expect_ended_inside(ending *end)
+{
+    refused(TIM_ERR_SDKUNINIT, TIMUninit()); /* back when the callback is through */
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(end->pending[i].count, 1);
+        empty(&end->pending[i]);
+    }
+    begin("anna"); /* and all works again */
+    accepted(TIMUninit());
+}
+
+static void test_uninit_from_a_completion(void **state)
+{
+    (void)state;
+    static ending end;
+    box first = {.then = uninit_inside, .extra = &end};
+    begin("anna");
+    accepted(TIMConvGetConvList(on_done, &first));
+    await(&first, 1);
+    assert_int_equal(first.code, 0);
+    expect_ended_inside(&end);
+    empty(&first);
+}
+
+static void test_uninit_from_a_new_message(void **state)
+{
+    (void)state;
+    static ending end;
+    box first = {.then = uninit_inside, .extra = &end}, second = {0};
+    end.due = &second; /* it gets the array that `first` is called with */
+    TIMAddRecvNewMsgCallback(on_json, &first);
+    TIMAddRecvNewMsgCallback(on_json_2, &second);
+    begin("anna");
+    end_peer(start_peer("bert", "send anna", NULL));
+    await(&first, 1);
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+    assert_int_equal(first.count, 1);
+    assert_int_equal(second.count, 1);
+    assert_string_equal(first.json, second.json);
+    expect_ended_inside(&end);
+    empty(&first);
+    empty(&second);
+}
+
+typedef struct rival {
+    pthread_barrier_t *start;
+    int result;
+} rival;
+
+static void *uninit_rival(void *argument)
+{
+    rival *me = argument;
+    pthread_barrier_wait(me->start);
+    me->result = TIMUninit();
+    return NULL;
+}
+
+static void test_uninit_from_two_threads(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        static box boxes[MANY];
+        pthread_barrier_t start;
+        pthread_t threads[2];
+        rival rivals[2] = {{&start, 1}, {&start, 1}};
+        begin("anna");
+        pthread_barrier_init(&start, NULL, 2);
+        for (int i = 0; i < MANY; i++)
+            accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &boxes[i]));
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, uninit_rival, &rivals[i]), 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(rivals[0].result + rivals[1].result, TIM_ERR_SDKUNINIT);
+        assert_int_equal(rivals[0].result * rivals[1].result, 0);
+        for (int i = 0; i < MANY; i++) {
+            assert_int_equal(boxes[i].count, 1);
+            empty(&boxes[i]);
+        }
+        pthread_barrier_destroy(&start);
+    }
+}
+
+/* Runs in a callback: calls until the library is being closed by another thread. */
+static void call_until_closing(box *from)
+{
+    if (from->count > 0) return;
+    while (TIMConvGetConvList(NULL, NULL) != TIM_ERR_SDKUNINIT)
+        ;
+    if (TIMUninit() != TIM_ERR_SDKUNINIT) trouble("two threads have closed the library");
+    if (TIMInit(1400000001, config_of("anna")) != TIM_ERR_PARAM) trouble("TIMInit while it is being closed");
+}
+
+static void test_uninit_while_a_callback_is_in_calls(void **state)
+{
+    (void)state;
+    box busy = {.then = call_until_closing};
+    begin("anna");
+    accepted(TIMConvGetConvList(on_done, &busy));
+    accepted(TIMUninit());
+    assert_int_equal(busy.count, 1);
+    empty(&busy);
+}
+
+static void test_completions_of_uninit_may_call(void **state)
+{
+    (void)state;
+    box last = {.then = call_until_closing};
+    begin("anna");
+    for (int i = 0; i < MANY; i++)
+        accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, NULL, NULL));
+    accepted(TIMMsgGetMsgList("anna", kTIMConv_C2C, "{}", on_done, &last));
+    accepted(TIMUninit());
+    assert_int_equal(last.count, 1);
+    empty(&last);
+}
+
+/* ---- Threads ---- */
+
+#define THREADS 8
+#define CALLS 50
+
+typedef struct caller {
+    box boxes[CALLS];
+    int results[CALLS];
+    bool until_closed; /* stops at the first call that is refused */
+} caller;
+
+static void *make_calls(void *argument)
+{
+    caller *me = argument;
+    for (int i = 0; i < CALLS; i++) {
+        me->results[i] = i % 5 == 4 ? TIMMsgGetMsgList("anna", kTIMConv_C2C, "{}", on_done, &me->boxes[i])
+                                    : TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &me->boxes[i]);
+        if (me->results[i] != 0 && (!me->until_closed || me->results[i] != TIM_ERR_SDKUNINIT))
+            trouble("a good call was refused");
+    }
+    return NULL;
+}
+
+static void test_calls_from_eight_threads(void **state)
+{
+    (void)state;
+    static caller callers[THREADS];
+    pthread_t threads[THREADS];
+    box first = {0};
+    begin("anna");
+    complete(first, 0, TIMConvGetConvList(on_done, &first));
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_calls, &callers[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) {
+        for (int j = 0; j < CALLS; j++) {
+            box *one = &callers[i].boxes[j];
+            await(one, 1);
+            assert_int_equal(one->code, 0);
+            /* One thread for all callbacks, and none of the callers'. */
+            assert_true(pthread_equal(one->thread, first.thread));
+        }
+    }
+    accepted(TIMUninit());
+    for (int i = 0; i < THREADS; i++) {
+        for (int j = 0; j < CALLS; j++) {
+            assert_int_equal(callers[i].boxes[j].count, 1);
+            empty(&callers[i].boxes[j]);
+        }
+    }
+    empty(&first);
+}
+
+static void test_calls_that_race_with_uninit(void **state)
+{
+    (void)state;
+    static caller callers[THREADS];
+    pthread_t threads[THREADS];
+    begin("anna");
+    for (int i = 0; i < THREADS; i++) {
+        callers[i].until_closed = true;
+        assert_int_equal(pthread_create(&threads[i], NULL, make_calls, &callers[i]), 0);
+    }
+    await(&callers[0].boxes[0], 1);
+    accepted(TIMUninit());
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) {
+        for (int j = 0; j < CALLS; j++) {
+            assert_int_equal(callers[i].boxes[j].count, callers[i].results[j] == 0);
+            empty(&callers[i].boxes[j]);
+        }
+    }
+}
+
+static void *set_and_unset(void *argument)
+{
+    box *quiet = argument;
+    for (int i = 0; i < 200; i++) {
+        TIMAddRecvNewMsgCallback(on_json, quiet);
+        TIMSetConvEventCallback(on_conv_event, quiet);
+        TIMSetMsgRevokeCallback(on_json, quiet);
+        TIMSetConfig("{\"set_config_user_config\":{\"user_config_is_read_receipt\":true}}", on_done, quiet);
+        TIMRemoveRecvNewMsgCallback(on_json);
+        TIMSetConvEventCallback(NULL, NULL);
+        TIMSetMsgRevokeCallback(NULL, NULL);
+    }
+    return NULL;
+}
+
+static void test_setters_from_threads_while_the_library_comes_and_goes(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    static box quiet[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, set_and_unset, &quiet[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        begin("anna");
+        accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, NULL, NULL));
+        accepted(TIMUninit());
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    /* Completions of the last settings may still be on their way: this one is behind them. */
+    box last = {0};
+    complete(last, 0, TIMSetConfig(NULL, on_done, &last));
+    for (int i = 0; i < 2; i++)
+        empty(&quiet[i]);
+    empty(&last);
+}
+
+/* ---- Calls without a callback, and from inside every callback ---- */
+
+static void test_every_callback_may_be_null(void **state)
+{
+    (void)state;
+    box barrier = {0};
+    begin("anna");
+    for (size_t i = 0; i < ENTRIES; i++) {
+        int result = good_call(&entries[i], NULL, NULL);
+        if (result) fail_msg("%s: %d (%s)", entries[i].name, result, timmsg_last_error());
+    }
+    complete(barrier, 0, TIMLogin("anna", NULL, on_done, &barrier));
+    empty(&barrier);
+}
+
+static void test_every_call_completes_once(void **state)
+{
+    (void)state;
+    static box boxes[ENTRIES];
+    begin("anna");
+    for (size_t i = 0; i < ENTRIES; i++) {
+        int result = good_call(&entries[i], on_done, &boxes[i]);
+        if (result) fail_msg("%s: %d (%s)", entries[i].name, result, timmsg_last_error());
+    }
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (!entries[i].without_cb) await(&boxes[i], 1);
+    accepted(TIMUninit());
+    for (size_t i = 0; i < ENTRIES; i++) {
+        if (boxes[i].count != !entries[i].without_cb)
+            fail_msg("%s completed %d times", entries[i].name, boxes[i].count);
+        empty(&boxes[i]);
+    }
+}
+
+/* Runs in a callback: uses the library, the setters too. */
+static void use_inside(box *from)
+{
+    box *answer = from->extra;
+    if (from->count > 0) return;
+    if (TIMConvGetConvList(on_done, answer)) trouble(timmsg_last_error());
+    if (TIMMsgGetMsgList("anna", kTIMConv_C2C, "{}", on_done, answer)) trouble(timmsg_last_error());
+    if (TIMMsgGetMsgList("anna", kTIMConv_C2C, "{", on_done, answer) != TIM_ERR_JSON) trouble("not refused");
+    TIMSetKickedOfflineCallback(on_kicked, answer);
+    TIMAddRecvNewMsgCallback(on_json_3, NULL);
+    TIMRemoveRecvNewMsgCallback(on_json_3);
+}
+
+static void use_without_login(box *from)
+{
+    if (from->count == 0 && TIMSetConfig(NULL, on_done, from->extra)) trouble(timmsg_last_error());
+}
+
+enum { RECV, RECEIPT, REVOKED, UPLOAD, TIPS, CONV, NETWORK, LOG, COMPLETION, KINDS };
+
+static void test_calls_from_inside_every_callback(void **state)
+{
+    (void)state;
+    static box from[KINDS], answers[KINDS];
+    static const char *const names[KINDS] = {"recv", "receipt", "revoked", "upload",    "tips",
+                                             "conv", "network", "log",     "completion"};
+    for (int i = 0; i < KINDS; i++)
+        from[i] = (box){.then = use_inside, .extra = &answers[i]};
+    end_peer(start_peer("bert", NULL)); /* from now on there is one */
+    begin("anna");
+    TIMAddRecvNewMsgCallback(on_json, &from[RECV]);
+    TIMSetMsgReadedReceiptCallback(on_json, &from[RECEIPT]);
+    TIMSetMsgRevokeCallback(on_json, &from[REVOKED]);
+    TIMSetMsgElemUploadProgressCallback(on_upload, &from[UPLOAD]);
+    TIMSetGroupTipsEventCallback(on_json, &from[TIPS]);
+    TIMSetConvEventCallback(on_conv_event, &from[CONV]);
+    TIMSetLogCallback(on_log, &from[LOG]);
+    accepted(TIMSetConfig("{\"set_config_callback_log_level\":5,"
+                          "\"set_config_user_config\":{\"user_config_is_read_receipt\":true}}",
+                          on_done, &from[COMPLETION]));
+    await(&from[COMPLETION], 1);
+    refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL)); /* a line for the log */
+
+    FILE *file = fopen("file", "w");
+    assert_non_null(file);
+    fputs("content", file);
+    fclose(file);
+    box sent = {0};
+    complete(sent, 0,
+             TIMMsgSendNewMsg("bert", kTIMConv_C2C,
+                              "{\"message_elem_array\":[{\"elem_type\":4,\"file_elem_file_path\":\"file\"}]}",
+                              on_done, &sent));
+    end_peer(start_peer("bert", "await 1", "read anna", "send anna", "revoke anna", NULL));
+    complete(sent, 0,
+             TIMGroupCreate("{\"create_group_param_group_name\":\"g\",\"create_group_param_group_id\":\"g\"}",
+                            on_done, &sent));
+    complete(sent, 0,
+             TIMGroupInviteMember("{\"group_invite_member_param_group_id\":\"g\","
+                                  "\"group_invite_member_param_identifier_array\":[\"bert\"]}",
+                                  on_done, &sent));
+    for (int i = 0; i < KINDS; i++) {
+        if (i == NETWORK) continue;
+        if (!reached(&from[i], 1) || !reached(&answers[i], 2))
+            fail_msg("%s: ran %d times, its calls were answered %d times", names[i], from[i].count,
+                     answers[i].count);
+        assert_true(pthread_equal(from[i].thread, from[COMPLETION].thread));
+        assert_true(pthread_equal(answers[i].thread, from[COMPLETION].thread));
+    }
+    /* The network changes when somebody logs in; anna does it once more. */
+    complete(sent, 0, TIMLogout(on_done, &sent));
+    from[NETWORK].then = use_without_login;
+    TIMSetNetworkStatusListenerCallback(on_network, &from[NETWORK]);
+    complete(sent, 0, TIMLogin("anna", "", on_done, &sent));
+    await(&from[NETWORK], 1);
+    await(&answers[NETWORK], 1);
+    accepted(TIMSetConfig("{\"set_config_callback_log_level\":0,"
+                          "\"set_config_user_config\":{\"user_config_is_read_receipt\":false}}",
+                          NULL, NULL));
+    accepted(TIMUninit());
+    remove_callbacks();
+    for (int i = 0; i < KINDS; i++) {
+        empty(&from[i]);
+        empty(&answers[i]);
+    }
+    empty(&sent);
+}
+
+/* ---- Settings before TIMInit ---- */
+
+static void test_settings_before_init(void **state)
+{
+    (void)state;
+    box set = {0}, log = {0};
+    accepted(TIMSetConfig(NULL, NULL, NULL));
+    accepted(TIMSetConfig("", on_done, &set));
+    await(&set, 1);
+    assert_int_equal(set.code, 0);
+    assert_string_equal(set.json, "");
+    pthread_t early = set.thread;
+    complete(set, 0, TIMSetConfig(NULL, on_done, &set));
+    assert_true(pthread_equal(set.thread, early));
+    refused(TIM_ERR_JSON, TIMSetConfig("{", on_done, &set));
+    refused(TIM_ERR_JSON, TIMSetConfig("[]", on_done, &set));
+    refused(TIM_ERR_JSON, TIMSetConfig("{\"set_config_log_level\":\"1\"}", on_done, &set));
+    refused(TIM_ERR_PARAM, TIMSetConfig("{\"set_config_log_level\":99}", on_done, &set));
+    /* Settings are merged: the second leaves what the first set. */
+    complete(set, 0, TIMSetConfig("{\"set_config_callback_log_level\":5}", on_done, &set));
+    complete(set, 0, TIMSetConfig("{\"set_config_log_level\":5,\"unknown\":[]}", on_done, &set));
+    TIMSetLogCallback(on_log, &log);
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+
+    /* They hold after TIMInit, and after the next one too. */
+    for (int i = 1; i <= 2; i++) {
+        begin("anna");
+        int before = set.count;
+        complete(set, 0, TIMConvGetConvList(on_done, &set));
+        assert_int_equal(set.count, before + 1);
+        if (i == 1) assert_true(pthread_equal(set.thread, early));
+        refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL));
+        await(&log, i);
+        accepted(TIMUninit());
+    }
+    TIMSetLogCallback(NULL, NULL);
+    complete(set, 0, TIMSetConfig("{\"set_config_callback_log_level\":0}", on_done, &set));
+    empty(&set);
+    empty(&log);
+}
+
+static void init_inside(box *from)
+{
+    if (from->count > 0) return;
+    if (TIMInit(1400000001, config_of("anna"))) trouble(timmsg_last_error());
+    if (TIMSetConfig(NULL, on_done, from->extra)) trouble(timmsg_last_error());
+    if (TIMLogin("anna", "", on_done, from->extra)) trouble(timmsg_last_error());
+}
+
+static void test_init_from_an_early_completion(void **state)
+{
+    (void)state;
+    box answers = {0}, set = {.then = init_inside, .extra = &answers};
+    accepted(TIMSetConfig(NULL, on_done, &set));
+    await(&answers, 2);
+    assert_int_equal(answers.code, 0);
+    assert_true(pthread_equal(answers.thread, set.thread));
+    accepted(TIMUninit());
+    empty(&set);
+    empty(&answers);
+}
+
+static void init_and_uninit_inside(box *from)
+{
+    init_inside(from);
+    if (from->count > 0) return;
+    if (TIMUninit()) trouble(timmsg_last_error());
+    if (((box *)from->extra)->count != 2) trouble("not completed by the end of TIMUninit");
+}
+
+static void test_init_and_uninit_from_an_early_completion(void **state)
+{
+    (void)state;
+    box answers = {0}, set = {.then = init_and_uninit_inside, .extra = &answers};
+    accepted(TIMSetConfig(NULL, on_done, &set));
+    await(&set, 1);
+    refused(TIM_ERR_SDKUNINIT, TIMUninit());
+    assert_int_equal(answers.count, 2);
+    begin("anna");
+    accepted(TIMUninit());
+    empty(&set);
+    empty(&answers);
+}
+
+/* ---- Callbacks for events ---- */
+
+static void remove_others(box *from)
+{
+    (void)from;
+    TIMRemoveRecvNewMsgCallback(on_json_2);
+}
+
+static void add_another(box *from)
+{
+    TIMAddRecvNewMsgCallback(on_json_3, from->extra);
+}
+
+static void test_callbacks_set_before_init_stay_after_uninit(void **state)
+{
+    (void)state;
+    box got = {0}, old = {0};
+    TIMAddRecvNewMsgCallback(on_json, &old);
+    TIMAddRecvNewMsgCallback(on_json, &got); /* twice is once, with the later user_data */
+    TIMAddRecvNewMsgCallback(NULL, NULL);
+    for (int i = 1; i <= 2; i++) {
+        begin("anna");
+        end_peer(start_peer("bert", "send anna", NULL));
+        await(&got, i);
+        accepted(TIMUninit());
+        assert_int_equal(got.count, i);
+    }
+    assert_int_equal(old.count, 0);
+    TIMRemoveRecvNewMsgCallback(on_json);
+    TIMRemoveRecvNewMsgCallback(on_json);
+    empty(&got);
+}
+
+static void test_every_added_callback_gets_every_array(void **state)
+{
+    (void)state;
+    box one = {0}, two = {0}, three = {0};
+    TIMAddRecvNewMsgCallback(on_json, &one);
+    TIMAddRecvNewMsgCallback(on_json_2, &two);
+    TIMAddRecvNewMsgCallback(on_json_3, &three);
+    begin("anna");
+    end_peer(start_peer("bert", "send anna", NULL));
+    await(&three, 1);
+    assert_int_equal(one.count, 1);
+    assert_int_equal(two.count, 1);
+    assert_string_equal(one.json, two.json);
+    assert_string_equal(one.json, three.json);
+    cJSON *messages = cJSON_Parse(one.json);
+    assert_int_equal(cJSON_GetArraySize(messages), 1);
+    cJSON *sender = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(messages, 0), kTIMMsgSender);
+    assert_string_equal(cJSON_GetStringValue(sender), "bert");
+    cJSON_Delete(messages);
+    accepted(TIMUninit());
+    empty(&one);
+    empty(&two);
+    empty(&three);
+}
+
+static void test_callbacks_removed_and_added_while_an_array_is_handed_round(void **state)
+{
+    (void)state;
+    box three = {0}, two = {0}, one = {.then = remove_others, .extra = &three};
+    TIMAddRecvNewMsgCallback(on_json, &one);
+    TIMAddRecvNewMsgCallback(on_json_2, &two);
+    begin("anna");
+    end_peer(start_peer("bert", "send anna", NULL));
+    await(&one, 1);
+    one.then = add_another;
+    end_peer(start_peer("bert", "send anna", NULL));
+    await(&one, 2);
+    one.then = NULL;
+    end_peer(start_peer("bert", "send anna", NULL));
+    await(&three, 1); /* it starts with the array after the one that it was added in */
+    accepted(TIMUninit());
+    assert_int_equal(one.count, 3);
+    assert_int_equal(two.count, 0);
+    assert_int_equal(three.count, 1);
+    empty(&one);
+    empty(&three);
+}
+
+static void test_null_takes_a_callback_away(void **state)
+{
+    (void)state;
+    box events = {0}, answer = {0};
+    begin("anna");
+    TIMSetConvEventCallback(on_conv_event, &events);
+    complete(answer, 0, TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &answer));
+    await(&events, 1);
+    TIMSetConvEventCallback(NULL, NULL);
+    complete(answer, 0, TIMConvGetConvList(on_done, &answer)); /* what was on its way is through */
+    int before = events.count;
+    complete(answer, 0, TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, &answer));
+    accepted(TIMUninit());
+    assert_int_equal(events.count, before);
+    empty(&events);
+    empty(&answer);
+}
+
+/* ---- What passes through ---- */
+
+static void test_integers_come_back_exactly(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"9007199254740993", "9223372036854775807", "9223372036854775808",
+                                         "18446744073709551615"};
+    box answer = {0};
+    begin("anna");
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char message[512], key[64];
+        snprintf(
+            message, sizeof message,
+            "{\"message_seq\":%s,\"message_rand\":7,\"message_server_time\":%d,\"message_sender\":\"bert\","
+            "\"message_elem_array\":[{\"elem_type\":0,\"text_elem_content\":\"x\"}]}",
+            values[i], 1000 + (int)i);
+        complete(answer, 0, TIMMsgSaveMsg("bert", kTIMConv_C2C, message, on_done, &answer));
+        assert_string_equal(answer.json, "");
+        complete(
+            answer, 0,
+            TIMMsgGetMsgList("bert", kTIMConv_C2C, "{\"msg_getmsglist_param_count\":1}", on_done, &answer));
+        snprintf(key, sizeof key, "\"message_seq\":%s,", values[i]);
+        if (!strstr(answer.json, key)) fail_msg("%s is not in %s", key, answer.json);
+    }
+    empty(&answer);
+}
+
+static void test_a_failed_completion_has_no_json(void **state)
+{
+    (void)state;
+    box answer = {0};
+    begin("anna");
+    complete(answer, ERR_SVR_GROUP_NOT_FOUND, TIMGroupQuit("nogroup", on_done, &answer));
+    assert_string_equal(answer.json, "");
+    /* Sending brings the Message in its state. */
+    complete(answer, ERR_SVR_MSG_INVALID_ID,
+             TIMMsgSendNewMsg("nobody", kTIMConv_C2C, HELLO, on_done, &answer));
+    assert_non_null(strstr(answer.json, "\"message_status\":3"));
+    empty(&answer);
+}
+
+static void test_the_version(void **state)
+{
+    (void)state;
+    assert_int_equal(strncmp(TIMGetSDKVersion(), "timmsg ", 7), 0);
+    assert_ptr_equal(TIMGetSDKVersion(), TIMGetSDKVersion());
+}
+
+static void test_a_process_may_exit_without_uninit(void **state)
+{
+    (void)state;
+    end_peer(start_peer("bert", "exit", NULL));
+    end_peer(start_peer("bert", "flood bert", "exit", NULL));
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "peer") == 0) return peer_main(count - 2, arguments + 2);
+    char program[4096];
+    if (!realpath(arguments[0], program)) return 2;
+    kit_program = program; /* as the tests change the directory */
+    if (count > 1) cmocka_set_test_filter(arguments[1]);
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(before_init_every_call_is_refused),
+        TEST(before_login_every_call_but_two_is_refused),
+        TEST(bad_arguments_of_every_function),
+        TEST(the_sentence_of_a_refused_call),
+        TEST(each_thread_has_its_own_sentence),
+        TEST(a_refused_call_is_logged),
+        TEST(init_takes_null_empty_and_an_object),
+        TEST(a_failed_init_leaves_nothing_behind),
+        TEST(a_second_init_is_refused),
+        TEST(init_and_uninit_again_and_again),
+        TEST(uninit_completes_what_is_under_way),
+        TEST(logout_completes_what_is_under_way),
+        TEST(uninit_from_a_completion),
+        TEST(uninit_from_a_new_message),
+        TEST(uninit_from_two_threads),
+        TEST(uninit_while_a_callback_is_in_calls),
+        TEST(completions_of_uninit_may_call),
+        TEST(calls_from_eight_threads),
+        TEST(calls_that_race_with_uninit),
+        TEST(setters_from_threads_while_the_library_comes_and_goes),
+        TEST(every_callback_may_be_null),
+        TEST(every_call_completes_once),
+        TEST(calls_from_inside_every_callback),
+        TEST(settings_before_init),
+        TEST(init_from_an_early_completion),
+        TEST(init_and_uninit_from_an_early_completion),
+        TEST(callbacks_set_before_init_stay_after_uninit),
+        TEST(every_added_callback_gets_every_array),
+        TEST(callbacks_removed_and_added_while_an_array_is_handed_round),
+        TEST(null_takes_a_callback_away),
+        TEST(integers_come_back_exactly),
+        TEST(a_failed_completion_has_no_json),
+        TEST(the_version),
+        TEST(a_process_may_exit_without_uninit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

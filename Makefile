@@ -17,7 +17,7 @@ SANITIZE ?=
 PKGS       := libcjson libcurl sqlite3
 VERSION    := $(shell sed -n 's/.*TM_VERSION "\(.*\)"/\1/p' csrc/version.h)
 WARN       := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) $(OPT) $(SANITIZE) $(CFLAGS)
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(OPT) $(SANITIZE) $(CFLAGS)
 ALL_CPPFLAGS = -Icsrc -Icsrc/include $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS)
 LIBS        = $(shell pkg-config --libs $(PKGS)) -lmd -lm -pthread
 LUA_CFLAGS  = $(shell pkg-config --cflags lua5.4)
@@ -37,7 +37,9 @@ PC      := $(BUILD)/timmsg.pc
 LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;;" \
            LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
 
-.PHONY: all lib demo chat test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
+LUA_PRELOAD ?=
+
+.PHONY: all lib demo sanitize chat test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -78,11 +80,11 @@ deps-lint: deps-test
 $(BUILD)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) -fvisibility=hidden $(ALL_CPPFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) -fvisibility=hidden $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # -z nodelete: a thread of the library may still end while a host unloads it
 $(LIB_SO): $(CORE_OBJ) $(FACE_OBJ)
@@ -140,7 +142,14 @@ test-c: $(C_TESTS) $(BUILD)/test/source_examples
 	@BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
 
 test-lua: $(LUA_SO)
-	@$(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted $(BUSTED_FLAGS) spec
+	@$(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
+
+# The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize: deps-test
+	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' lib
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/spec/lsan.supp:print_suppressions=0 \
+	  $(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" run-test
 
 # ---- lint ----
 lint: deps-lint

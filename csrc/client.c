@@ -168,11 +168,14 @@ static int32_t read_config(tm_client *client, const cJSON *config, tm_error *err
 
 static int32_t make_directory(tm_client *client, tm_error *err)
 {
-    if (tm_path_make_directory(client->directory, err))
-        return tm_fail(err, TIM_ERR_PARAM, "%s: %s", kTIMSdkConfigConfigFilePath, err->text);
+    if (tm_path_make_directory(client->directory, err)) {
+        tm_error_prefix(err, ": ");
+        tm_error_prefix(err, kTIMSdkConfigConfigFilePath);
+        err->code = TIM_ERR_PARAM;
+        return TIM_ERR_PARAM;
+    }
     if (access(client->directory, R_OK | W_OK | X_OK))
-        return tm_fail(err, TIM_ERR_PARAM, "%s: cannot write in %s", kTIMSdkConfigConfigFilePath,
-                       client->directory);
+        return tm_fail(err, TIM_ERR_PARAM, "%s: cannot write in %s", kTIMSdkConfigConfigFilePath, client->directory);
     return 0;
 }
 
@@ -436,10 +439,10 @@ static int32_t check_args(const tm_client *client, tm_call_kind kind, const tm_a
     int32_t code = type->has_conv ? check_conv(args, err) : 0;
     if (!code) code = check_text(type->first_text, args->first_text, false, err);
     if (!code) code = check_text(type->second_text, args->second_text, type->second_text_optional, err);
-    if (code || !type->json) return code;
-    if (!args->json && !type->json_optional)
+    if (code) return code;
+    if (type->json && !args->json && !type->json_optional)
         return tm_fail(err, TIM_ERR_PARAM, "the JSON argument is null or empty");
-    if (args->json)
+    if (type->json && args->json)
         code =
             tm_schema_check(type->json, type->json_is_array, type->mode, args->json, client->index_base, err);
     return code ? code : check_meaning(client, kind, args, err);
@@ -476,6 +479,13 @@ static void enqueue(tm_client *client, tm_request *request)
     wake_worker(client);
 }
 
+int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, int32_t code, const tm_error *err)
+{
+    tm_log_write(client->log, kTIMLog_Error, "%s refused (%d): %s", tm_call_type_of(kind)->c_name, (int)code,
+                 err->text);
+    return code;
+}
+
 int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void *token, tm_error *err)
 {
     tm_error local = {0};
@@ -487,12 +497,10 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
         code = TIM_ERR_PARAM;
     }
     if (code) {
-        tm_log_write(client->log, kTIMLog_Error, "%s refused (%d): %s", tm_call_type_of(kind)->c_name,
-                     (int)code, local.text);
         if (err) *err = local;
         tm_free(request);
         tm_args_free(args);
-        return code;
+        return tm_client_refuse(client, kind, code, &local);
     }
     request->kind = kind;
     request->args = *args;
@@ -515,5 +523,5 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     atomic_fetch_sub(&client->in_flight, 1);
     request_free(request);
     if (err) *err = local;
-    return code;
+    return tm_client_refuse(client, kind, code, &local);
 }

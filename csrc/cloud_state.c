@@ -89,21 +89,26 @@ static bool copy_text(char **copy, const char *text)
     return *copy || !text;
 }
 
+/* For text that could not be parsed: a caller who is not logged in hears of that, not of its JSON. */
+static int32_t refuse_text(tm_client *client, tm_call_kind kind, tm_error *err)
+{
+    tm_error not_ready = {0};
+    if (tm_client_check_ready(client, kind, &not_ready) != 0) *err = not_ready;
+    return tm_client_refuse(client, kind, err->code, err);
+}
+
 static int32_t queue_call(tm_client *client, const tm_cloud_args *call, tm_error *err)
 {
-    /* A caller who is not logged in hears of that, not of its JSON. */
-    int32_t code = tm_client_check_ready(client, call->kind, err);
-    if (code) return code;
     tm_args args = {.conv_type = (int32_t)call->conv_type};
     tm_token *token = NULL;
-    if ((code = parse(call->json, &args.json, err)) != 0) return code;
+    if (parse(call->json, &args.json, err) != 0) return refuse_text(client, call->kind, err);
     if (!copy_text(&args.conv_id, call->conv_id) || !copy_text(&args.first_text, call->first_text) ||
         !copy_text(&args.second_text, call->second_text) ||
         (call->cb && !(token = tm_token_new(call->cb, call->user_data)))) {
         tm_args_free(&args);
         return tm_fail_memory(err);
     }
-    code = tm_client_call(client, call->kind, &args, token, err);
+    int32_t code = tm_client_call(client, call->kind, &args, token, err);
     if (code) tm_free(token);
     return code;
 }
@@ -120,37 +125,52 @@ int tm_cloud_call(const tm_cloud_args *call)
 
 /* ---- Settings ---- */
 
-/* Puts the keys of `from` into `into`, the objects in them key by key too. False when memory is short. */
-static bool merge(cJSON *into, const cJSON *from, const tm_struct *type)
+/* Puts a copy of `item` into `into`, in the place of one of the same name. False when memory is short. */
+static bool put_setting(cJSON *into, const cJSON *item)
 {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, from)
-    {
-        const tm_field *field = tm_schema_field(type, item->string);
-        if (!field || cJSON_IsNull(item)) continue;
-        cJSON *there = cJSON_GetObjectItemCaseSensitive(into, field->key);
-        if (there && field->type == TM_OBJECT) {
-            if (!merge(there, item, field->of)) return false;
-            continue;
-        }
-        cJSON *copy = cJSON_Duplicate(item, true);
-        if (!copy) return false;
-        if (there) {
-            cJSON_ReplaceItemViaPointer(into, there, copy);
-        } else if (!cJSON_AddItemToObject(into, field->key, copy)) {
-            cJSON_Delete(copy);
-            return false;
-        }
+    cJSON *there = cJSON_GetObjectItemCaseSensitive(into, item->string);
+    cJSON *copy = cJSON_Duplicate(item, true);
+    if (!copy) return false;
+    if (there) {
+        cJSON_ReplaceItemViaPointer(into, there, copy);
+    } else if (!cJSON_AddItemToObject(into, item->string, copy)) {
+        cJSON_Delete(copy);
+        return false;
     }
     return true;
 }
 
+/* Puts the settings of `from` over those of `into`, so that `into` alone does what both did one after the
+ * other: the user's settings key by key, a proxy as a whole and in the place of one of the other kind. */
+static bool merge(cJSON *into, const cJSON *from)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, from)
+    {
+        const tm_field *field = tm_schema_field(&tm_schema_set_config, item->string);
+        if (!field || cJSON_IsNull(item)) continue;
+        cJSON *there = cJSON_GetObjectItemCaseSensitive(into, item->string);
+        if (!there || !cJSON_IsObject(item) || strcmp(item->string, kTIMSetConfigUserConfig) != 0) {
+            if (!put_setting(into, item)) return false;
+            continue;
+        }
+        for (const cJSON *part = item->child; part; part = part->next)
+            if (!cJSON_IsNull(part) && !put_setting(there, part)) return false;
+    }
+    bool http = tm_json_get(from, kTIMSetConfigHttpProxyInfo);
+    bool socks = tm_json_get(from, kTIMSetConfigSocks5ProxyInfo);
+    if (http && !socks) cJSON_DeleteItemFromObjectCaseSensitive(into, kTIMSetConfigSocks5ProxyInfo);
+    if (socks && !http) cJSON_DeleteItemFromObjectCaseSensitive(into, kTIMSetConfigHttpProxyInfo);
+    return true;
+}
+
 /* All settings so far with those of `tree` (may be NULL) over them. Owned by the caller. NULL: memory is
- * short. */
+ * short. The tree has not been checked where the client does that; a bad one is dropped with the merged one.
+ */
 static cJSON *merged_config(const cJSON *tree)
 {
     cJSON *merged = cloud.config ? cJSON_Duplicate(cloud.config, true) : cJSON_CreateObject();
-    if (merged && cJSON_IsObject(tree) && !merge(merged, tree, &tm_schema_set_config)) {
+    if (merged && cJSON_IsObject(tree) && !merge(merged, tree)) {
         cJSON_Delete(merged);
         return NULL;
     }
@@ -191,7 +211,7 @@ static int32_t set_config(const char *json, TIMCommCallback cb, const void *user
     cJSON *tree, *merged = NULL;
     tm_token *token = NULL;
     int32_t code = parse(json, &tree, err);
-    if (code) return code;
+    if (code) return cloud.state == OPEN ? refuse_text(cloud.client, TM_CALL_SET_CONFIG, err) : code;
     if (!(merged = merged_config(tree)) || (cb && !(token = tm_token_new(cb, user_data)))) {
         code = tm_fail_memory(err);
         goto out;

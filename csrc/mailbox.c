@@ -153,16 +153,15 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
     tm_letter *letter = mailbox->first;
     if (letter) {
         mailbox->first = letter->next;
+        letter->next = NULL;
         if (!mailbox->first) tm_wake_clear(&mailbox->wake);
+        if (letter->kind == TM_LETTER_RESULT) atomic_fetch_sub(&mailbox->results, 1);
+        size_t taken = events_in(letter);
+        size_t before = atomic_fetch_sub(&mailbox->events, taken);
+        if (mailbox->drained && before > mailbox->low && before - taken <= mailbox->low)
+            mailbox->drained(mailbox->userdata);
     }
     pthread_mutex_unlock(&mailbox->lock);
-    if (!letter) return NULL;
-    letter->next = NULL;
-    if (letter->kind == TM_LETTER_RESULT) atomic_fetch_sub(&mailbox->results, 1);
-    size_t taken = events_in(letter);
-    size_t before = atomic_fetch_sub(&mailbox->events, taken);
-    if (mailbox->drained && before > mailbox->low && before - taken <= mailbox->low)
-        mailbox->drained(mailbox->userdata);
     return letter;
 }
 
@@ -229,7 +228,9 @@ size_t tm_mailbox_events(tm_mailbox *mailbox)
 
 void tm_mailbox_on_drained(tm_mailbox *mailbox, size_t low, void (*drained)(void *userdata), void *userdata)
 {
+    pthread_mutex_lock(&mailbox->lock);
     mailbox->low = low;
     mailbox->drained = drained;
     mailbox->userdata = userdata;
+    pthread_mutex_unlock(&mailbox->lock);
 }

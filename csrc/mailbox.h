@@ -62,8 +62,8 @@ int tm_mailbox_fd(const tm_mailbox *mailbox);
 size_t tm_mailbox_events(tm_mailbox *mailbox);
 /* How many completions wait. */
 size_t tm_mailbox_results(tm_mailbox *mailbox);
-/* `drained` is called (on the thread that takes, under no lock, before the take returns) when the events
- * waiting fall from above `low` to it or below. Set before use. */
+/* `drained` is called (on the thread that takes, with the mailbox's lock held: it must not use the mailbox) when
+ * the events waiting fall to `low`. NULL ends that: no call of it runs any more on return. Any thread. */
 void tm_mailbox_on_drained(tm_mailbox *mailbox, size_t low, void (*drained)(void *userdata), void *userdata);
 
 #endif

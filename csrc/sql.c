@@ -5,7 +5,7 @@
 #include "include/TIMCloudDef.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,13 +119,29 @@ undo:
     return code;
 }
 
-/* SQLite would make the file with the process's umask; its journal files follow the file's own mode. */
+static int32_t fail_open(const char *path, tm_error *err)
+{
+    return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "cannot open %s: %s", path, strerror(errno));
+}
+
+/* SQLite would make the file with the process's umask; its journal files follow the file's own mode.
+ *
+ * A database that is there is never opened here: to close any descriptor of a file takes away all POSIX locks
+ * that this process holds on it, those of another client's connection too, which SQLite would not notice. So
+ * a new one is made under another name and linked to its place. */
 static int32_t make_file(const char *path, tm_error *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "cannot open %s: %s", path, strerror(errno));
-    close(fd);
-    return 0;
+    if (access(path, R_OK | W_OK) == 0) return 0;
+    if (errno != ENOENT) return fail_open(path, err);
+    char *name = tm_format("%s.XXXXXX", path);
+    if (!name) return tm_fail_memory(err);
+    int32_t code = 0;
+    int fd = mkstemp(name); /* 0600 */
+    if (fd >= 0) close(fd);
+    if (fd < 0 || (link(name, path) && errno != EEXIST)) code = fail_open(path, err);
+    if (fd >= 0) unlink(name);
+    tm_free(name);
+    return code;
 }
 
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)

@@ -1,7 +1,8 @@
 -- The Lua face: methods, callbacks, events, polling, closing and await.
 
-local support = require "spec.support"
+local support = require "support"
 local timmsg = require "timmsg"
+local uv = require "luv"
 
 local C2C <const> = timmsg.C2C
 
@@ -21,15 +22,33 @@ local EVENTS <const> = {
 local function nothing() end
 
 describe("the Lua face", function()
-  local dir
+  local dir, server
 
   before_each(function() dir = support.temp_dir() end)
-  after_each(support.cleanup)
+  after_each(function()
+    support.cleanup()
+    if server then
+      server:close()
+      uv.run()
+      server = nil
+    end
+  end)
 
   local function new(user, options) return support.new_client(dir, user, options) end
 
   -- Polls until `predicate()` is true.
   local function pump(predicate, ...) return assert.is_truthy(support.pump(support.DEADLINE_MS, predicate, ...)) end
+
+  -- What to download from a server that listens and never answers: it is under way for as long as one likes.
+  local function unanswered()
+    server = uv.new_tcp()
+    assert(server:bind("127.0.0.1", 0))
+    assert(server:listen(1, nothing))
+    return {
+      msg_download_elem_param_type = timmsg.TIMDownload_File,
+      msg_download_elem_param_url = ("http://127.0.0.1:%d/a"):format(server:getsockname().port),
+    }
+  end
 
   -- Makes a call whose completion has come but has not been polled.
   local function call_and_wait(tim, method, ...)
@@ -545,6 +564,17 @@ describe("the Lua face", function()
       assert.equal(3, count)
     end)
 
+    it("run handlers added after the event came but before it is delivered", function()
+      local tim = new "user1"
+      local count = 0
+      tim:on("log", nothing)
+      assert.is_nil((tim:send_new_msg("user2", C2C, {})))
+      assert.is_true(tim:wait(0))
+      tim:on("log", function() count = count + 1 end)
+      tim:poll()
+      assert.equal(1, count)
+    end)
+
     it("don't run handlers removed during a delivery", function()
       local tim = new "user1"
       local ran = {}
@@ -641,6 +671,16 @@ describe("the Lua face", function()
       assert(tim:conv_get_conv_list(function() count = count + 1 end))
       assert.error_matches(function() tim:poll() end, "first")
       pump(function() return count == 1 end, tim)
+    end)
+
+    it("leaves nothing behind that poll would find", function()
+      local tim = new "user1"
+      support.idle(20, tim)
+      call_and_wait(tim, "conv_get_conv_list", boom "err")
+      assert.error_matches(function() tim:poll() end, "err")
+      assert.is_nil(tim:timeout())
+      assert.is_false(tim:wait(0))
+      assert.equal(0, tim:poll())
     end)
 
     it("doesn't keep an event from the other handlers", function()
@@ -772,20 +812,27 @@ describe("the Lua face", function()
     end)
 
     it("can be waited for in an event loop", function()
-      local has_socket, socket = pcall(require, "socket")
-      if not has_socket then return pending "LuaSocket is not installed" end
       local tim = new "user1"
       support.idle(20, tim)
       assert.equal("r", tim:events())
-      local watched = { getfd = function() return tim:pollfd() end, dirty = function() return false end }
-      local function readable(seconds) return #socket.select({ watched }, nil, seconds) == 1 end
-      assert.is_false(readable(0))
-      local done
+      local done, readable = false, 0
+      local watcher, timer = uv.new_poll(tim:pollfd()), uv.new_timer()
+      watcher:start(tim:events(), function()
+        readable = readable + 1
+        tim:poll()
+        if done then watcher:stop() end
+      end)
+      uv.run "nowait"
+      assert.equal(0, readable)
       assert(tim:conv_get_conv_list(function() done = true end))
-      assert.is_true(readable(support.DEADLINE_MS / 1000))
-      tim:poll()
+      timer:start(support.DEADLINE_MS, 0, function() watcher:stop() end)
+      timer:unref()
+      uv.run()
       assert.is_true(done)
-      assert.is_false(readable(0))
+      assert.is_true(readable > 0)
+      watcher:close()
+      timer:close()
+      uv.run()
     end)
   end)
 
@@ -848,23 +895,10 @@ describe("the Lua face", function()
   end)
 
   describe("close", function()
-    -- A download that no server answers is under way for long enough.
-    local function start_something(tim, callback)
-      local socket = require "socket"
-      local server = assert(socket.bind("127.0.0.1", 0))
-      local _, port = server:getsockname()
-      assert(tim:download_elem_to_path({
-        msg_download_elem_param_type = timmsg.TIMDownload_File,
-        msg_download_elem_param_url = ("http://127.0.0.1:%d/a"):format(port),
-      }, dir .. "/a", callback))
-      return server
-    end
-
     it("runs what is pending with 6222", function()
       local tim, got = new "user1", {}
-      local server = start_something(tim, function(...) got[#got + 1] = table.pack(...) end)
+      assert(tim:download_elem_to_path(unanswered(), dir .. "/a", function(...) got[#got + 1] = table.pack(...) end))
       tim:close()
-      server:close()
       assert.equal(1, #got)
       assert.equal(timmsg.ERR_USER_CANCELED, got[1][1])
       assert.is_true(#got[1][2] > 0)
@@ -1104,16 +1138,7 @@ describe("the Lua face", function()
 
     it("returns 6222 when the client is closed meanwhile", function()
       local tim, got = new "user1", nil
-      coroutine.wrap(function()
-        local socket = require "socket"
-        local server = assert(socket.bind("127.0.0.1", 0))
-        local _, port = server:getsockname()
-        got = table.pack(tim.await:download_elem_to_path({
-          msg_download_elem_param_type = timmsg.TIMDownload_File,
-          msg_download_elem_param_url = ("http://127.0.0.1:%d/a"):format(port),
-        }, dir .. "/a"))
-        server:close()
-      end)()
+      coroutine.wrap(function() got = table.pack(tim.await:download_elem_to_path(unanswered(), dir .. "/a")) end)()
       assert.is_nil(got)
       tim:close()
       assert.is_nil(got[1])

@@ -71,7 +71,8 @@ function support.new_client(dir, user, options)
   return client
 end
 
--- Polls the clients until `predicate()` is true, which it returns, or the deadline is over.
+-- Polls the clients (or none: the predicate does) until `predicate()` is true, which it returns, or the deadline is
+-- over.
 function support.pump(deadline_ms, predicate, ...)
   local polled = table.pack(...)
   local deadline = support.now_ms() + deadline_ms
@@ -81,7 +82,11 @@ function support.pump(deadline_ms, predicate, ...)
     end
     local result = predicate()
     if result or support.now_ms() >= deadline then return result end
-    polled[1]:wait(polled.n == 1 and deadline - support.now_ms() > 0 and 50 or 1)
+    if polled.n == 0 then
+      system.sleep(0.001)
+    else
+      polled[1]:wait(polled.n == 1 and 50 or 1)
+    end
   end
 end
 
@@ -107,6 +112,121 @@ function support.must(client, method, ...)
   local code, desc, result = support.call(client, method, ...)
   if code ~= 0 then error(("%s: %s (%d)"):format(method, desc, code), 2) end
   return result
+end
+
+-- Polls the clients until `predicate()` is true, which it returns; an error if that takes too long.
+function support.eventually(predicate, ...)
+  local result = support.pump(support.DEADLINE_MS, predicate, ...)
+  if not result then error("it has not happened in time", 2) end
+  return result
+end
+
+-- Records what a client's events tell, each list in the order it came: messages, batches (the arrays the messages came
+-- in), revoked (locators), receipts, changes ({ event =, conv = } for each conversation told of), events (one for each
+-- conversation event).
+function support.watch(client)
+  local seen = { messages = {}, batches = {}, revoked = {}, receipts = {}, changes = {}, events = {} }
+  local function add(to, list) table.move(list, 1, #list, #to + 1, to) end
+  client:on("recv_new_msg", function(msgs)
+    seen.batches[#seen.batches + 1] = msgs
+    add(seen.messages, msgs)
+  end)
+  client:on("msg_revoke", function(locators) add(seen.revoked, locators) end)
+  client:on("msg_readed_receipt", function(receipts) add(seen.receipts, receipts) end)
+  client:on("conv_event", function(event, convs)
+    seen.events[#seen.events + 1] = event
+    for _, conv in ipairs(convs) do
+      seen.changes[#seen.changes + 1] = { event = event, conv = conv }
+    end
+  end)
+  return seen
+end
+
+-- A device of the user, logged in: the client, and what it records from before the log-in on. `name` tells the user's
+-- devices apart (nil: the one of new_client). With `read_receipt = true` among the options it wants receipts.
+function support.device(dir, user, name, options)
+  local all = { data_dir = dir .. "/" .. user .. (name and "@" .. name or "") }
+  for key, value in pairs(options or {}) do
+    if key ~= "read_receipt" then all[key] = value end
+  end
+  local client = support.new_client(dir, nil, all)
+  local seen = support.watch(client)
+  if options and options.read_receipt then
+    support.must(client, "set_config", { set_config_user_config = { user_config_is_read_receipt = true } })
+  end
+  support.must(client, "login", user, "sig")
+  return client, seen
+end
+
+-- The text of a message's first element, nil if that is no text.
+function support.text_of(msg)
+  local elem = msg.message_elem_array[1]
+  return elem and elem.text_elem_content
+end
+
+-- The texts of a list of messages; "-" for what has none.
+function support.texts(msgs)
+  local texts = {}
+  for i, msg in ipairs(msgs) do
+    texts[i] = support.text_of(msg) or "-"
+  end
+  return texts
+end
+
+-- Polls until the message of that text is among those that `seen` (of watch) records: the message.
+function support.arrival(seen, text, ...)
+  return support.eventually(function()
+    for _, msg in ipairs(seen.messages) do
+      if support.text_of(msg) == text then return msg end
+    end
+    return nil
+  end, ...)
+end
+
+-- Sends a text: the message.
+function support.say(client, conv_id, conv_type, text)
+  return support.must(client, "send_new_msg", conv_id, conv_type, timmsg.text(text))
+end
+
+-- One page of a conversation. `param` has the keys of MsgGetMsgListParam without their common beginning.
+function support.page(client, conv_id, conv_type, param)
+  local full = {}
+  for key, value in pairs(param or {}) do
+    full["msg_getmsglist_param_" .. key] = value
+  end
+  return support.must(client, "get_msg_list", conv_id, conv_type, full)
+end
+
+-- The ConvInfo of a conversation in the client's list, nil if it isn't there.
+function support.conv(client, conv_id, conv_type)
+  for _, conv in ipairs(support.must(client, "conv_get_conv_list")) do
+    if conv.conv_id == conv_id and conv.conv_type == conv_type then return conv end
+  end
+  return nil
+end
+
+-- A public group that the client creates; the others, by name, are its first members.
+function support.group(client, group_id, ...)
+  local members = {}
+  for i, user in ipairs { ... } do
+    members[i] = { group_member_info_identifier = user }
+  end
+  support.must(client, "group_create", {
+    create_group_param_group_id = group_id,
+    create_group_param_group_name = group_id,
+    create_group_param_group_member_array = timmsg.array(members),
+  })
+  return group_id
+end
+
+-- Polls until the clock has passed `time` (in seconds).
+function support.pass(time, ...)
+  support.eventually(function() return os.time() > time end, ...)
+end
+
+-- `it` for what holds on the embedded hub only, where the specs run on another backend it does not apply.
+function support.hub_only(it)
+  return it
 end
 
 -- For after_each: closes what is open and removes the directories. Errors of callbacks that closing runs are no

@@ -251,7 +251,7 @@ void tm_callbacks_take(tm_callbacks *callbacks, tm_letter *letter)
 {
     callbacks->letter = letter;
     callbacks->given = 0;
-    callbacks->limit = callbacks->last_handler;
+    callbacks->limit = -1;
 }
 
 /* A call without a callback has failed: code and sentence go to the handlers of "error". [-0, +0, m] */
@@ -348,6 +348,7 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
 void tm_callbacks_deliver(lua_State *L, int client, tm_callbacks *callbacks)
 {
     luaL_checkstack(L, LUA_MINSTACK, "a callback");
+    if (callbacks->limit < 0) callbacks->limit = callbacks->last_handler;
     int top = lua_gettop(L);
     tm_letter_kind kind = callbacks->letter->kind;
     if (kind == TM_LETTER_RESULT || kind == TM_LETTER_PROGRESS)

@@ -13,7 +13,7 @@ enum { TM_UV_HANDLERS = 1, TM_UV_CALLS, TM_UV_RAISED, TM_UV_COUNT = TM_UV_RAISED
 /* The C half. All zero at first; the letter is freed with tm_callbacks_free. */
 typedef struct tm_callbacks {
     /* In hand: taken out of the mailbox and not wholly delivered; owned. Handlers up to the number `given`
-     * have had it, those over `limit` came later. */
+     * have had it, those over `limit` (negative: delivery has not begun) came later. */
     tm_letter *letter;
     lua_Integer given, limit;
     lua_Integer last_handler; /* the newest handler's number; they grow */

@@ -197,9 +197,20 @@ static int run_poll(lua_State *L)
     return 1;
 }
 
-static bool has_something(tm_lua_client *self, int timeout_ms)
+/* Whether poll has something to do; waits for it until the time is over (negative: no limit). Marks and
+ * results that nobody wants are nothing: to see past them a letter is taken into the hand. */
+static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
 {
-    return self->callbacks.letter || self->callbacks.raised || tm_mailbox_wait(self->mailbox, timeout_ms);
+    if (self->callbacks.letter || self->callbacks.raised) return true;
+    lua_Number deadline = timeout_ms > 0 ? now_milliseconds() + timeout_ms : 0, left = timeout_ms;
+    for (;;) {
+        int wait_ms = left < 0 ? -1 : left < INT_MAX ? (int)ceil(left) : INT_MAX;
+        if (!tm_mailbox_wait(self->mailbox, wait_ms)) return false;
+        if (take_letter(self, 0)) return true;
+        if (timeout_ms < 0) continue;
+        left = timeout_ms > 0 ? deadline - now_milliseconds() : 0;
+        if (left < 0) left = 0;
+    }
 }
 
 /* poll([budget_ms]): how many letters were handled, or nil, "already polling". */
@@ -239,9 +250,7 @@ int tm_lua_client_is_polling(lua_State *L)
 static int client_wait(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
-    lua_Number milliseconds = check_milliseconds(L, 2, -1);
-    int timeout_ms = milliseconds < 0 ? -1 : milliseconds < INT_MAX ? (int)ceil(milliseconds) : INT_MAX;
-    lua_pushboolean(L, has_something(self, timeout_ms));
+    lua_pushboolean(L, has_something(self, check_milliseconds(L, 2, -1)));
     return 1;
 }
 
@@ -367,16 +376,18 @@ static int client_call(lua_State *L)
     tm_arguments_find(L, tm_call_type_of(kind), &places);
     tm_error err = {0, ""};
     int32_t code = tm_client_check_ready(self->client, kind, &err);
-    if (code) return push_failure(L, code, &err);
+    if (code) return push_failure(L, tm_client_refuse(self->client, kind, code, &err), &err);
 
     void *token = tm_callbacks_token(L, 1, kind, places.callback);
     tm_args args; /* nothing raises as long as these are ours */
     memset(&args, 0, sizeof args);
     code = tm_arguments_take(L, kind, &places, &args, &err);
-    if (code)
+    if (code) {
         tm_args_free(&args);
-    else
+        tm_client_refuse(self->client, kind, code, &err);
+    } else {
         code = tm_client_call(self->client, kind, &args, token, &err);
+    }
     if (code) {
         tm_callbacks_forget(L, 1, token);
         return push_failure(L, code, &err);

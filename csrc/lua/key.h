@@ -7,8 +7,7 @@
 
 typedef struct tm_key_index tm_key_index;
 
-/* The user values of the index: the keys' strings by number, and the marks of timmsg.array and timmsg.object.
- */
+/* The index's user values: the keys' strings by number, the marks of timmsg.array and timmsg.object. */
 enum { TM_UV_TEXTS = 1, TM_UV_ARRAY_MARK, TM_UV_OBJECT_MARK, TM_UV_INDEX_COUNT = TM_UV_OBJECT_MARK };
 
 /* Makes the index and keeps it in the registry; once a Lua state. [-0, +0, m] */

@@ -274,18 +274,32 @@ static int check_exports(const char *library)
     return wrong;
 }
 
+static int check_calls(void)
+{
+    int wrong = strncmp(TIMGetSDKVersion(), "timmsg ", 7) != 0;
+    wrong += *timmsg_last_error() != '\0';
+    wrong += TIMUninit() != TIM_ERR_SDKUNINIT;
+    wrong += *timmsg_last_error() == '\0';
+    return wrong;
+}
+
+/* One line a check, as spec/c/run counts them. */
+static int report(const char *what, size_t number, int wrong)
+{
+    printf("%s %s: %lu, %d wrong\n", wrong ? "FAIL" : "ok", what, (unsigned long)number, wrong);
+    return wrong != 0;
+}
+
 int main(int count, char **arguments)
 {
-    int wrong;
+    int failed;
     if (count != 2) {
         fprintf(stderr, "usage: abi_test LIBRARY\n");
         return 2;
     }
-    wrong = count_null_functions() + check_constants() + check_exports(arguments[1]);
-    if (strncmp(TIMGetSDKVersion(), "timmsg ", 7) != 0) wrong++;
-    if (*timmsg_last_error()) wrong++;
-    if (TIMUninit() != TIM_ERR_SDKUNINIT || !*timmsg_last_error()) wrong++;
-    printf("%u functions, %u constants: %d wrong\n", (unsigned)NAMES,
-           (unsigned)(sizeof constants / sizeof *constants), wrong);
-    return wrong != 0;
+    failed = report("functions", NAMES, count_null_functions());
+    failed += report("constants", sizeof constants / sizeof *constants, check_constants());
+    failed += report("exports", NAMES, check_exports(arguments[1]));
+    failed += report("calls", 4, check_calls());
+    return failed != 0;
 }

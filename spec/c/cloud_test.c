@@ -291,6 +291,9 @@ static void test_a_refused_call_is_logged(void **state)
     assert_non_null(strstr(log.json, timmsg_last_error()));
     refused(TIM_ERR_PARAM, TIMMsgSendNewMsg("anna", kTIMConv_C2C, NULL, NULL, NULL));
     await(&log, 3);
+    refused(TIM_ERR_JSON, TIMSetConfig("{", NULL, NULL));
+    await(&log, 4);
+    assert_non_null(strstr(log.json, timmsg_last_error()));
     accepted(TIMSetConfig("{\"set_config_callback_log_level\":0}", NULL, NULL));
     accepted(TIMUninit());
     empty(&log);
@@ -322,6 +325,8 @@ static void test_a_failed_init_leaves_nothing_behind(void **state)
     refused(TIM_ERR_JSON, TIMInit(1400000001, "{\"sdk_config_config_file_path\":1}"));
     snprintf(config, sizeof config, "{\"sdk_config_config_file_path\":\"%s/plain/below\"}", kit_dir);
     refused(TIM_ERR_PARAM, TIMInit(1400000001, config));
+    assert_int_equal(strncmp(timmsg_last_error(), "sdk_config_config_file_path: ", 29), 0);
+    assert_non_null(strstr(timmsg_last_error(), "plain"));
     refused(TIM_ERR_SDKUNINIT, TIMUninit());
     refused(TIM_ERR_SDKUNINIT, TIMLogin("anna", "", NULL, NULL));
     begin("anna");
@@ -779,6 +784,18 @@ static void test_settings_before_init(void **state)
     refused(TIM_ERR_JSON, TIMSetConfig("[]", on_done, &set));
     refused(TIM_ERR_JSON, TIMSetConfig("{\"set_config_log_level\":\"1\"}", on_done, &set));
     refused(TIM_ERR_PARAM, TIMSetConfig("{\"set_config_log_level\":99}", on_done, &set));
+    complete(set, 0,
+             TIMSetConfig(
+                 "{\"set_config_user_config\":{\"user_config_is_read_receipt\":false},"
+                 "\"set_config_http_proxy_info\":{\"http_proxy_info_ip\":\"\",\"http_proxy_info_port\":1}}",
+                 on_done, &set));
+    complete(
+        set, 0,
+        TIMSetConfig("{\"set_config_user_config\":{},\"set_config_http_proxy_info\":null}", on_done, &set));
+    complete(
+        set, 0,
+        TIMSetConfig("{\"set_config_socks5_proxy_info\":{\"socks5_proxy_info_ip\":\"\"}}", on_done, &set));
+    refused(TIM_ERR_JSON, TIMSetConfig("{\"set_config_user_config\":[1]}", on_done, &set));
     /* Settings are merged: the second leaves what the first set. */
     complete(set, 0, TIMSetConfig("{\"set_config_callback_log_level\":5}", on_done, &set));
     complete(set, 0, TIMSetConfig("{\"set_config_log_level\":5,\"unknown\":[]}", on_done, &set));
@@ -794,6 +811,7 @@ static void test_settings_before_init(void **state)
         if (i == 1) assert_true(pthread_equal(set.thread, early));
         refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL));
         await(&log, i);
+        refused(TIM_ERR_JSON, TIMSetConfig("{\"set_config_user_config\":[1]}", on_done, &set));
         accepted(TIMUninit());
     }
     TIMSetLogCallback(NULL, NULL);
@@ -847,15 +865,11 @@ static void test_init_and_uninit_from_an_early_completion(void **state)
 
 /* ---- Callbacks for events ---- */
 
-static void remove_others(box *from)
+/* Runs in a callback for new messages: the first time it removes one, the second time it adds one. */
+static void change_others(box *from)
 {
-    (void)from;
-    TIMRemoveRecvNewMsgCallback(on_json_2);
-}
-
-static void add_another(box *from)
-{
-    TIMAddRecvNewMsgCallback(on_json_3, from->extra);
+    if (from->count == 0) TIMRemoveRecvNewMsgCallback(on_json_2);
+    if (from->count == 1) TIMAddRecvNewMsgCallback(on_json_3, from->extra);
 }
 
 static void test_callbacks_set_before_init_stay_after_uninit(void **state)
@@ -906,16 +920,14 @@ static void test_every_added_callback_gets_every_array(void **state)
 static void test_callbacks_removed_and_added_while_an_array_is_handed_round(void **state)
 {
     (void)state;
-    box three = {0}, two = {0}, one = {.then = remove_others, .extra = &three};
+    box three = {0}, two = {0}, one = {.then = change_others, .extra = &three};
     TIMAddRecvNewMsgCallback(on_json, &one);
     TIMAddRecvNewMsgCallback(on_json_2, &two);
     begin("anna");
     end_peer(start_peer("bert", "send anna", NULL));
     await(&one, 1);
-    one.then = add_another;
     end_peer(start_peer("bert", "send anna", NULL));
     await(&one, 2);
-    one.then = NULL;
     end_peer(start_peer("bert", "send anna", NULL));
     await(&three, 1); /* it starts with the array after the one that it was added in */
     accepted(TIMUninit());

@@ -1,0 +1,150 @@
+-- A peer of the specs: a process of its own that does one task and prints a line for each thing it did or saw.
+-- lua5.4 spec/peer.lua TASK DIR ARGUMENT...    (started by spec/process.lua)
+-- It ends when its task is done or its standard input tells it so; a task that waits for too long is an error.
+
+local timmsg = require "timmsg"
+
+local LIMIT_S <const> = 30
+
+local task <const>, dir <const> = arg[1], arg[2]
+
+io.stdout:setvbuf "line"
+
+local function print_line(...)
+  io.stdout:write(table.concat({ ... }, " "), "\n")
+end
+
+local function now_ms()
+  return require("system").monotime() * 1000
+end
+
+-- A client of the user, logged in; `before(client)` may add handlers first. Further options may be given.
+local function login(user, before, options)
+  local all = { sdk_app_id = 1400000001, data_dir = dir .. "/" .. user, server = "hub:" .. dir .. "/hub" }
+  for key, value in pairs(options or {}) do
+    all[key] = value
+  end
+  local client = assert(timmsg.new(all))
+  if before then before(client) end
+  assert(client.await:login(user, "sig"))
+  return client
+end
+
+-- Polls until `predicate()`.
+local function pump(client, predicate)
+  local deadline = os.time() + LIMIT_S
+  client:poll()
+  while not predicate() do
+    assert(os.time() < deadline, "waited for too long")
+    client:wait(1000)
+    client:poll()
+  end
+end
+
+local function text_of(msg)
+  local elem = msg.message_elem_array[1]
+  return elem and elem.text_elem_content or "-"
+end
+
+-- Prints what comes: "got SENDER SEQ MILLISECOND TEXT". `count()` tells how many there were.
+local function print_messages(client)
+  local count = 0
+  client:on("recv_new_msg", function(msgs)
+    local time = ("%.3f"):format(now_ms())
+    for _, msg in ipairs(msgs) do
+      if msg.message_sender:sub(1, 1) ~= "@" then -- what the group itself says is no peer's
+        count = count + 1
+        print_line("got", msg.message_sender, msg.message_seq, time, text_of(msg))
+      end
+    end
+  end)
+  return function() return count end
+end
+
+-- Sends texts "PREFIX 1" to "PREFIX count", at most `window` at a time: "sent SEQ TEXT" for each. `sent()` tells how
+-- many are through.
+local function start_sending(client, conv_id, conv_type, prefix, count, window)
+  local next_one, done = 1, 0
+  local function send()
+    if next_one > count then return end
+    local text = prefix .. " " .. next_one
+    next_one = next_one + 1
+    assert(client:send_new_msg(conv_id, conv_type, timmsg.text(text), function(code, desc, msg)
+      assert(code == 0, desc)
+      done = done + 1
+      print_line("sent", msg.message_seq, text)
+      send()
+    end))
+  end
+  for _ = 1, window do
+    send()
+  end
+  return function() return done end
+end
+
+local tasks = {}
+
+-- Sends `count` messages and gets `expected`; tells when it is logged in and waits to be told to begin.
+function tasks.chat(user, conv_id, conv_type, count, expected, window)
+  local got
+  local client <close> = login(user, function(new) got = print_messages(new) end)
+  print_line("ready")
+  io.read() -- the word to begin
+  local sent = start_sending(client, conv_id, tonumber(conv_type), user, tonumber(count), tonumber(window))
+  pump(client, function() return sent() == tonumber(count) and got() >= tonumber(expected) end)
+  print_line("done")
+  io.read() -- others may want to look at it, or write to it
+  client:poll()
+end
+
+-- Prints what comes until it is killed or its time is over; `expected`: until so many came.
+function tasks.receive(user, expected)
+  local got
+  local client <close> = login(user, function(new) got = print_messages(new) end)
+  print_line("ready")
+  pump(client, function() return got() >= tonumber(expected) end)
+  print_line("done")
+  io.read()
+end
+
+-- Sends back each text it gets, after "re: ", and the time when it came.
+function tasks.echo(user)
+  local client <close> = login(user, function(new)
+    new:on("recv_new_msg", function(msgs)
+      for _, msg in ipairs(msgs) do
+        local reply = ("re: %s %.3f"):format(text_of(msg), now_ms())
+        assert(new:send_new_msg(msg.message_sender, timmsg.C2C, timmsg.text(reply)))
+      end
+    end)
+  end)
+  print_line("ready")
+  pump(client, function() return false end)
+end
+
+-- Logs in and does nothing, not even poll.
+function tasks.idle(user)
+  local client <close> = login(user)
+  print_line("ready")
+  client:wait(LIMIT_S * 1000)
+end
+
+-- The hub is unreachable for everybody while this runs: it holds the locks that a process has that repairs the index
+-- of the hub's database (bytes 120 and 122 of the -shm file), which it has spoiled. Whoever comes after the locks are
+-- gone repairs it for good.
+function tasks.block_hub()
+  local lfs = require "lfs"
+  local index <close> = assert(io.open(dir .. "/hub/hub.db-shm", "r+b"))
+  local deadline = os.time() + LIMIT_S
+  for _, byte in ipairs { 120, 122 } do
+    while not lfs.lock(index, "w", byte, 1) do
+      assert(os.time() < deadline, "the hub is in use all the time")
+    end
+  end
+  assert(index:seek("set", 0))
+  assert(index:write(("\0"):rep(96)))
+  assert(index:flush())
+  print_line("blocked")
+  io.read()
+end
+
+assert(tasks[task], "no such task")(table.unpack(arg, 3))

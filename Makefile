@@ -35,7 +35,7 @@ LIB_A   := $(BUILD)/libtimmsg.a
 LUA_SO  := $(BUILD)/timmsg/core.so
 PC      := $(BUILD)/timmsg.pc
 LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;;" \
-           LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
+           LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;" TIMMSG_BUILD="$(CURDIR)/$(BUILD)" TIMMSG_SANITIZE="$(SANITIZE)"
 
 LUA_PRELOAD ?=
 

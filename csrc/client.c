@@ -175,7 +175,8 @@ static int32_t make_directory(tm_client *client, tm_error *err)
         return TIM_ERR_PARAM;
     }
     if (access(client->directory, R_OK | W_OK | X_OK))
-        return tm_fail(err, TIM_ERR_PARAM, "%s: cannot write in %s", kTIMSdkConfigConfigFilePath, client->directory);
+        return tm_fail(err, TIM_ERR_PARAM, "%s: cannot write in %s", kTIMSdkConfigConfigFilePath,
+                       client->directory);
     return 0;
 }
 
@@ -294,21 +295,27 @@ static int32_t check_user_id(const char *path, int index, const char *id, tm_err
                    TM_MAX_USER_ID);
 }
 
-/* An array of user ids: at least one, at most `max`. */
-static int32_t check_user_ids(const tm_client *client, const cJSON *json, const char *key, int max,
-                              tm_error *err)
+static int32_t check_each_user_id(const tm_client *client, const cJSON *json, const char *key, tm_error *err)
 {
-    const cJSON *ids = tm_json_get(json, key), *id;
-    int index = client->index_base, count = cJSON_GetArraySize(ids);
-    if (count == 0) return tm_fail(err, TIM_ERR_JSON, "%s: empty", key);
-    if (count > max)
-        return tm_fail(err, TIM_ERR_PARAM, "%s: %d entries, at most %d are allowed", key, count, max);
-    cJSON_ArrayForEach(id, ids)
+    const cJSON *id;
+    int index = client->index_base;
+    cJSON_ArrayForEach(id, tm_json_get(json, key))
     {
         int32_t code = check_user_id(key, index++, id->valuestring, err);
         if (code) return code;
     }
     return 0;
+}
+
+/* An array of user ids: at least one, at most `max`. */
+static int32_t check_user_ids(const tm_client *client, const cJSON *json, const char *key, int max,
+                              tm_error *err)
+{
+    int count = cJSON_GetArraySize(tm_json_get(json, key));
+    if (count == 0) return tm_fail(err, TIM_ERR_JSON, "%s: empty", key);
+    if (count > max)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: %d entries, at most %d are allowed", key, count, max);
+    return check_each_user_id(client, json, key, err);
 }
 
 static int32_t check_count(const cJSON *json, tm_error *err)
@@ -412,11 +419,17 @@ static int32_t check_meaning(const tm_client *client, tm_call_kind kind, const t
         return code ? code
                     : check_user_ids(client, json, kTIMGroupDeleteMemberParamIdentifierArray, MAX_BATCH, err);
     case TM_CALL_GROUP_GET_MEMBER_INFO_LIST:
-        return check_group_id(kTIMGroupGetMemberInfoListParamGroupId,
+        code = check_group_id(kTIMGroupGetMemberInfoListParamGroupId,
                               tm_json_get_string(json, kTIMGroupGetMemberInfoListParamGroupId, ""), err);
+        return code ? code
+                    : check_each_user_id(client, json, kTIMGroupGetMemberInfoListParamIdentifierArray, err);
     case TM_CALL_GROUP_MODIFY_MEMBER_INFO:
-        return check_group_id(kTIMGroupModifyMemberInfoParamGroupId,
+        code = check_group_id(kTIMGroupModifyMemberInfoParamGroupId,
                               tm_json_get_string(json, kTIMGroupModifyMemberInfoParamGroupId, ""), err);
+        if (code) return code;
+        if (tm_valid_user(tm_json_get_string(json, kTIMGroupModifyMemberInfoParamIdentifier, ""))) return 0;
+        return tm_fail(err, TIM_ERR_CONV, "%s: expected 1 to %d characters from space to ~",
+                       kTIMGroupModifyMemberInfoParamIdentifier, TM_MAX_USER_ID);
     default: return 0;
     }
 }

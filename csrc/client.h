@@ -40,8 +40,8 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
  * face that parses text asks first, so that a caller who is not logged in hears of that and not of its JSON.
  */
 int32_t tm_client_check_ready(tm_client *client, tm_call_kind kind, tm_error *err);
-/* Logs the sentence in `err` as that of a refused call: for what a face refuses before tm_client_call. Returns
- * `code`. */
+/* Logs the sentence in `err` as that of a refused call: for what a face refuses before tm_client_call.
+ * Returns `code`. */
 int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, int32_t code, const tm_error *err);
 
 /* Ends everything: what is under way completes with ERR_USER_CANCELED, the user is logged out, files are

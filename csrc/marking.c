@@ -4,6 +4,8 @@
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
+#include <string.h>
+
 /* ---- ReportReaded ---- */
 
 /* The time up to which to read: that of the message given, as the store knows it now, or its own. */
@@ -24,18 +26,17 @@ static int32_t start_report(tm_worker *worker, tm_request *request, tm_error *er
 {
     tm_conv conv;
     uint64_t time, last_time;
-    int64_t changed;
+    bool changed;
     tm_position position;
     int32_t code = tm_worker_conv(worker, request, false, &conv, err);
     if (code || !conv.id) return code; /* nothing there: all of it is read */
-    tm_position before = conv.my_read;
     code = time_to_read(worker, &conv, request->args.json, &time, err);
-    if (!code) code = tm_store_read_until(worker->store, &conv, time, &position, &last_time, &changed, err);
-    if (code || position <= before) {
-        /* only messages that the backend does not know were read: it cannot tell of it again */
-        worker->must_sync |= !code && changed;
-        return code;
-    }
+    if (!code) code = tm_store_read_local(worker->store, &conv, time, &changed, err);
+    if (code) return code;
+    worker->must_sync |= changed; /* the backend cannot tell of it again */
+    code = tm_store_find_unread(worker->store, &conv, time, &position, &last_time, err);
+    if (code || position <= conv.my_read) return code;
+    /* The rest is read here once the backend knows: a report that fails can be made again. */
     tm_op *op = tm_worker_ask(worker, request, TM_OP_READ, err);
     if (!op) return err->code;
     request->message.conv_type = conv.type;
@@ -49,9 +50,14 @@ static int32_t start_report(tm_worker *worker, tm_request *request, tm_error *er
 
 static int32_t resume_report(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err)
 {
-    (void)worker;
-    (void)request;
-    return op->error.code ? tm_fail(err, op->error.code, "%s", op->error.text) : 0;
+    tm_conv conv;
+    if (op->error.code) return tm_fail(err, op->error.code, "%s", op->error.text);
+    int32_t code = tm_worker_conv(worker, request, true, &conv, err);
+    if (!code) code = tm_store_read_position(worker->store, &conv, op->position, err);
+    /* in a conversation with oneself the reader is the peer too */
+    bool to_self = conv.type == kTIMConv_C2C && strcmp(conv.name, worker->user) == 0;
+    if (!code && to_self) code = tm_store_peer_read(worker->store, &conv, op->position, err);
+    return code;
 }
 
 /* ---- Revoke ---- */

@@ -118,12 +118,15 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
 /* The message as the API returns it. NULL: memory is short. */
 cJSON *tm_store_tree(const tm_conv *conv, const tm_stored *stored);
 
-/* Marks messages up to and including `time` as read (UINT64_MAX: all). *position is that of the last message
- * the backend knows among all up to `time` (0: none), *last_time its second, *changed how many were unread.
- */
-int32_t tm_store_read_until(tm_store *store, tm_conv *conv, uint64_t time, tm_position *position,
-                            uint64_t *last_time, int64_t *changed, tm_error *err);
-/* The user read up to `position` on another device. */
+/* The last unread message that the backend knows among those up to and including `time` (UINT64_MAX: all):
+ * its position (0: there is none) and second. */
+int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position *position,
+                             uint64_t *last_time, tm_error *err);
+/* Marks messages up to and including `time` as read whose reading the backend need not be told of: imported
+ * ones, and those it knows to be read. *changed: there were some. */
+int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed,
+                            tm_error *err);
+/* The user read up to `position`, and the backend knows. */
 int32_t tm_store_read_position(tm_store *store, tm_conv *conv, tm_position position, tm_error *err);
 /* The peer read up to `position`. */
 int32_t tm_store_peer_read(tm_store *store, tm_conv *conv, tm_position position, tm_error *err);

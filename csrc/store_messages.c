@@ -253,35 +253,43 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-int32_t tm_store_read_until(tm_store *store, tm_conv *conv, uint64_t time, tm_position *position,
-                            uint64_t *last_time, int64_t *changed, tm_error *err)
+int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position *position,
+                             uint64_t *last_time, tm_error *err)
 {
     tm_error local = {0};
     *position = 0;
     *last_time = 0;
-    int32_t code = tm_store_touch(store, conv, err);
-    if (code) return code;
-    /* positions grow with time: the greatest is in the last second that holds a message the backend knows */
+    /* Only incoming messages count: others that are still to come may lie before an own one. In a
+     * conversation with oneself all of them are own ones. Positions grow with time: the greatest is in the
+     * last second that holds a message the backend knows. */
+    bool to_self = conv->type == kTIMConv_C2C && strcmp(conv->name, store->user) == 0;
     sqlite3_stmt *row =
-        tm_sql_query(store->sql, &local,
-                     "SELECT max(position), place_time FROM messages WHERE conv = ?1 AND place_time = "
-                     "(SELECT place_time FROM messages WHERE conv = ?1 AND place_time <= ?2 AND position "
-                     "NOTNULL ORDER BY place_time DESC LIMIT 1)",
-                     "iu", conv->id, time);
+        to_self
+            ? tm_sql_query(store->sql, &local,
+                           "SELECT max(position), place_time FROM messages WHERE conv = ?1 AND place_time = "
+                           "(SELECT place_time FROM messages WHERE conv = ?1 AND place_time <= ?2 AND "
+                           "position NOTNULL ORDER BY place_time DESC LIMIT 1)",
+                           "iu", conv->id, time)
+            : tm_sql_query(store->sql, &local,
+                           "SELECT max(position), place_time FROM messages WHERE conv = ? AND is_read = 0 "
+                           "AND place_time <= ?",
+                           "iu", conv->id, time);
     if (tm_sql_step(store->sql, row, &local)) {
         *position = sqlite3_column_int64(row, 0);
         *last_time = tm_sql_column_u64(row, 1);
         tm_sql_drop(row);
     }
-    if (local.code) return tm_fail(err, local.code, "%s", local.text);
-    code = tm_sql_run(store->sql, err,
-                      "UPDATE messages SET is_read = 1 WHERE conv = ? AND is_read = 0 AND place_time <= ?",
-                      "iu", conv->id, time);
-    *changed = tm_sql_changes(store->sql);
-    if (code || *position <= conv->my_read) return code;
-    conv->my_read = *position;
-    return tm_sql_run(store->sql, err, "UPDATE convs SET my_read = ? WHERE id = ?", "ii", *position,
-                      conv->id);
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed, tm_error *err)
+{
+    int32_t code = tm_sql_run(store->sql, err,
+                              "UPDATE messages SET is_read = 1 WHERE conv = ? AND is_read = 0 AND "
+                              "place_time <= ? AND (position IS NULL OR position <= ?)",
+                              "iui", conv->id, time, conv->my_read);
+    *changed = !code && tm_sql_changes(store->sql) > 0;
+    return *changed ? tm_store_touch(store, conv, err) : code;
 }
 
 int32_t tm_store_read_position(tm_store *store, tm_conv *conv, tm_position position, tm_error *err)

@@ -294,7 +294,7 @@ describe("calls", function()
       assert.is_true(cancelled >= 1)
     end)
 
-    it("rule 2: what close cancelled was not done, what it completed was", function()
+    it("rule 2: what completed before the client closed was done", function()
       local tim = support.new_client(dir, "user1")
       local done = {}
       for i = 1, 500 do

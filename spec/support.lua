@@ -197,6 +197,16 @@ function support.page(client, conv_id, conv_type, param)
   return support.must(client, "get_msg_list", conv_id, conv_type, full)
 end
 
+-- All of a conversation that the store has, oldest first, read page by page.
+function support.history(client, conv_id, conv_type)
+  local all, page = {}, nil
+  repeat
+    page = support.page(client, conv_id, conv_type, { count = 1000, is_forward = true, last_msg = all[#all] })
+    table.move(page, 1, #page, #all + 1, all)
+  until #page == 0
+  return all
+end
+
 -- The ConvInfo of a conversation in the client's list, nil if it isn't there.
 function support.conv(client, conv_id, conv_type)
   for _, conv in ipairs(support.must(client, "conv_get_conv_list")) do

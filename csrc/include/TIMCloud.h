@@ -45,22 +45,26 @@
  * Sets the library up: makes its directories, starts its threads. Nobody is logged in yet.
  * In:     SdkConfig, or null or "" for an empty one.
  * Thread: any.
- * Errors: TIM_ERR_JSON; TIM_ERR_PARAM when it is set up already, when a TIMUninit made inside a callback has
- * not ended yet, or when a directory can't be used. Rules:  1, 2, 6, 8, 24.
+ * Errors: TIM_ERR_JSON; TIM_ERR_PARAM when it is set up already, when a TIMUninit made inside a
+ *         callback has not ended yet, or when a directory can't be used.
+ * Rules:  1, 2, 6, 8, 24.
  */
 TIM_DECL int TIMInit(uint64_t sdk_app_id, const char *json_sdk_config);
 
 /**
- * Logs out and ends everything. What is under way completes with ERR_USER_CANCELED; no callback runs after
- * the return. Inside a callback it returns at once, and that holds from the end of that callback. Thread:
- * any; waits 100 ms at most beyond the commit the library is in. Errors: TIM_ERR_SDKUNINIT. Rules:  2.
+ * Logs out and ends everything. What is under way completes with ERR_USER_CANCELED; no callback runs
+ * after the return. Inside a callback it returns at once, and that holds from the end of that callback.
+ * The callbacks and settings that were set stay for a later TIMInit.
+ * Thread: any; waits 100 ms at most beyond the commit the library is in.
+ * Errors: TIM_ERR_SDKUNINIT.
+ * Rules:  2.
  */
 TIM_DECL int TIMUninit(void);
 
 /**
- * The version of this library, such as "1.0.0".
- * Returns: a constant string; never freed.
- * Thread:  any, also before TIMInit.
+ * The version of this library, such as "timmsg 0.1.0".
+ * Returns:a constant string; never freed.
+ * Thread: any, also before TIMInit.
  */
 TIM_DECL const char *TIMGetSDKVersion(void);
 
@@ -79,10 +83,10 @@ TIM_DECL int TIMSetConfig(const char *json_config, TIMCommCallback cb, const voi
  * In:     no JSON. user_sig may be null or empty on the hub, which accepts any.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused, but never with TIM_ERR_NOTLOGIN; ERR_IN_PROGESS while a login runs or another user is in,
- *         ERR_SDK_COMM_INVALID_IDENTIFIER, ERR_DATABASE_OPERATE_FAILED when another login holds the store,
- *         ERR_SVR_ACCOUNT_NOT_FOUND, ERR_SVR_ACCOUNT_USERSIG_EXPIRED, ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED,
- *         ERR_SDK_NET_CONN_TIMEOUT.
+ * Errors: refused, but never with TIM_ERR_NOTLOGIN; ERR_IN_PROGESS while a login runs or another user
+ *         is in, ERR_SDK_COMM_INVALID_IDENTIFIER, ERR_DATABASE_OPERATE_FAILED when another login holds
+ *         the store, ERR_SVR_ACCOUNT_NOT_FOUND, ERR_SVR_ACCOUNT_USERSIG_EXPIRED,
+ *         ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, ERR_SDK_NET_CONN_TIMEOUT.
  * Rules:  8, 9, 15, 23, 24, 44.
  */
 TIM_DECL int TIMLogin(const char *user_id, const char *user_sig, TIMCommCallback cb, const void *user_data);
@@ -117,7 +121,8 @@ TIM_DECL void TIMAddRecvNewMsgCallback(TIMRecvNewMsgCallback cb, const void *use
 TIM_DECL void TIMRemoveRecvNewMsgCallback(TIMRecvNewMsgCallback cb);
 
 /**
- * Sets the callback for read receipts; null removes it. They come only if user_config_is_read_receipt is set.
+ * Sets the callback for read receipts; null removes it. They come only if user_config_is_read_receipt
+ * is set.
  * In:     none; cb gets an array of MessageReceipt.
  * Thread: any, also before TIMInit; cb on the logic thread.
  * Errors: none.
@@ -180,7 +185,8 @@ TIM_DECL void TIMSetNetworkStatusListenerCallback(TIMNetworkStatusListenerCallba
 TIM_DECL void TIMSetKickedOfflineCallback(TIMKickedOfflineCallback cb, const void *user_data);
 
 /**
- * Sets the callback for lines of the log; null removes it. set_config_callback_log_level says which lines.
+ * Sets the callback for lines of the log; null removes it. set_config_callback_log_level says which
+ * lines.
  * In:     none.
  * Thread: any, also before TIMInit; cb on the logic thread.
  * Errors: none.
@@ -196,17 +202,22 @@ TIM_DECL void TIMSetLogCallback(TIMLogCallback cb, const void *user_data);
  * Out:    the whole Message as sent. On failure too the Message, in its state.
  * Thread: any; cb on the logic thread.
  * Errors: refused, also with TIM_ERR_JSON for elements that may not be sent; ERR_SVR_MSG_INVALID_ID,
- *         ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY, ERR_SDK_MSG_BODY_SIZE_LIMIT; for files
- *         ERR_SDK_COMM_FILE_NOT_FOUND, _SIZE_EMPTY, _TOO_LARGE, _OPEN_FAILED and
- * ERR_FILE_TRANS_UPLOAD_FAILED. Rules:  10 to 21.
+ *         ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY, ERR_SDK_MSG_BODY_SIZE_LIMIT; for
+ *         files ERR_SDK_COMM_FILE_NOT_FOUND, _SIZE_EMPTY, _TOO_LARGE, _OPEN_FAILED and
+ *         ERR_FILE_TRANS_UPLOAD_FAILED.
+ * Rules:  10 to 21.
  */
 TIM_DECL int TIMMsgSendNewMsg(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
                               TIMCommCallback cb, const void *user_data);
 
 /**
- * Reports messages as read: up to and including the server time of the one given, or all that this device
- * has. In:     Message or MsgLocator; null, "" or {} for all. Out:    "". Thread: any; cb on the logic
- * thread. Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY. Rules:  26, 27.
+ * Reports messages as read: up to and including the server time of the one given, or all that this
+ * device has.
+ * In:     Message or MsgLocator; null, "" or {} for all.
+ * Out:    "".
+ * Thread: any; cb on the logic thread.
+ * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY.
+ * Rules:  26, 27.
  */
 TIM_DECL int TIMMsgReportReaded(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
                                 TIMCommCallback cb, const void *user_data);
@@ -216,9 +227,10 @@ TIM_DECL int TIMMsgReportReaded(const char *conv_id, enum TIMConvType conv_type,
  * In:     Message or MsgLocator; a Message that the library returned will do.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused; too late ERR_SVR_MSG_REVOKE_TIME_LIMIT, in a group ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT;
- * not found ERR_SVR_MSG_REVOKE_NOT_FOUND, in a group ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND; revoked already
- *         ERR_SVR_MSG_REVOKED_ALREADY; not allowed ERR_SVR_GROUP_PERMISSION_DENY.
+ * Errors: refused; too late ERR_SVR_MSG_REVOKE_TIME_LIMIT, in a group
+ *         ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT; not found ERR_SVR_MSG_REVOKE_NOT_FOUND, in a group
+ *         ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND; revoked already ERR_SVR_MSG_REVOKED_ALREADY; not allowed
+ *         ERR_SVR_GROUP_PERMISSION_DENY.
  * Rules:  28, 29.
  */
 TIM_DECL int TIMMsgRevoke(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
@@ -237,7 +249,8 @@ TIM_DECL int TIMMsgFindByMsgLocatorList(const char *conv_id, enum TIMConvType co
                                         const void *user_data);
 
 /**
- * Puts messages into the local store, all or none; nothing is sent. The same list twice changes nothing.
+ * Puts messages into the local store, all or none; nothing is sent. The same list twice changes
+ * nothing.
  * In:     array of Message.
  * Out:    "".
  * Thread: any; cb on the logic thread.
@@ -259,13 +272,14 @@ TIM_DECL int TIMMsgSaveMsg(const char *conv_id, enum TIMConvType conv_type, cons
                            TIMCommCallback cb, const void *user_data);
 
 /**
- * Gets a page of a conversation, older or newer than a message. With is_remble true it is completed from the
- * backend.
+ * Gets a page of a conversation, older or newer than a message. With is_remble true it is completed
+ * from the backend.
  * In:     MsgGetMsgListParam.
  * Out:    array of Message: newest first, or with is_forward true oldest first.
  * Thread: any; cb on the logic thread.
- * Errors: refused, also with TIM_ERR_PARAM for a count that is not 1 to 1,000. An unreachable backend is
- * none. Rules:  12, 33, 34, 35.
+ * Errors: refused, also with TIM_ERR_PARAM for a count that is not 1 to 1,000. An unreachable backend
+ *         is none.
+ * Rules:  12, 33, 34, 35.
  */
 TIM_DECL int TIMMsgGetMsgList(const char *conv_id, enum TIMConvType conv_type, const char *json_get_msg_param,
                               TIMCommCallback cb, const void *user_data);
@@ -284,8 +298,8 @@ TIM_DECL int TIMMsgDelete(const char *conv_id, enum TIMConvType conv_type, const
 /**
  * Downloads the file of an element to a path. It appears there only when it is whole.
  * In:     DownloadElemParam, as found in the element.
- * Out:    MsgDownloadElemResult, several times: code ERR_SUCC and current below total while it runs; the last
- *         call has current equal to total.
+ * Out:    MsgDownloadElemResult, several times: code ERR_SUCC and current below total while it runs;
+ *         the last call has current equal to total.
  * Thread: any; cb on the logic thread.
  * Errors: refused; an error is the last call: ERR_IO_OPERATION_FAILED for the path,
  *         ERR_FILE_TRANS_DOWNLOAD_FAILED when the file is gone, ERR_HTTP_REQ_FAILED.
@@ -383,8 +397,8 @@ TIM_DECL int TIMGroupDelete(const char *group_id, TIMCommCallback cb, const void
  * In:     no JSON. hello_msg may be null or empty.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY, ERR_SVR_GROUP_ALLREADY_MEMBER,
- *         ERR_SVR_GROUP_FULL_MEMBER_COUNT.
+ * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY,
+ *         ERR_SVR_GROUP_ALLREADY_MEMBER, ERR_SVR_GROUP_FULL_MEMBER_COUNT.
  * Rules:  42.
  */
 TIM_DECL int TIMGroupJoin(const char *group_id, const char *hello_msg, TIMCommCallback cb,
@@ -396,7 +410,8 @@ TIM_DECL int TIMGroupJoin(const char *group_id, const char *hello_msg, TIMCommCa
  * Out:    "".
  * Thread: any; cb on the logic thread.
  * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY,
- * ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT. Rules:  42.
+ *         ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT.
+ * Rules:  42.
  */
 TIM_DECL int TIMGroupQuit(const char *group_id, TIMCommCallback cb, const void *user_data);
 

@@ -4,6 +4,8 @@
 #include "raised.h"
 #include "value.h"
 
+#include <dlfcn.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -170,8 +172,20 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+/* Lua unloads a module's library when the state closes, but a thread of ours that waits for the disk may outlive that:
+ * the library stays in memory, however it was linked. Part of a program it is there anyway, and this does nothing. */
+static void stay_loaded(void)
+{
+#ifdef RTLD_NODELETE
+    Dl_info info;
+    if (dladdr((const void *)&luaopen_timmsg_core, &info) && info.dli_fname)
+        (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+#endif
+}
+
 int luaopen_timmsg_core(lua_State *L)
 {
+    stay_loaded();
     luaL_checkversion(L);
     tm_keys_open(L);
     luaL_newlib(L, functions);

@@ -1,0 +1,62 @@
+-- The README's programs run as they stand.
+
+local lfs = require "lfs"
+local support = require "support"
+
+local root = lfs.currentdir()
+local build = os.getenv "TIMMSG_BUILD" or root .. "/build"
+-- a compiler is not built for the sanitizers that the programs may run under
+local cc = "env -u LD_PRELOAD cc -Wall -Wextra -Werror " .. (os.getenv "TIMMSG_SANITIZE" or "")
+
+-- The texts of the README's code blocks in a language.
+local function blocks(language)
+  local found = {}
+  for code in support.read_file(root .. "/README.md"):gmatch("\n```" .. language .. "\n(.-)\n```") do
+    found[#found + 1] = code
+  end
+  return found
+end
+
+-- Runs a command in a directory: its output, and whether it ended well.
+local function run(dir, command)
+  local pipe = assert(io.popen(("cd '%s' && { %s ; } 2>&1"):format(dir, command)))
+  local output = pipe:read "a"
+  return output, pipe:close()
+end
+
+describe("the README", function()
+  local dir
+
+  before_each(function() dir = support.temp_dir() end)
+  after_each(support.cleanup)
+
+  it("has Lua programs that run", function()
+    local expected = { { "alice: hi\n", 'alice: {"x":1}\n', "0\t\t2\n", "\n2\n" }, {}, { "logged in:\ttrue\n" } }
+    local programs = blocks "lua"
+    assert.equal(#expected, #programs)
+    for i, code in ipairs(programs) do
+      support.write_file(dir .. "/program.lua", code)
+      local output, ok = run(dir, "lua5.4 program.lua")
+      assert.is_true(ok, output)
+      for _, line in ipairs(expected[i]) do assert.truthy(output:find(line, 1, true), output) end
+    end
+  end)
+
+  it("has a C program that compiles, links and runs", function()
+    support.write_file(dir .. "/dave.c", blocks "c"[1])
+    local output, ok = run(dir, ("%s -I%s/csrc/include dave.c -L%s -ltimmsg -Wl,-rpath,%s -o dave && ./dave")
+      :format(cc, root, build, build))
+    assert.is_true(ok, output)
+    assert.equal("sent: 0  {", output:sub(1, 10))
+  end)
+
+  it("has a host without dynamic loading that links and runs", function()
+    support.write_file(dir .. "/embed.c", blocks "c embed"[1])
+    local output, ok = run(dir, ("%s -I%s/csrc/include $(pkg-config --cflags lua5.4) embed.c %s/libtimmsg.a -lcjson -lcurl "
+      .. "-lsqlite3 -lmd -lm -pthread $(pkg-config --libs lua5.4) -o embed"):format(cc, root, build))
+    assert.is_true(ok, output)
+    output, ok = run(root, dir .. "/embed")
+    assert.is_true(ok, output)
+    assert.equal("0\n", output)
+  end)
+end)

@@ -68,10 +68,13 @@ static void fill_times(tm_message *message)
     if (!message->server_time && !unsent) message->server_time = message->client_time;
 }
 
+/* An identity that is not given. seq and rand of 0 are none: no message has them. */
 static void fill_identity(tm_message *message, uint64_t hash, uint32_t occurrence)
 {
-    if (!message->rand) message->rand = tm_message_derived_rand(hash, occurrence);
-    if (!message->seq) message->seq = occurrence + 1u;
+    uint64_t seq, rand;
+    tm_message_derive_identity(hash, occurrence, &seq, &rand);
+    if (!message->rand) message->rand = rand;
+    if (!message->seq) message->seq = seq;
 }
 
 static uint64_t hash_of(const tm_message *message)
@@ -219,6 +222,21 @@ static int32_t update(tm_worker *worker, const tm_conv *conv, tm_stored *stored,
     return tm_store_rewrite(worker->store, conv, stored->id, message, err);
 }
 
+/* A message that is saved is a new one each time, unless it says which it is. */
+static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message, tm_error *err)
+{
+    bool made = !message->rand;
+    int64_t id = 0;
+    int32_t code = 0;
+    if (!message->seq) message->seq = conv->top_seq < UINT64_MAX ? conv->top_seq + 1 : UINT64_MAX;
+    fill_times(message);
+    do {
+        if (made) message->rand = tm_message_rand(&worker->rand_counter);
+        code = tm_store_insert(worker->store, conv, message, 0, &id, err);
+    } while (!code && !id && made);
+    return code ? code : tm_store_unbury(worker->store, conv, message, err);
+}
+
 static int32_t start_save(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_conv conv;
@@ -239,13 +257,7 @@ static int32_t start_save(tm_worker *worker, tm_request *request, tm_error *err)
     if (!code && stored.id) {
         code = update(worker, &conv, &stored, message, tree, err);
     } else if (!code) {
-        int64_t id;
-        /* a message that is saved is a new one each time, unless it says which it is */
-        if (!message->rand) message->rand = tm_message_random();
-        if (!message->seq) message->seq = conv.top_seq + 1;
-        fill_times(message);
-        code = tm_store_insert(worker->store, &conv, message, 0, &id, err);
-        if (!code) code = tm_store_unbury(worker->store, &conv, message, err);
+        code = insert_new(worker, &conv, message, err);
     }
     tm_message_clear(&stored.message);
     return code;

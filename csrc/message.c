@@ -130,6 +130,20 @@ uint64_t tm_message_random(void)
     return value;
 }
 
+uint64_t tm_message_rand(uint32_t *counter)
+{
+    for (;;) {
+        /* each step can be undone, so no two counters meet */
+        uint32_t value = ++*counter;
+        value ^= value >> 16;
+        value *= 0x85ebca6bu;
+        value ^= value >> 13;
+        value *= 0xc2b2ae35u;
+        value ^= value >> 16;
+        if (value) return value;
+    }
+}
+
 /* FNV-1a: fixed for ever, since the identities of imported messages depend on it. */
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 {
@@ -149,12 +163,15 @@ uint64_t tm_message_content_hash(const char *sender, uint64_t client_time, const
     return hash_bytes(hash, time, sizeof time);
 }
 
-uint64_t tm_message_derived_rand(uint64_t content_hash, uint32_t occurrence)
+void tm_message_derive_identity(uint64_t content_hash, uint32_t occurrence, uint64_t *seq, uint64_t *rand)
 {
     uint64_t hash = content_hash + occurrence * 0x9e3779b97f4a7c15u;
     hash ^= hash >> 33;
     hash *= 0xff51afd7ed558ccdu;
     hash ^= hash >> 33;
-    uint64_t rand = hash & 0xffffffffu;
-    return rand ? rand : 1;
+    hash *= 0xc4ceb9fe1a85ec53u;
+    hash ^= hash >> 33;
+    *seq = (hash >> 33) + 1;
+    *rand = hash & 0xffffffffu;
+    if (!*rand) *rand = 1;
 }

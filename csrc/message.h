@@ -44,10 +44,12 @@ int32_t tm_message_copy(const tm_message *from, tm_message *to, tm_error *err);
 uint64_t tm_message_unique_id(int32_t conv_type, uint64_t server_time, uint64_t seq, uint64_t rand);
 /* A number for rand: 32 random bits, never 0. */
 uint64_t tm_message_random(void);
-/* For imports that give no rand (rule 31): what a message says as a number, and a rand made of that and of
- * how many times the same was said before in the list. 32 bits, never 0; the same for ever for the same
- * content. */
+/* The number behind a counter, scattered over 32 bits: different for different counters, so that a device that counts
+ * never gives two messages the same rand, as chance would after some ten thousand. Never 0. */
+uint64_t tm_message_rand(uint32_t *counter);
+/* For imports that give no identity (rule 31): what a message says as a number, and seq and rand (63 bits together) made of
+ * that and of how often the same was said before in the list. The same for ever for the same content. */
 uint64_t tm_message_content_hash(const char *sender, uint64_t client_time, const char *elems);
-uint64_t tm_message_derived_rand(uint64_t content_hash, uint32_t occurrence);
+void tm_message_derive_identity(uint64_t content_hash, uint32_t occurrence, uint64_t *seq, uint64_t *rand);
 
 #endif

@@ -241,9 +241,11 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
         code = tm_store_rewrite(worker->store, &conv, failed.id, message, err);
     } else {
         message->seq = conv.top_seq < UINT64_MAX ? conv.top_seq + 1 : UINT64_MAX;
-        message->rand = tm_message_random();
         code = tm_store_set_top_seq(worker->store, &conv, message->seq, err);
-        if (!code) code = tm_store_insert(worker->store, &conv, message, 0, &sending->row, err);
+        while (!code && !sending->row) { /* an import may have taken the identity */
+            message->rand = tm_message_rand(&worker->rand_counter);
+            code = tm_store_insert(worker->store, &conv, message, 0, &sending->row, err);
+        }
     }
     tm_message_clear(&failed.message);
     sending->wire.seq = message->seq;
@@ -258,7 +260,7 @@ static int32_t make_identity(tm_worker *worker, tm_sending *sending, tm_error *e
     tm_message *message = &sending->message;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, false, &conv, err);
     message->seq = sending->wire.seq = conv.top_seq + 1;
-    message->rand = sending->wire.rand = tm_message_random();
+    message->rand = sending->wire.rand = tm_message_rand(&worker->rand_counter);
     return code;
 }
 

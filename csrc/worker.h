@@ -43,6 +43,7 @@ typedef struct tm_worker {
     int file_level, sink_level;           /* of the log, as TIMSetConfig left them */
     bool console;
     uint64_t last_job;
+    uint32_t rand_counter; /* see tm_message_rand; starts anywhere */
 } tm_worker;
 
 /* How a kind of request is handled. */

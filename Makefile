@@ -2,7 +2,7 @@
 
 # ---- what it needs: the one list (Debian package names) ----
 BUILD_PACKAGES := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libmd-dev
-TEST_PACKAGES  := g++ lua-busted lua-check lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
+TEST_PACKAGES  := g++ sqlite3 lua-busted lua-check lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
 PREFIX   ?= /usr/local

@@ -145,6 +145,27 @@ static bool matches(const cJSON *locator, const tm_message *message)
                                                            message->seq, message->rand);
 }
 
+/* Appends the message that a locator means, if it is there. A locator names no sender: in a group several may
+ * have its seq and rand. */
+static int32_t find_one(tm_worker *worker, const tm_conv *conv, const cJSON *locator, cJSON *result,
+                        tm_error *err)
+{
+    const cJSON *is_self = tm_json_get(locator, kTIMMsgLocatorIsSelf);
+    tm_identity identity = {.is_self = is_self ? cJSON_IsTrue(is_self) : -1,
+                            .seq = tm_json_get_uint(locator, kTIMMsgLocatorSeq, 0),
+                            .rand = tm_json_get_uint(locator, kTIMMsgLocatorRand, 0)};
+    for (bool found = false; !found; identity.skip++) {
+        tm_stored stored = {0};
+        int32_t code = tm_store_find(worker->store, conv, &identity, &stored, err);
+        if (code || !stored.id) return code;
+        found = matches(locator, &stored.message);
+        if (found && !tm_json_append(result, tm_store_tree(conv, &stored))) code = tm_fail_memory(err);
+        tm_message_clear(&stored.message);
+        if (code) return code;
+    }
+    return 0;
+}
+
 static int32_t start_find(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_conv conv;
@@ -155,16 +176,7 @@ static int32_t start_find(tm_worker *worker, tm_request *request, tm_error *err)
     cJSON_ArrayForEach(locator, request->args.json)
     {
         if (code) break;
-        tm_stored stored = {0};
-        const cJSON *is_self = tm_json_get(locator, kTIMMsgLocatorIsSelf);
-        tm_identity identity = {.is_self = is_self ? cJSON_IsTrue(is_self) : -1,
-                                .seq = tm_json_get_uint(locator, kTIMMsgLocatorSeq, 0),
-                                .rand = tm_json_get_uint(locator, kTIMMsgLocatorRand, 0)};
-        code = tm_store_find(worker->store, &conv, &identity, &stored, err);
-        if (!code && stored.id && matches(locator, &stored.message) &&
-            !tm_json_append(request->result, tm_store_tree(&conv, &stored)))
-            code = tm_fail_memory(err);
-        tm_message_clear(&stored.message);
+        code = find_one(worker, &conv, locator, request->result, err);
     }
     return code;
 }

@@ -85,6 +85,8 @@ static int32_t find_device(tm_hub *hub, const char *device, const char *cursor, 
 
 static int32_t login(tm_hub *hub, tm_op *op, tm_error *err)
 {
+    if (strcmp(op->text, HUB_SYSTEM) == 0)
+        return tm_fail(err, ERR_SDK_COMM_INVALID_IDENTIFIER, "user_id: \"%s\" is the hub's own", HUB_SYSTEM);
     int32_t code =
         tm_sql_run(hub->sql, err, "INSERT INTO users(name) VALUES(?) ON CONFLICT DO NOTHING", "t", op->text);
     if (code) return code;

@@ -2,42 +2,96 @@
  */
 #include "hub_internal.h"
 
+#include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 #include "schema.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MESSAGE_COLUMNS                                                                                      \
     "e.id, e.sender, e.seq, e.rand, e.client_time, e.server_time, e.priority, e.elems, e.revoked"
 
-/* Another process wrote it: its elements are checked as strictly as a caller's. Elements that do not pass are
- * dropped, so that the message keeps its place. Owned by the caller; NULL: memory is short. */
-char *hub_checked_elems(tm_hub *hub, const char *text)
+/* More than any message that a library wrote: GroupTips about 500 users are the longest. */
+#define MAX_ELEMS 65536
+
+/* Rule 7: `\u0000` and halves of surrogate pairs, which JSON can spell and a string cannot hold, become U+FFFD. */
+static void repair_escapes(char *text)
 {
-    tm_error err = {0};
+    for (char *at = text; *at; at++) {
+        if (*at != '\\') continue;
+        at++;
+        if (!*at) return;
+        if (*at != 'u' || strspn(at + 1, "0123456789abcdefABCDEF") < 4) continue;
+        char digits[5] = {at[1], at[2], at[3], at[4], 0};
+        unsigned long unit = strtoul(digits, NULL, 16), low = 0;
+        if (unit >= 0xd800 && unit < 0xdc00 && at[5] == '\\' && at[6] == 'u') {
+            char next[5] = {0};
+            strncpy(next, at + 7, 4);
+            low = strtoul(next, NULL, 16);
+        }
+        if (low >= 0xdc00 && low < 0xe000)
+            at += 6; /* a whole pair */
+        else if (unit == 0 || (unit >= 0xd800 && unit < 0xe000))
+            memcpy(at + 1, "fffd", 4);
+        at += 4;
+    }
+}
+
+/* Only the backend speaks of members. */
+static bool forges_tips(const cJSON *elems, const char *sender)
+{
+    const cJSON *elem;
+    if (strcmp(sender, HUB_SYSTEM) == 0) return false;
+    cJSON_ArrayForEach(elem, elems)
+    {
+        int64_t type = tm_json_get_int(elem, kTIMElemType, -1);
+        if (type == kTIMElem_GroupTips || type == kTIMElem_GroupReport) return true;
+    }
+    return false;
+}
+
+int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err)
+{
+    if (!tm_valid_user(sender)) return tm_fail(err, TIM_ERR_JSON, "%s: not a user id", kTIMMsgSender);
+    int32_t code = tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, message, 0, err);
+    if (!code && forges_tips(tm_json_get(message, kTIMMsgElemArray), sender))
+        code = tm_fail(err, TIM_ERR_JSON, "%s: GroupTips of a user", kTIMMsgElemArray);
+    /* whatever is wrong with it, out of range too: one code for what must be left out */
+    return code ? (err->code = TIM_ERR_JSON) : 0;
+}
+
+/* The elements of a row as another process wrote them: as strict as a caller's, with the known keys only. Owned by the
+ * caller; NULL on failure. */
+static char *read_elems(sqlite3_stmt *row, int column, const char *sender, tm_error *err)
+{
     char *result = NULL;
-    char *repaired = tm_utf8_repair(text, strlen(text));
-    cJSON *elems = repaired ? tm_json_parse(repaired, strlen(repaired), 0, &err) : NULL;
+    const char *text = tm_sql_column_text(row, column);
+    size_t length = (size_t)sqlite3_column_bytes(row, column);
+    if (length > MAX_ELEMS) {
+        tm_fail(err, TIM_ERR_JSON, "%s: %zu bytes", kTIMMsgElemArray, length);
+        return NULL;
+    }
+    char *repaired = tm_utf8_repair(text, length);
+    if (repaired) repair_escapes(repaired);
     cJSON *message = cJSON_CreateObject(), *known = NULL;
-    if (elems && message) {
-        cJSON_AddItemToObjectCS(message, kTIMMsgElemArray, elems);
-        if (tm_schema_check(&tm_schema_message, false, TM_CHECK_NAME, message, 0, &err) == 0)
-            known = tm_schema_copy_elems(elems, TM_LOCAL);
+    cJSON *elems = repaired ? tm_json_parse(repaired, strlen(repaired), 0, err) : NULL;
+    if (!elems && err->code != TIM_ERR_JSON) tm_fail_memory(err);
+    if (elems && tm_json_add_item(message, kTIMMsgElemArray, elems) &&
+        !hub_check_message(message, sender, err)) {
+        known = tm_schema_copy_elems(elems, TM_LOCAL);
+        result = known ? tm_json_print(known) : NULL;
+        if (!result) tm_fail_memory(err);
     }
-    if (!known && message && err.code != ERR_OUT_OF_MEMORY) {
-        tm_log_write(hub->host.log, kTIMLog_Warn, "hub: dropped elements that are not valid: %s", err.text);
-        known = cJSON_CreateArray();
-    }
-    if (known) result = tm_json_print(known);
     cJSON_Delete(known);
     cJSON_Delete(message);
     tm_free(repaired);
     return result;
 }
 
-/* Fills the message of an event from columns `first`... in the order of MESSAGE_COLUMNS. */
+/* Fills the message of an event from the columns of MESSAGE_COLUMNS. */
 static int32_t read_message(tm_hub *hub, sqlite3_stmt *row, int32_t conv_type, const char *conv_id,
                             tm_event *event, tm_error *err)
 {
@@ -45,8 +99,7 @@ static int32_t read_message(tm_hub *hub, sqlite3_stmt *row, int32_t conv_type, c
     event->position = sqlite3_column_int64(row, 0);
     message->conv_type = conv_type;
     message->conv_id = tm_strdup(conv_id);
-    const char *sender = tm_sql_column_text(row, 1);
-    message->sender = tm_utf8_repair(sender, strlen(sender));
+    message->sender = tm_strdup(tm_sql_column_text(row, 1));
     message->seq = tm_sql_column_u64(row, 2);
     message->rand = tm_sql_column_u64(row, 3);
     message->client_time = tm_sql_column_u64(row, 4);
@@ -55,11 +108,13 @@ static int32_t read_message(tm_hub *hub, sqlite3_stmt *row, int32_t conv_type, c
     if (message->priority > kTIMMsgPriority_Lowest) message->priority = kTIMMsgPriority_Normal;
     event->revoked = sqlite3_column_int(row, 8);
     if (!message->conv_id || !message->sender) return tm_fail_memory(err);
+    if (!tm_valid_conv(conv_type, conv_id) || !tm_valid_user(message->sender))
+        return tm_fail(err, TIM_ERR_JSON, "not a conversation of users");
     message->is_self = strcmp(message->sender, hub->user) == 0;
     message->status = event->revoked ? kTIMMsg_Revoked : kTIMMsg_SendSucc;
     if (event->revoked) return 0;
-    message->elems = hub_checked_elems(hub, tm_sql_column_text(row, 7));
-    return message->elems ? 0 : tm_fail_memory(err);
+    message->elems = read_elems(row, 7, message->sender, err);
+    return message->elems ? 0 : err->code;
 }
 
 /* One row of the fetch below as an event. Columns: MESSAGE_COLUMNS of the event itself (a message) or of the
@@ -94,13 +149,24 @@ static tm_event *read_event(tm_hub *hub, sqlite3_stmt *row, tm_error *err)
         else
             event->joined = sqlite3_column_int64(row, 10) != 0;
         snprintf(event->reader, sizeof event->reader, "%s", tm_sql_column_text(row, 1));
-        if (!event->message.conv_id) code = tm_fail_memory(err);
+        if (!event->message.conv_id)
+            code = tm_fail_memory(err);
+        else if (!tm_valid_conv(event->message.conv_type, event->message.conv_id) ||
+                 !tm_valid_user(event->reader))
+            code = tm_fail(err, TIM_ERR_JSON, "not a conversation of users");
         break;
-    default: code = tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "event of unknown kind %d", kind); break;
+    default: code = tm_fail(err, TIM_ERR_JSON, "of unknown kind %d", kind); break;
     }
     if (!code) return event;
     tm_event_free(event);
     return NULL;
+}
+
+static void skip_event(tm_hub *hub, int64_t event, tm_error *err)
+{
+    tm_log_write(hub->host.log, kTIMLog_Warn, "hub: event %lld was left out: %s", (long long)event,
+                 err->text);
+    memset(err, 0, sizeof *err);
 }
 
 int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err)
@@ -129,11 +195,9 @@ int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err)
         if (event) {
             *end = event;
             end = &event->next;
-        } else if (local.code == ERR_DATABASE_OPERATE_FAILED) {
-            /* an event that a newer library wrote: nothing here can use it, and it must not stop the others
-             */
-            tm_log_write(hub->host.log, kTIMLog_Warn, "hub: %s", local.text);
-            memset(&local, 0, sizeof local);
+        } else if (local.code == TIM_ERR_JSON) {
+            /* what a hostile process or a newer library wrote is of no use here, and must not stop the others */
+            skip_event(hub, cursor, &local);
         } else {
             tm_sql_drop(row);
             break;
@@ -176,14 +240,21 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
             tm_sql_drop(row);
             break;
         }
-        event->next = op->events;
-        op->events = event;
         event->kind = TM_EVENT_MESSAGE;
-        if (read_message(hub, row, op->message->conv_type, op->message->conv_id, event, &local)) {
-            tm_sql_drop(row);
-            break;
-        }
         count++;
+        read_message(hub, row, op->message->conv_type, op->message->conv_id, event, &local);
+        if (!local.code) {
+            event->next = op->events;
+            op->events = event;
+            continue;
+        }
+        tm_event_free(event);
+        if (local.code == TIM_ERR_JSON) {
+            skip_event(hub, sqlite3_column_int64(row, 0), &local);
+            continue;
+        }
+        tm_sql_drop(row);
+        break;
     }
     *edge = second;
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;

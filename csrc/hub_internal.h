@@ -24,6 +24,9 @@ typedef struct tm_hub {
     hub_guests guests;   /* whom this flush must wake */
 } tm_hub;
 
+/* Who speaks for the hub itself. */
+#define HUB_SYSTEM "@TIM#SYSTEM"
+
 /* An event's kind in the log. */
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
 
@@ -62,8 +65,8 @@ int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err);
 /* Up to `limit` events behind the cursor; hub->next stands behind them. */
 int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err);
-/* What another process wrote, as strict as a caller's: known keys of valid elements. Owned by the caller. */
-char *hub_checked_elems(tm_hub *hub, const char *text);
+/* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0 or TIM_ERR_JSON. */
+int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 
 /* ---- hub_group.c: groups and their members; inside a transaction ---- */
 int32_t hub_group(tm_hub *hub, tm_op *op, tm_error *err);

@@ -197,8 +197,10 @@ int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
     /* who was removed from a group meanwhile may still have sent before; a user or group that is not there
      * has no message either */
     if (code == ERR_SVR_GROUP_PERMISSION_DENY || code == ERR_SVR_MSG_INVALID_ID ||
-        code == ERR_SVR_GROUP_NOT_FOUND)
+        code == ERR_SVR_GROUP_NOT_FOUND) {
+        memset(err, 0, sizeof *err);
         code = 0;
+    }
     return code || !target.topic ? code : find_attempt(hub, target.topic, op, err);
 }
 
@@ -222,7 +224,7 @@ int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t 
                           .elems = (char *)(uintptr_t)elems};
     int64_t event;
     int32_t code =
-        append_message(hub, &target, "@TIM#SYSTEM", &message, target.last_seq + 1, *time, &event, err);
+        append_message(hub, &target, HUB_SYSTEM, &message, target.last_seq + 1, *time, &event, err);
     if (!code) code = deliver(hub, &target, event, err);
     return code || !also ? code : deliver_to_user(hub, also, event, err);
 }

@@ -92,7 +92,7 @@ tm_event *hub_online_event(tm_hub *hub, const char *text, size_t length)
     tm_error err = {0};
     cJSON *tree = tm_json_parse(text, length, 0, &err);
     tm_event *event = NULL;
-    if (tree && !tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, tree, 0, &err) &&
+    if (tree && !hub_check_message(tree, tm_json_get_string(tree, kTIMMsgSender, ""), &err) &&
         (event = tm_calloc(1, sizeof *event))) {
         event->kind = TM_EVENT_MESSAGE;
         tm_message *message = &event->message;

@@ -167,9 +167,12 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     sqlite3_extended_result_codes(sql->db, 1);
     sql->synced = true; /* SQLite's default is FULL */
     if (set_wal(sql, err)) goto fail;
-    if (execute(sql,
-                "PRAGMA recursive_triggers=ON; PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF",
-                err))
+    /* secure_delete: what was revoked or deleted must not be left in the file's free pages */
+    if (execute(
+            sql,
+            "PRAGMA recursive_triggers=ON; PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF; "
+            "PRAGMA secure_delete=ON",
+            err))
         goto fail;
     if (migrate(sql, options, err)) goto fail;
     return sql;
@@ -211,6 +214,9 @@ void tm_sql_rollback(tm_sql *sql)
 
 int32_t tm_sql_savepoint(tm_sql *sql, tm_error *err)
 {
+    /* after a full disk, say, SQLite has undone the whole transaction: nothing may look as if it were inside one */
+    if (sqlite3_get_autocommit(sql->db))
+        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "the transaction was undone by an earlier failure");
     return tm_sql_run(sql, err, "SAVEPOINT s", "");
 }
 

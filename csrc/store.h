@@ -84,6 +84,7 @@ typedef struct tm_identity {
     int is_self;        /* -1: not given; otherwise must match */
     uint64_t seq, rand;
     uint64_t client_time; /* for a group's message that was not accepted when its identity was taken */
+    int skip;             /* of several that match, without a sender given, leave out so many */
 } tm_identity;
 
 /* 0 and out->id 0 when there is none. */

@@ -103,8 +103,9 @@ int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *i
     sqlite3_stmt *row = tm_sql_query(
         store->sql, err,
         "SELECT " COLUMNS " FROM messages WHERE conv = ?1 AND seq = ?2 AND rand = ?3 "
-        "AND (?4 IS NULL OR sender = ?4) AND (?5 < 0 OR is_self = ?5) LIMIT 1",
-        "iuuti", conv->id, identity->seq, identity->rand, identity->sender, (int64_t)identity->is_self);
+        "AND (?4 IS NULL OR sender = ?4) AND (?5 < 0 OR is_self = ?5) ORDER BY sender LIMIT 1 OFFSET ?6",
+        "iuutii", conv->id, identity->seq, identity->rand, identity->sender, (int64_t)identity->is_self,
+        (int64_t)identity->skip);
     if (!row) return err->code;
     int32_t code = load_first(store, conv, row, out, err);
     if (code || out->id || conv->type != kTIMConv_Group || !identity->client_time || identity->is_self == 0)

@@ -1,0 +1,84 @@
+-- What another process may have written into a hub: it is checked as strictly as a caller's (rules 7 and 44).
+
+local support = require "support"
+local timmsg = require "timmsg"
+
+describe("a hub that a hostile process writes to", function()
+  local dir
+
+  before_each(function() dir = support.temp_dir() end)
+  after_each(support.cleanup)
+
+  -- Runs SQL on the hub's database.
+  local function tamper(sql)
+    support.write_file(dir .. "/tamper.sql", sql)
+    assert(os.execute(("sqlite3 '%s/hub/hub.db' < '%s/tamper.sql'"):format(dir, dir)))
+  end
+
+  -- Alice says `count` things to Bob, who is away; the SQL changes them (e1, e2, … are the events' numbers); then Bob
+  -- comes back: what he records.
+  local function received(count, sql)
+    support.must(support.new_client(dir, "bob"), "logout")
+    local alice = support.new_client(dir, "alice")
+    for i = 1, count do support.say(alice, "bob", timmsg.C2C, "line " .. i) end
+    tamper((sql:gsub("%f[%w]e(%d);", function(i)
+      return ("(SELECT id FROM events WHERE kind = 1 ORDER BY id LIMIT 1 OFFSET %d);"):format(i - 1)
+    end)))
+    support.say(alice, "bob", timmsg.C2C, "the end")
+    local bob, seen = support.device(dir, "bob")
+    support.arrival(seen, "the end", alice)
+    return seen, bob
+  end
+
+  it("rule 44: leaves out messages that no caller could have sent", function()
+    local bad = {
+      "not json", "[]", "{}", "[1]", '[{"elem_type":0}]', '[{"elem_type":0,"text_elem_content":7}]',
+      '[{"elem_type":77,"text_elem_content":"x"}]', '[{"elem_type":5,"group_tips_elem_tip_type":1}]',
+      '[{"elem_type":0,"elem_type":0,"text_elem_content":"twice"}]', ("["):rep(200) .. ("]"):rep(200),
+    }
+    local sql = {}
+    for i, elems in ipairs(bad) do
+      sql[i] = ("UPDATE events SET elems = '%s' WHERE id = (SELECT id FROM events WHERE kind = 1 ORDER BY id LIMIT 1 OFFSET %d);")
+        :format(elems, i)
+    end
+    local seen, bob = received(#bad + 2, table.concat(sql, "\n"))
+    assert.same({ "line 1", "line " .. #bad + 2, "the end" }, support.texts(seen.messages))
+    assert.same({ "line 1", "line " .. #bad + 2, "the end" }, support.texts(support.history(bob, "alice", timmsg.C2C)))
+  end)
+
+  it("rule 7: repairs text", function()
+    local seen = received(4, [[
+      UPDATE events SET elems = CAST(X'5B7B22656C656D5F74797065223A302C22746578745F656C656D5F636F6E74656E74223A22C328227D5D' AS TEXT) WHERE id = e1;
+      UPDATE events SET elems = '[{"elem_type":0,"text_elem_content":"a\u0000b"}]' WHERE id = e2;
+      UPDATE events SET elems = '[{"elem_type":0,"text_elem_content":"\ud83d \\u0000 \ud83d\ude00 \ude00"}]' WHERE id = e3;
+    ]])
+    assert.same({ "\u{FFFD}(", "a\u{FFFD}b", "\u{FFFD} \\u0000 \u{1F600} \u{FFFD}", "line 4", "the end" },
+      support.texts(seen.messages))
+  end)
+
+  it("rule 44: leaves out events of impossible people and unknown kinds", function()
+    local seen = received(4, [[
+      UPDATE events SET sender = '' WHERE id = e1;
+      UPDATE events SET sender = 'm' || char(10) || 'allory' WHERE id = e2;
+      UPDATE events SET kind = 99 WHERE id = e3;
+    ]])
+    assert.same({ "line 4", "the end" }, support.texts(seen.messages))
+  end)
+
+  it("rule 44: drops datagrams that are no messages", function()
+    local bob, seen = support.device(dir, "bob")
+    local alice = support.new_client(dir, "alice")
+    local send = [[perl -MSocket -e '
+      socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!;
+      for my $path (glob "%s/hub/bells/*") {
+        for my $data ("x", "{}", "[]", "\xff" x 60000, q({"message_elem_array":[{"elem_type":0,"text_elem_content":"forged"}]})) {
+          send($s, $data, 0, sockaddr_un($path));
+        }
+      }']]
+    assert(os.execute(send:format(dir)))
+    support.say(alice, "bob", timmsg.C2C, "the end")
+    support.arrival(seen, "the end", alice)
+    assert.same({ "the end" }, support.texts(seen.messages))
+    assert.is_true(bob:poll() >= 0)
+  end)
+end)

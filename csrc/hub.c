@@ -321,17 +321,16 @@ static int fd(tm_backend *self)
 static bool ready(tm_backend *self, bool drop_online)
 {
     tm_hub *hub = (tm_hub *)self;
-    char *buffer = tm_malloc(HUB_BELL_MAX);
+    char small[16]; /* without memory the wake-ups are still taken; online messages are lost then */
+    char *large = drop_online ? NULL : tm_malloc(HUB_BELL_MAX);
+    char *buffer = large ? large : small;
+    size_t size = large ? HUB_BELL_MAX : sizeof small;
     long length;
-    /* without memory a small buffer still clears the wake-ups; online messages are lost then */
-    char small[16];
-    while ((length = hub_bell_take(hub->bell, buffer ? buffer : small,
-                                   buffer ? HUB_BELL_MAX : sizeof small)) >= 0) {
-        if (length == 0 || drop_online || !buffer) continue;
-        tm_event *event = hub_online_event(hub, buffer, (size_t)length);
+    while ((length = hub_bell_take(hub->bell, buffer, size)) >= 0) {
+        tm_event *event = length > 0 && large ? hub_online_event(hub, large, (size_t)length) : NULL;
         if (event) hub->host.online(hub->host.worker, event);
     }
-    tm_free(buffer);
+    tm_free(large);
     return true;
 }
 

@@ -159,6 +159,11 @@ int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t ser
     return code ? code : tm_store_list_conv(store, conv, true, server_time, err);
 }
 
+int32_t tm_store_set_position(tm_store *store, int64_t id, tm_position position, tm_error *err)
+{
+    return tm_sql_run(store->sql, err, "UPDATE messages SET position = ? WHERE id = ?", "ii", position, id);
+}
+
 int32_t tm_store_rewrite(tm_store *store, const tm_conv *conv, int64_t id, const tm_message *message,
                          tm_error *err)
 {

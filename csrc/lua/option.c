@@ -44,7 +44,7 @@ static void take_option(lua_State *L, int config)
         return;
     }
     const tm_field *field = find_option(name);
-    if (!field) luaL_argerror(L, 1, lua_pushfstring(L, "there is no option '%s'", name));
+    if (!field) return (void)luaL_argerror(L, 1, lua_pushfstring(L, "there is no option '%s'", name));
     switch (field->type) {
     case TM_STRING:
         if (lua_type(L, -1) != LUA_TSTRING) option_error(L, name, "string", -1);

@@ -147,7 +147,7 @@ test-lua: $(LUA_SO)
 # The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: deps-test
 	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' lib
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/spec/lsan.supp:print_suppressions=0 \
+	@ASAN_OPTIONS=detect_leaks=1 \
 	  $(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
 	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" run-test
 

@@ -25,8 +25,10 @@ build = {
   modules = {
     ["timmsg.core"] = {
       sources = {
+        "csrc/attachment.c",
         "csrc/backend.c",
         "csrc/call.c",
+        "csrc/call_check.c",
         "csrc/client.c",
         "csrc/clock.c",
         "csrc/conversation.c",
@@ -38,6 +40,7 @@ build = {
         "csrc/hub_fetch.c",
         "csrc/hub_group.c",
         "csrc/hub_log.c",
+        "csrc/hub_member.c",
         "csrc/hub_online.c",
         "csrc/ids.c",
         "csrc/image.c",

@@ -23,7 +23,7 @@ typedef struct page {
 static int32_t find_place(tm_worker *worker, const cJSON *last, page *out, tm_error *err)
 {
     tm_stored stored = {0};
-    if (!last || !last->child) return 0;
+    if (tm_json_is_empty(last)) return 0;
     int32_t code = tm_worker_find(worker, &out->conv, last, &stored, err);
     if (code) return code;
     tm_message named = {0};

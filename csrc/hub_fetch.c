@@ -260,6 +260,10 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+/* What lies behind the cursor comes as events, with their callbacks: history must not be first. What a group said
+ * before the user joined never does. */
+#define NOT_TO_COME "(id <= ? OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ? AND event = e.id))"
+
 int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)
 {
     hub_target target;
@@ -268,20 +272,19 @@ int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)
     if (code || !target.topic) return code; /* nothing was ever said: all of it is here */
     op->my_read = read_mark(hub, target.topic, hub->user_id, &local);
     if (!target.group_id) op->peer_read = read_mark(hub, target.topic, target.peer_id, &local);
-    /* What lies behind the cursor comes as events, with their callbacks: history must not be first. */
     sqlite3_stmt *row = NULL;
     if (!local.code)
         row = op->forward
                   ? tm_sql_query(hub->sql, &local,
                                  "SELECT " MESSAGE_COLUMNS
                                  " FROM events e WHERE topic = ? AND server_time >= ? AND "
-                                 "server_time <= ? AND kind = 1 AND id <= ? ORDER BY server_time",
-                                 "iuui", target.topic, op->low, op->high, hub->cursor)
-                  : tm_sql_query(hub->sql, &local,
-                                 "SELECT " MESSAGE_COLUMNS
-                                 " FROM events e WHERE topic = ? AND server_time >= ? AND "
-                                 "server_time <= ? AND kind = 1 AND id <= ? ORDER BY server_time DESC",
-                                 "iuui", target.topic, op->low, op->high, hub->cursor);
+                                 "server_time <= ? AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time",
+                                 "iuuii", target.topic, op->low, op->high, hub->cursor, hub->user_id)
+                  : tm_sql_query(
+                        hub->sql, &local,
+                        "SELECT " MESSAGE_COLUMNS " FROM events e WHERE topic = ? AND server_time >= ? AND "
+                        "server_time <= ? AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time DESC",
+                        "iuuii", target.topic, op->low, op->high, hub->cursor, hub->user_id);
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
     uint64_t edge;
     bool all;

@@ -68,7 +68,7 @@ int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err);
 /* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0 or TIM_ERR_JSON. */
 int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 
-/* ---- hub_group.c: groups and their members; inside a transaction ---- */
+/* ---- hub_group.c: the group calls; inside a transaction ---- */
 int32_t hub_group(tm_hub *hub, tm_op *op, tm_error *err);
 
 /* ---- hub_online.c: messages that are stored nowhere ---- */

@@ -38,8 +38,8 @@ static int32_t find_row(tm_worker *worker, const tm_conv *conv, const tm_message
     return tm_store_find_unsent(worker->store, conv, message->rand, message->client_time, out, err);
 }
 
-/* Stores a message if it is new here. *fresh: it is. */
-static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool *fresh,
+/* Stores a message if it is new here. *fresh: it is. `live`: it came as an event, which happens once. */
+static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool live, bool *fresh,
                              tm_error *err)
 {
     tm_stored stored;
@@ -59,7 +59,7 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         tm_message_clear(&stored.message);
         return code;
     }
-    int deleted = tm_store_is_deleted(worker->store, conv, message, err);
+    int deleted = tm_store_is_deleted(worker->store, conv, message, live, err);
     if (deleted) return deleted < 0 ? err->code : 0;
     tm_message kept = *message; /* borrows */
     kept.is_read = message->is_self || event->revoked || event->position <= conv->my_read;
@@ -72,7 +72,7 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
 {
     bool fresh;
-    int32_t code = store_message(worker, conv, event, &fresh, err);
+    int32_t code = store_message(worker, conv, event, false, &fresh, err);
     return code ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
 }
 
@@ -107,7 +107,7 @@ static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *
                               tm_error *err)
 {
     bool fresh;
-    int32_t code = store_message(worker, conv, event, &fresh, err);
+    int32_t code = store_message(worker, conv, event, true, &fresh, err);
     if (!code) code = tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
     if (!code) code = follow(worker, conv, event->message.server_time, err);
     if (code || !fresh) return code;
@@ -133,7 +133,7 @@ static int32_t handle_revoke(tm_worker *worker, tm_conv *conv, const tm_event *e
     } else {
         /* a device that never had it gets a read row without elements, unless it was deleted here (rules 29,
          * 36) */
-        int deleted = tm_store_is_deleted(worker->store, conv, message, err);
+        int deleted = tm_store_is_deleted(worker->store, conv, message, false, err);
         if (deleted) return deleted < 0 ? err->code : 0;
         tm_message kept = *message; /* borrows */
         kept.status = kTIMMsg_Revoked;

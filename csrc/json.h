@@ -66,6 +66,7 @@ tm_json_number tm_json_number_kind(const cJSON *node, int64_t *value_int, uint64
 /* Readers: the value under `key`, or `fallback` where it is absent, null, of another type or out of range.
  * Strings are borrowed from the tree. */
 const cJSON *tm_json_get(const cJSON *object, const char *key); /* NULL for absent and for null */
+bool tm_json_is_empty(const cJSON *object); /* NULL, {}, and an object of nothing but nulls */
 uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallback);
 int64_t tm_json_get_int(const cJSON *object, const char *key, int64_t fallback);
 bool tm_json_get_bool(const cJSON *object, const char *key, bool fallback);

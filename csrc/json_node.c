@@ -65,6 +65,14 @@ const cJSON *tm_json_get(const cJSON *object, const char *key)
     return cJSON_IsNull(node) ? NULL : node;
 }
 
+bool tm_json_is_empty(const cJSON *object)
+{
+    const cJSON *child = object ? object->child : NULL;
+    while (child && cJSON_IsNull(child))
+        child = child->next;
+    return !child;
+}
+
 uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallback)
 {
     int64_t value_int;

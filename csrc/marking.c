@@ -14,7 +14,7 @@ static int32_t time_to_read(tm_worker *worker, const tm_conv *conv, const cJSON 
 {
     tm_stored stored = {0};
     *time = UINT64_MAX;
-    if (!tree || !tree->child) return 0;
+    if (tm_json_is_empty(tree)) return 0;
     *time = tm_json_get_uint(tree, kTIMMsgServerTime, 0);
     int32_t code = tm_worker_find(worker, conv, tree, &stored, err);
     if (!code && stored.id && stored.message.server_time) *time = stored.message.server_time;
@@ -134,7 +134,7 @@ static int32_t start_delete(tm_worker *worker, tm_request *request, tm_error *er
     const cJSON *tree = tm_json_get(request->args.json, kTIMMsgDeleteParamMsg);
     int32_t code = tm_worker_conv(worker, request, false, &conv, err);
     if (code || !conv.id) return code;
-    if (!tree || !tree->child) return tm_store_delete_all(worker->store, &conv, err);
+    if (tm_json_is_empty(tree)) return tm_store_delete_all(worker->store, &conv, err);
     code = tm_worker_find(worker, &conv, tree, &stored, err);
     if (!code && stored.id) code = tm_store_delete(worker->store, &conv, &stored, err);
     tm_message_clear(&stored.message);

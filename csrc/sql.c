@@ -38,10 +38,11 @@ static int32_t fail_sqlite(tm_sql *sql, int code, tm_error *err)
         if (sql->stop && atomic_load(sql->stop)) return tm_fail(err, ERR_USER_CANCELED, "cancelled");
         return tm_fail(err, ERR_REQUEST_TIMEOUT, "the database was locked by another process for %u ms",
                        sql->busy_ms);
-    default:
-        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "database: %s (%d)", sqlite3_errmsg(sql->db),
-                       sqlite3_extended_errcode(sql->db));
+    default: break;
     }
+    const char *path = sqlite3_db_filename(sql->db, "main");
+    return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s: %s (%d)", path && *path ? path : "database",
+                   sqlite3_errmsg(sql->db), sqlite3_extended_errcode(sql->db));
 }
 
 /* Waits in short steps, so that closing is not held up by another process's transaction. */
@@ -87,26 +88,25 @@ static int32_t set_wal(tm_sql *sql, tm_error *err)
     }
 }
 
-static int32_t user_version(tm_sql *sql, int *version, tm_error *err)
+static int32_t read_version(tm_sql *sql, const tm_sql_options *options, int *version, tm_error *err)
 {
     tm_error local = {0};
     *version = (int)tm_sql_int(sql, &local, 0, "PRAGMA user_version", "");
-    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    if (*version >= 0 && *version <= options->version) return 0;
+    return tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
+                   "%s is of version %d, newer than version %d that this library knows", options->path,
+                   *version, options->version);
 }
 
 static int32_t migrate(tm_sql *sql, const tm_sql_options *options, tm_error *err)
 {
     int version;
-    int32_t code = user_version(sql, &version, err);
-    if (code) return code;
-    if (version == options->version) return 0;
-    if (version < 0 || version > options->version)
-        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
-                       "%s is of version %d, newer than version %d that this library knows", options->path,
-                       version, options->version);
+    int32_t code = read_version(sql, options, &version, err);
+    if (code || version == options->version) return code;
     /* another process may have migrated while this one waited for the lock: look again inside it */
     if ((code = tm_sql_begin(sql, true, err))) return code;
-    if ((code = user_version(sql, &version, err))) goto undo;
+    if ((code = read_version(sql, options, &version, err))) goto undo;
     for (; version < options->version; version++) {
         if ((code = execute(sql, options->migrations[version], err))) goto undo;
         char pragma[64];
@@ -146,6 +146,7 @@ static int32_t make_file(const char *path, tm_error *err)
 
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
 {
+    int version;
     if (make_file(options->path, err)) return NULL;
     tm_sql *sql = tm_calloc(1, sizeof *sql);
     if (!sql) {
@@ -156,8 +157,8 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     sql->busy_ms = options->busy_ms;
     int code = sqlite3_open_v2(options->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
-        if (sql->db)
-            fail_sqlite(sql, code, err);
+        if (sql->db && (code & 0xff) != SQLITE_NOMEM)
+            tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s: %s", options->path, sqlite3_errmsg(sql->db));
         else
             tm_fail_memory(err);
         goto fail;
@@ -165,7 +166,8 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     sqlite3_busy_handler(sql->db, wait_for_lock, sql);
     sqlite3_progress_handler(sql->db, STOP_CHECK_STEPS, should_stop, sql);
     sqlite3_extended_result_codes(sql->db, 1);
-    sql->synced = true; /* SQLite's default is FULL */
+    sql->synced = true;                                       /* SQLite's default is FULL */
+    if (read_version(sql, options, &version, err)) goto fail; /* before anything is changed in the file */
     if (set_wal(sql, err)) goto fail;
     /* secure_delete: what was revoked or deleted must not be left in the file's free pages */
     if (execute(

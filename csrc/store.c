@@ -40,6 +40,7 @@ static const char *const migrations[] = {
     "CREATE INDEX message_unread ON messages(conv, place_time) WHERE is_read = 0;"
     "CREATE INDEX message_unsent ON messages(conv) WHERE status IN (1, 3);"
     "CREATE INDEX message_sending ON messages(id) WHERE status = 1;"
+    "CREATE INDEX message_attempt ON messages(conv, rand) WHERE is_self;"
     "CREATE TRIGGER unread_insert AFTER INSERT ON messages WHEN NEW.is_read = 0 BEGIN"
     "  UPDATE convs SET unread = unread + 1 WHERE id = NEW.conv; END;"
     "CREATE TRIGGER unread_delete AFTER DELETE ON messages WHEN OLD.is_read = 0 BEGIN"

@@ -141,8 +141,10 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err);
 int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
 /* Forgets that it was deleted. */
 int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
-/* 1: deleted, 0: not, -1: failure. */
-int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
+/* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion counts,
+ * not that of all that was there (which remembers by name what may come again so). */
+int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
+                        tm_error *err);
 
 /* ---- completeness ---- */
 #define TM_TIME_END INT64_MAX

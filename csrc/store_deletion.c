@@ -17,9 +17,10 @@ int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *
                       conv->id, message->seq, message->rand, message->sender);
 }
 
-int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err)
+int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
+                        tm_error *err)
 {
-    if (message->server_time < conv->cleared) return 1;
+    if (!fresh && message->server_time < conv->cleared) return 1;
     tm_error local = {0};
     int64_t found = tm_sql_int(store->sql, &local, 0,
                                "SELECT 1 FROM buried WHERE conv = ? AND seq = ? AND rand = ? AND sender = ?",
@@ -54,11 +55,15 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
     }
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
     /* In that second itself a message may still come, and what the backend does not know has no place in its
-     * order: these are remembered one by one. */
-    code = tm_sql_run(store->sql, err,
-                      "INSERT OR IGNORE INTO buried(conv, seq, rand, sender) SELECT conv, seq, rand, sender "
-                      "FROM messages WHERE conv = ?1 AND (position IS NULL OR place_time >= ?2)",
-                      "iu", conv->id, newest);
+     * order: these are remembered one by one. So are own ones behind all that was fetched: the backend may
+     * still bring them, after others of earlier seconds that were never here. */
+    code =
+        tm_sql_run(store->sql, err,
+                   "INSERT OR IGNORE INTO buried(conv, seq, rand, sender) SELECT conv, seq, rand, sender "
+                   "FROM messages WHERE conv = ?1 AND (position IS NULL OR place_time >= ?2 OR (is_self AND "
+                   "position > (SELECT coalesce(max(position), 0) FROM messages WHERE conv = ?1 AND is_self "
+                   "= 0)))",
+                   "iu", conv->id, newest);
     if (!code) code = tm_sql_run(store->sql, err, "DELETE FROM messages WHERE conv = ?", "i", conv->id);
     if (code || newest <= conv->cleared) return code;
     conv->cleared = newest;

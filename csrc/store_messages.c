@@ -83,15 +83,11 @@ int32_t tm_store_load(tm_store *store, int64_t id, tm_conv *conv, tm_stored *out
 static int32_t find_by_client_time(tm_store *store, const tm_conv *conv, const tm_identity *identity,
                                    tm_stored *out, tm_error *err)
 {
-    /* bounded by the order's index: acceptance is never far from client_time unless the clock was wrong */
-    const uint64_t day = 86400;
-    uint64_t time = identity->client_time, from = time > day ? time - day : 0;
-    uint64_t to = time < UINT64_MAX - day ? time + day : UINT64_MAX;
-    sqlite3_stmt *row =
-        tm_sql_query(store->sql, err,
-                     "SELECT " COLUMNS " FROM messages WHERE conv = ?1 AND place_time BETWEEN ?2 AND ?3 "
-                     "AND rand = ?4 AND client_time = ?5 AND is_self LIMIT 1",
-                     "iuuuu", conv->id, from, to, identity->rand, time);
+    sqlite3_stmt *row = tm_sql_query(store->sql, err,
+                                     "SELECT " COLUMNS
+                                     " FROM messages INDEXED BY message_attempt WHERE conv = ? AND rand = ? "
+                                     "AND client_time = ? AND is_self LIMIT 1",
+                                     "iuu", conv->id, identity->rand, identity->client_time);
     return row ? load_first(store, conv, row, out, err) : err->code;
 }
 

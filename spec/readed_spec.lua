@@ -258,7 +258,7 @@ describe("report_readed", function()
   end)
 
   it("rule 27: a sender that was away gets it later, on every device", function()
-    local phone, at_phone = device("alice", "phone", { read_receipt = true })
+    local phone = device("alice", "phone", { read_receipt = true })
     local desk, at_desk = device("alice", "desk", { read_receipt = true })
     local bob, at_bob = device "bob"
     local sent = support.say(phone, "bob", C2C, "是否已读？")
@@ -269,6 +269,7 @@ describe("report_readed", function()
     support.must(bob, "report_readed", "alice", C2C, nil)
     bob:close()
 
+    local at_phone
     phone, at_phone = device("alice", "phone", { read_receipt = true })
     support.must(desk, "login", "alice", "sig")
     local receipt = {

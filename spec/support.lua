@@ -99,7 +99,9 @@ end
 function support.call(client, method, ...)
   local done
   local args = table.pack(...)
-  args[args.n + 1] = function(...) done = table.pack(...) end
+  args[args.n + 1] = function(...)
+    if not select(4, ...) then done = table.pack(...) end -- a download's progress is no completion
+  end
   local ok, message, code = client[method](client, table.unpack(args, 1, args.n + 1))
   if not ok then return code, message end
   support.pump(support.DEADLINE_MS, function() return done end, client)
@@ -125,7 +127,7 @@ end
 -- in), revoked (locators), receipts, changes ({ event =, conv = } for each conversation told of), events (one for each
 -- conversation event).
 function support.watch(client)
-  local seen = { messages = {}, batches = {}, revoked = {}, receipts = {}, changes = {}, events = {} }
+  local seen = { client = client, messages = {}, batches = {}, revoked = {}, receipts = {}, changes = {}, events = {} }
   local function add(to, list) table.move(list, 1, #list, #to + 1, to) end
   client:on("recv_new_msg", function(msgs)
     seen.batches[#seen.batches + 1] = msgs
@@ -173,14 +175,18 @@ function support.texts(msgs)
   return texts
 end
 
--- Polls until the message of that text is among those that `seen` (of watch) records: the message.
+-- Polls until the message of that text is among those that `seen` (of watch) records: the message. All that its
+-- client was told together with it, and before, is recorded then.
 function support.arrival(seen, text, ...)
-  return support.eventually(function()
+  local found = support.eventually(function()
     for _, msg in ipairs(seen.messages) do
       if support.text_of(msg) == text then return msg end
     end
     return nil
-  end, ...)
+  end, seen.client, ...)
+  -- a call is answered behind the events that were told before
+  support.call(seen.client, "conv_get_conv_list")
+  return found
 end
 
 -- Sends a text: the message.
@@ -199,12 +205,12 @@ end
 
 -- All of a conversation that the store has, oldest first, read page by page.
 function support.history(client, conv_id, conv_type)
-  local all, page = {}, nil
-  repeat
-    page = support.page(client, conv_id, conv_type, { count = 1000, is_forward = true, last_msg = all[#all] })
+  local all = {}
+  while true do
+    local page = support.page(client, conv_id, conv_type, { count = 1000, is_forward = true, last_msg = all[#all] })
+    if #page == 0 then return all end
     table.move(page, 1, #page, #all + 1, all)
-  until #page == 0
-  return all
+  end
 end
 
 -- The ConvInfo of a conversation in the client's list, nil if it isn't there.

@@ -1,0 +1,329 @@
+/* Hub member: who is in a group: coming, going, roles (rule 42). See hub.c. */
+#include "hub_group.h"
+
+#include "include/TIMCloudDef.h"
+#include "json.h"
+
+#include <string.h>
+
+int32_t hub_member_role(tm_hub *hub, const hub_group_info *in, int64_t user_id, tm_error *err)
+{
+    tm_error local = {0};
+    int64_t role =
+        tm_sql_int(hub->sql, &local, -1, "SELECT role FROM members WHERE group_id = ? AND user = ?", "ii",
+                   in->id, user_id);
+    if (!local.code) return (int32_t)role;
+    tm_fail(err, local.code, "%s", local.text);
+    return -2;
+}
+
+static int64_t member_count(tm_hub *hub, const hub_group_info *in)
+{
+    return tm_sql_int(hub->sql, NULL, 0, "SELECT count(*) FROM members WHERE group_id = ?", "i", in->id);
+}
+
+bool hub_member_full(tm_hub *hub, const hub_group_info *in)
+{
+    return in->max_members && member_count(hub, in) >= in->max_members;
+}
+
+int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, int32_t role, tm_error *err)
+{
+    return tm_sql_run(hub->sql, err, "INSERT INTO members(group_id, user, role, joined) VALUES(?, ?, ?, ?)",
+                      "iiiu", to->id, user_id, (int64_t)role, hub_now());
+}
+
+int32_t hub_member_end(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time, tm_error *err)
+{
+    int32_t code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
+                              in->id, user_id);
+    return code ? code : hub_append_membership(hub, in->topic, in->name, user_id, false, time, err);
+}
+
+int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJSON *users, int64_t also,
+                        uint64_t *time, tm_error *err)
+{
+    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
+    char *text = NULL;
+    bool ok = elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
+              tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
+              tm_json_add_string(elem, kTIMGroupTipsElemOpUser, hub->user) &&
+              tm_json_add_string(elem, kTIMGroupTipsElemGroupId, in->name) &&
+              tm_json_add_string(elem, kTIMGroupTipsElemGroupName, in->title) &&
+              tm_json_add_uint(elem, kTIMGroupTipsElemTime, hub_now()) &&
+              tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
+              tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, member_count(hub, in)) &&
+              tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
+              tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
+    if (ok) {
+        ok = tm_json_append(elems, elem);
+        elem = NULL;
+    }
+    if (ok) text = tm_json_print(elems);
+    int32_t code =
+        text ? hub_append_system(hub, in->topic, in->id, also, text, time, err) : tm_fail_memory(err);
+    cJSON_Delete(elem);
+    cJSON_Delete(elems);
+    tm_free(text);
+    return code;
+}
+
+static int32_t tell_of_one(tm_hub *hub, const hub_group_info *in, int tip, const char *user, uint64_t *time,
+                           tm_error *err)
+{
+    cJSON *users = cJSON_CreateArray();
+    int32_t code = tm_json_append(users, users ? cJSON_CreateString(user) : NULL)
+                       ? hub_member_tell(hub, in, tip, users, 0, time, err)
+                       : tm_fail_memory(err);
+    cJSON_Delete(users);
+    return code;
+}
+
+/* ---- coming and going ---- */
+
+int32_t hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    uint64_t time;
+    int32_t code = hub_group_find(hub, op->text, false, &in, err);
+    if (code) goto out;
+    if (in.role >= 0)
+        code = tm_fail(err, ERR_SVR_GROUP_ALLREADY_MEMBER, "\"%s\" is a member of group \"%s\"", hub->user,
+                       in.name);
+    else if (in.type == kTIMGroup_Private)
+        code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "a private group is joined by invitation");
+    else if (in.add_option == kTIMGroupAddOpt_Forbid)
+        code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "group \"%s\" does not let anybody join", in.name);
+    else if (in.add_option == kTIMGroupAddOpt_Auth)
+        code =
+            tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
+                    "group \"%s\" wants to approve who joins, which a hub cannot: ask a member to invite you",
+                    in.name);
+    else if (hub_member_full(hub, &in))
+        code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
+    if (!code) code = hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
+    if (!code) code = tell_of_one(hub, &in, HUB_TIP_JOINED, hub->user, &time, err);
+    if (!code) code = hub_append_membership(hub, in.topic, in.name, hub->user_id, true, time, err);
+out:
+    tm_free(in.title);
+    return code;
+}
+
+int32_t hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    uint64_t time;
+    int32_t code = hub_group_find(hub, op->text, true, &in, err);
+    if (!code && in.role == kTIMMemberRole_SuperAdmin)
+        code =
+            tm_fail(err, ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT, "the owner cannot quit, only delete the group");
+    if (!code)
+        code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in.id,
+                          hub->user_id);
+    if (!code) code = tell_of_one(hub, &in, HUB_TIP_QUIT, hub->user, &time, err);
+    if (!code) code = hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
+    tm_free(in.title);
+    return code;
+}
+
+static bool add_result(cJSON *results, const char *name_key, const char *name, const char *result_key,
+                       int32_t result)
+{
+    cJSON *entry = cJSON_CreateObject();
+    return tm_json_append(results, entry) && tm_json_add_string(entry, name_key, name) &&
+           tm_json_add_int(entry, result_key, result);
+}
+
+/* Invites one user: a HandleGroupMemberResult, -1 on failure. */
+static int32_t invite_one(tm_hub *hub, const hub_group_info *in, const char *name, int64_t *user_id,
+                          tm_error *err)
+{
+    tm_error local = {0};
+    *user_id = hub_user_id(hub, name, &local);
+    int32_t role = *user_id ? hub_member_role(hub, in, *user_id, &local) : -1;
+    if (local.code) {
+        tm_fail(err, local.code, "%s", local.text);
+        return -1;
+    }
+    if (!*user_id) return kTIMGroupMember_HandledErr;
+    if (role >= 0) return kTIMGroupMember_Included;
+    if (hub_member_full(hub, in)) return kTIMGroupMember_HandledErr;
+    return hub_member_add(hub, in, *user_id, kTIMMemberRole_Normal, err) ? -1 : kTIMGroupMember_HandledSuc;
+}
+
+int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    uint64_t time = 0;
+    const cJSON *name;
+    cJSON *invited = cJSON_CreateArray();
+    int32_t code = hub_group_find(hub, tm_json_get_string(op->param, kTIMGroupInviteMemberParamGroupId, ""),
+                                  true, &in, err);
+    op->result = cJSON_CreateArray();
+    if (!code && (!invited || !op->result)) code = tm_fail_memory(err);
+    cJSON_ArrayForEach(name, tm_json_get(op->param, kTIMGroupInviteMemberParamIdentifierArray))
+    {
+        if (code) break;
+        int64_t user_id;
+        int32_t result = invite_one(hub, &in, name->valuestring, &user_id, err);
+        if (result < 0)
+            code = err->code;
+        else if (!add_result(op->result, kTIMGroupInviteMemberResultIdentifier, name->valuestring,
+                             kTIMGroupInviteMemberResultResult, result) ||
+                 (result == kTIMGroupMember_HandledSuc &&
+                  !tm_json_append(invited, cJSON_CreateString(name->valuestring))))
+            code = tm_fail_memory(err);
+    }
+    if (!code && invited->child) code = hub_member_tell(hub, &in, HUB_TIP_JOINED, invited, 0, &time, err);
+    cJSON_ArrayForEach(name, invited)
+    {
+        if (code) break;
+        int64_t user_id = hub_user_id(hub, name->valuestring, err);
+        code = hub_append_membership(hub, in.topic, in.name, user_id, true, time, err);
+    }
+    cJSON_Delete(invited);
+    tm_free(in.title);
+    return code;
+}
+
+int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    const cJSON *name;
+    int32_t code = hub_group_find(hub, tm_json_get_string(op->param, kTIMGroupDeleteMemberParamGroupId, ""),
+                                  true, &in, err);
+    if (!code && in.role == kTIMMemberRole_Normal)
+        code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner and admins may remove members");
+    op->result = cJSON_CreateArray();
+    if (!code && !op->result) code = tm_fail_memory(err);
+    cJSON_ArrayForEach(name, tm_json_get(op->param, kTIMGroupDeleteMemberParamIdentifierArray))
+    {
+        if (code) break;
+        tm_error local = {0};
+        uint64_t time;
+        int64_t user_id = hub_user_id(hub, name->valuestring, &local);
+        int32_t role = user_id ? hub_member_role(hub, &in, user_id, &local) : -1;
+        /* only those below one's own rank: an admin cannot remove another, nobody the owner */
+        bool may = role >= 0 && role < in.role;
+        if (!local.code && may) {
+            cJSON *gone = cJSON_CreateArray();
+            if (!tm_json_append(gone, gone ? cJSON_CreateString(name->valuestring) : NULL))
+                tm_fail_memory(&local);
+            if (!local.code)
+                tm_sql_run(hub->sql, &local, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
+                           in.id, user_id);
+            if (!local.code) hub_member_tell(hub, &in, HUB_TIP_REMOVED, gone, user_id, &time, &local);
+            if (!local.code) hub_append_membership(hub, in.topic, in.name, user_id, false, time, &local);
+            cJSON_Delete(gone);
+        }
+        if (local.code)
+            code = tm_fail(err, local.code, "%s", local.text);
+        else if (!add_result(op->result, kTIMGroupDeleteMemberResultIdentifier, name->valuestring,
+                             kTIMGroupDeleteMemberResultResult,
+                             may ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr))
+            code = tm_fail_memory(err);
+    }
+    tm_free(in.title);
+    return code;
+}
+
+/* ---- members ---- */
+
+int32_t hub_member_modify(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    const cJSON *param = op->param;
+    const char *name = tm_json_get_string(param, kTIMGroupModifyMemberInfoParamIdentifier, "");
+    const unsigned known = kTIMGroupMemberModifyFlag_MemberRole | kTIMGroupMemberModifyFlag_NameCard;
+    uint64_t flags = tm_json_get_uint(param, kTIMGroupModifyMemberInfoParamModifyFlag, 0);
+    int32_t role =
+        (int32_t)tm_json_get_uint(param, kTIMGroupModifyMemberInfoParamMemberRole, kTIMMemberRole_Normal);
+    int32_t code = hub_group_find(hub, tm_json_get_string(param, kTIMGroupModifyMemberInfoParamGroupId, ""),
+                                  true, &in, err);
+    if (code) goto out;
+    tm_error local = {0};
+    int64_t user_id = hub_user_id(hub, name, &local);
+    int32_t present = user_id ? hub_member_role(hub, &in, user_id, &local) : -1;
+    if (local.code)
+        code = tm_fail(err, local.code, "%s", local.text);
+    else if (present < 0)
+        code = tm_fail(err, ERR_SVR_GROUP_INVALID_PARAMETERS, "\"%s\" is not a member of group \"%s\"", name,
+                       in.name);
+    else if (flags == 0 || (flags & ~(uint64_t)known))
+        code = tm_fail(err, ERR_SVR_GROUP_INVALID_PARAMETERS,
+                       "%s: only role (2) and name card (8) can be modified",
+                       kTIMGroupModifyMemberInfoParamModifyFlag);
+    if (!code && (flags & kTIMGroupMemberModifyFlag_MemberRole)) {
+        if (in.role != kTIMMemberRole_SuperAdmin)
+            code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner may set roles");
+        else if (present == kTIMMemberRole_SuperAdmin || role == kTIMMemberRole_SuperAdmin)
+            code = tm_fail(err, ERR_SVR_GROUP_INVALID_PARAMETERS, "a group has one owner, its creator");
+        else
+            code = tm_sql_run(hub->sql, err, "UPDATE members SET role = ? WHERE group_id = ? AND user = ?",
+                              "iii", (int64_t)role, in.id, user_id);
+    }
+    if (!code && (flags & kTIMGroupMemberModifyFlag_NameCard)) {
+        if (user_id != hub->user_id && in.role <= present)
+            code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
+                           "only one's own name card, or those of lower rank");
+        else
+            code = tm_sql_run(
+                hub->sql, err, "UPDATE members SET name_card = ? WHERE group_id = ? AND user = ?", "tii",
+                tm_json_get_string(param, kTIMGroupModifyMemberInfoParamNameCard, ""), in.id, user_id);
+    }
+out:
+    tm_free(in.title);
+    return code;
+}
+
+static bool is_asked_for(const cJSON *names, const char *name)
+{
+    const cJSON *asked;
+    if (!names) return true;
+    cJSON_ArrayForEach(asked, names)
+    {
+        if (strcmp(asked->valuestring, name) == 0) return true;
+    }
+    return false;
+}
+
+static bool add_member_info(cJSON *list, sqlite3_stmt *row)
+{
+    cJSON *info = cJSON_CreateObject();
+    return tm_json_append(list, info) &&
+           tm_json_add_string(info, kTIMGroupMemberInfoIdentifier, tm_sql_column_text(row, 0)) &&
+           tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, tm_sql_column_u64(row, 1)) &&
+           tm_json_add_int(info, kTIMGroupMemberInfoMemberRole, sqlite3_column_int64(row, 2)) &&
+           tm_json_add_int(info, kTIMGroupMemberInfoMsgFlag, 0) &&
+           tm_json_add_int(info, kTIMGroupMemberInfoMsgSeq, 0) &&
+           tm_json_add_int(info, kTIMGroupMemberInfoShutupTime, 0) &&
+           tm_json_add_string(info, kTIMGroupMemberInfoNameCard, tm_sql_column_text(row, 3)) &&
+           tm_json_add_item(info, kTIMGroupMemberInfoCustomInfo, cJSON_CreateObject());
+}
+
+int32_t hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
+{
+    hub_group_info in;
+    tm_error local = {0};
+    const cJSON *names = tm_json_get(op->param, kTIMGroupGetMemberInfoListParamIdentifierArray);
+    int32_t code = hub_group_find(
+        hub, tm_json_get_string(op->param, kTIMGroupGetMemberInfoListParamGroupId, ""), true, &in, err);
+    tm_free(in.title);
+    if (code) return code;
+    op->result = cJSON_CreateObject();
+    cJSON *list = cJSON_CreateArray();
+    if (!tm_json_add_int(op->result, kTIMGroupGetMemberInfoListResultNexSeq, 0) ||
+        !tm_json_add_item(op->result, kTIMGroupGetMemberInfoListResultInfoArray, list))
+        return tm_fail_memory(err);
+    sqlite3_stmt *row =
+        tm_sql_query(hub->sql, &local,
+                     "SELECT u.name, m.joined, m.role, m.name_card FROM members m JOIN users u ON "
+                     "u.id = m.user WHERE m.group_id = ? ORDER BY m.joined, u.id",
+                     "i", in.id);
+    while (tm_sql_step(hub->sql, row, &local))
+        if (is_asked_for(names, tm_sql_column_text(row, 0)) && !add_member_info(list, row)) {
+            tm_sql_drop(row);
+            return tm_fail_memory(err);
+        }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}

@@ -1,0 +1,39 @@
+-- The rockspec lists what the Makefile builds, which is what is there.
+
+local lfs = require "lfs"
+
+-- The names in a directory that match, with the directory before them.
+local function list(dir, pattern)
+  local found = {}
+  for name in lfs.dir(dir) do
+    if name:find(pattern) then found[#found + 1] = dir .. "/" .. name end
+  end
+  table.sort(found)
+  return found
+end
+
+describe("the rockspec", function()
+  local spec = {}
+  assert(loadfile("timmsg-scm-1.rockspec", "t", spec))()
+
+  it("lists all C files but those of the C face", function()
+    local expected = {}
+    for _, path in ipairs(list("csrc", "%.c$")) do
+      if not path:find "/cloud" and not path:find "/logic" then expected[#expected + 1] = path end
+    end
+    for _, path in ipairs(list("csrc/lua", "%.c$")) do expected[#expected + 1] = path end
+    local listed = table.move(spec.build.modules["timmsg.core"].sources, 1, #expected + 10, 1, {})
+    table.sort(listed)
+    table.sort(expected)
+    assert.same(expected, listed)
+  end)
+
+  it("lists all Lua files", function()
+    local listed = { spec.build.install.lua["timmsg._meta"] }
+    for _, path in pairs(spec.build.modules) do
+      if type(path) == "string" then listed[#listed + 1] = path end
+    end
+    table.sort(listed)
+    assert.same(list("lua/timmsg", "%.lua$"), listed)
+  end)
+end)

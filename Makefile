@@ -99,7 +99,9 @@ $(LUA_SO): $(CORE_OBJ) $(LUA_OBJ)
 	@echo '  LD $@'
 	@$(CC) $(OPT) $(SANITIZE) -shared -Wl,-z,nodelete -o $@ $^ $(LIBS)
 
-$(PC): Makefile csrc/version.h
+# written anew each time: PREFIX may be another
+.PHONY: $(PC)
+$(PC):
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/timmsg' '' \
 	  'Name: timmsg' 'Description: TIM message API: C library' 'Version: $(VERSION)' \

@@ -55,7 +55,6 @@ void tm_request_complete(tm_client *client, tm_request *request)
     request->result = NULL;
     request_free(request);
     tm_mailbox_put(client->mailbox, letter);
-    atomic_fetch_sub(&client->in_flight, 1);
 }
 
 void tm_client_take(tm_client *client, tm_request **requests, tm_report **reports)
@@ -322,7 +321,7 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     request->args = *args;
     memset(args, 0, sizeof *args);
     request->letter->token = token;
-    size_t in_flight = atomic_fetch_add(&client->in_flight, 1) + tm_mailbox_results(client->mailbox);
+    size_t in_flight = tm_mailbox_expect(client->mailbox, request->letter);
     if (in_flight >= TM_MAX_IN_FLIGHT && kind != TM_CALL_LOGIN && kind != TM_CALL_LOGOUT) {
         tm_args_free(&request->args); /* rule 43: the payload is not kept */
         request->refused = true;
@@ -336,7 +335,7 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     }
     pthread_mutex_unlock(&client->lock);
     if (!code) return 0;
-    atomic_fetch_sub(&client->in_flight, 1);
+    tm_mailbox_unexpect(client->mailbox, request->letter);
     request_free(request);
     if (err) *err = local;
     return tm_client_refuse(client, kind, code, &local);

@@ -71,7 +71,6 @@ struct tm_client {
     atomic_bool stop;          /* closing: ends waits and long queries */
     atomic_uint want;          /* 1 << tm_letter_kind */
     atomic_bool want_receipts; /* user_config_is_read_receipt */
-    atomic_size_t in_flight;   /* requests queued or under way */
 
     /* shared between callers and the worker */
     pthread_mutex_t lock;

@@ -23,7 +23,7 @@ struct tm_mailbox {
     unsigned waiters;  /* threads in tm_mailbox_wait */
     unsigned releases; /* tm_mailbox_wake calls that found waiters: each lets go who waited before it */
     bool released;     /* one found none: the next waiter goes at once */
-    atomic_size_t events, results;
+    atomic_size_t events, expected;
     size_t low;
     void (*drained)(void *userdata);
     void *userdata;
@@ -98,7 +98,7 @@ tm_mailbox *tm_mailbox_new(tm_error *err)
     }
     mailbox->wake.read_fd = mailbox->wake.write_fd = -1;
     atomic_init(&mailbox->events, 0);
-    atomic_init(&mailbox->results, 0);
+    atomic_init(&mailbox->expected, 0);
     has_lock = pthread_mutex_init(&mailbox->lock, NULL) == 0;
     has_condition = has_lock && init_condition(&mailbox->arrived) == 0;
     if (!has_condition) {
@@ -134,7 +134,6 @@ void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter)
     letter->next = NULL;
     /* Counted before it can be taken, so that the count never runs below zero. */
     atomic_fetch_add(&mailbox->events, events_in(letter));
-    if (letter->kind == TM_LETTER_RESULT) atomic_fetch_add(&mailbox->results, 1);
     pthread_mutex_lock(&mailbox->lock);
     if (mailbox->first) {
         mailbox->last->next = letter;
@@ -155,7 +154,7 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
         mailbox->first = letter->next;
         letter->next = NULL;
         if (!mailbox->first) tm_wake_clear(&mailbox->wake);
-        if (letter->kind == TM_LETTER_RESULT) atomic_fetch_sub(&mailbox->results, 1);
+        tm_mailbox_unexpect(mailbox, letter);
         size_t taken = events_in(letter);
         size_t before = atomic_fetch_sub(&mailbox->events, taken);
         if (mailbox->drained && before > mailbox->low && before - taken <= mailbox->low)
@@ -216,9 +215,16 @@ int tm_mailbox_fd(const tm_mailbox *mailbox)
     return tm_wake_fd(&mailbox->wake);
 }
 
-size_t tm_mailbox_results(tm_mailbox *mailbox)
+size_t tm_mailbox_expect(tm_mailbox *mailbox, tm_letter *letter)
 {
-    return atomic_load(&mailbox->results);
+    letter->expected = true;
+    return atomic_fetch_add(&mailbox->expected, 1);
+}
+
+void tm_mailbox_unexpect(tm_mailbox *mailbox, tm_letter *letter)
+{
+    if (letter->expected) atomic_fetch_sub(&mailbox->expected, 1);
+    letter->expected = false;
 }
 
 size_t tm_mailbox_events(tm_mailbox *mailbox)

@@ -191,9 +191,16 @@ static void drop_letters(tm_worker *worker)
     worker->last_letter = NULL;
 }
 
-/* After the transaction: completions and events go out, in the order in which they came up. */
+/* After the transaction: events go out, then completions: what a call changed has been told when it completes. */
 static void deliver(tm_worker *worker, const tm_error *failure)
 {
+    if (failure->code) drop_letters(worker);
+    while (worker->letters) {
+        tm_letter *letter = worker->letters;
+        worker->letters = letter->next;
+        tm_mailbox_put(worker->client->mailbox, letter);
+    }
+    worker->last_letter = NULL;
     tm_request *request = worker->finished;
     worker->finished = worker->last_finished = NULL;
     while (request) {
@@ -206,13 +213,6 @@ static void deliver(tm_worker *worker, const tm_error *failure)
         tm_worker_finish(worker, request);
         request = next;
     }
-    if (failure->code) drop_letters(worker);
-    while (worker->letters) {
-        tm_letter *letter = worker->letters;
-        worker->letters = letter->next;
-        tm_mailbox_put(worker->client->mailbox, letter);
-    }
-    worker->last_letter = NULL;
 }
 
 /* What a transaction asked is not asked when it did not commit: its rows are gone. */

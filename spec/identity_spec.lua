@@ -42,6 +42,7 @@ describe("identity", function()
     repeat
       local got = support.page(tim, conv_id, conv_type, { count = count, is_forward = true, last_msg = last })
       table.move(got, 1, #got, #list + 1, list)
+      assert(#list < 10000, "the pages have no end")
       last = list[#list]
       if between then between(#list) end
     until #got < count
@@ -56,6 +57,7 @@ describe("identity", function()
       for _, msg in ipairs(got) do
         table.insert(list, 1, msg)
       end
+      assert(#list < 10000, "the pages have no end")
       last = list[1]
       if between then between(#list) end
     until #got < count
@@ -117,6 +119,13 @@ describe("identity", function()
           group_modify_member_info_modify_flag = timmsg.TIMGroupMemberModifyFlag_NameCard,
         })
       end
+    end)
+
+    hub_it("rule 9: nobody can be the sender of GroupTips", function()
+      local tim = support.new_client(dir)
+      assert.equal(timmsg.ERR_SDK_COMM_INVALID_IDENTIFIER, (support.call(tim, "login", "@TIM#SYSTEM")))
+      support.must(tim, "login", "user1")
+      assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, (support.call(tim, "send_new_msg", "@TIM#SYSTEM", C2C, timmsg.text "hi")))
     end)
 
     it("rule 9: 1 to 48 bytes of the same name a group", function()

@@ -171,6 +171,7 @@ describe("media elements", function()
       for _, elem in ipairs(elems) do
         for key, value in pairs(elem) do
           assert.not_equal("file:///etc/passwd", value, key)
+          assert.not_equal(77, value, key)
           if key:find "size$" then assert.equal(#content, value, key) end
           if key:find "width$" then assert.equal(8, value, key) end
         end

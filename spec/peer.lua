@@ -97,6 +97,51 @@ function tasks.chat(user, conv_id, conv_type, count, expected, window)
   client:poll()
 end
 
+-- Sends `count` messages to a group and as many to a user, all at once, when it is told to begin.
+function tasks.crowd(user, group_id, peer, count, window)
+  local client <close> = login(user)
+  print_line("ready")
+  io.read()
+  count, window = tonumber(count), tonumber(window)
+  local in_group = start_sending(client, group_id, timmsg.GROUP, user .. " to all", count, window)
+  local in_private = start_sending(client, peer, timmsg.C2C, user .. " to one", count, window)
+  pump(client, function() return in_group() == count and in_private() == count end)
+  print_line("done")
+end
+
+-- Sends one message after the other until it is killed.
+function tasks.send(user, conv_id, conv_type, prefix, window)
+  local client <close> = login(user)
+  print_line("ready")
+  start_sending(client, conv_id, tonumber(conv_type), prefix, math.maxinteger, tonumber(window))
+  pump(client, function() return false end)
+end
+
+-- Has a handler for new messages and never polls: tells when there is something that it would be called for.
+function tasks.deaf(user)
+  local client <close> = login(user, function(new) new:on("recv_new_msg", function() print_line("called") end) end)
+  print_line("ready")
+  client:wait(LIMIT_S * 1000)
+  print_line("waiting")
+  io.read()
+end
+
+-- Imports `count` messages, saying when it begins and when it is done.
+function tasks.import(user, conv_id, count)
+  local client <close> = login(user)
+  local list = {}
+  for i = 1, tonumber(count) do
+    list[i] = timmsg.text("imported " .. i)
+    list[i].message_server_time, list[i].message_seq, list[i].message_rand = 1400000000 + i // 100, i, i
+  end
+  assert(client:import_msg_list(conv_id, timmsg.C2C, list, function(code)
+    print_line("imported", code)
+    io.read()
+  end))
+  print_line("begun")
+  pump(client, function() return false end)
+end
+
 -- Prints what comes until it is killed or its time is over; `expected`: until so many came.
 function tasks.receive(user, expected)
   local got

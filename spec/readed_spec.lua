@@ -297,6 +297,27 @@ describe("report_readed", function()
     assert.is_true(page[2].message_is_peer_read)
   end)
 
+  it("rule 26: a new device learns it with the history, group or not", function()
+    local alice = device "alice"
+    local phone, at_phone = device("bob", "phone")
+    support.group(alice, "crew", "bob")
+    for _, conv in ipairs { { "bob", C2C, "alice" }, { "crew", GROUP, "crew" } } do
+      support.say(alice, conv[1], conv[2], "read in " .. conv[1])
+      support.arrival(at_phone, "read in " .. conv[1])
+      support.must(phone, "report_readed", conv[3], conv[2], nil)
+      support.say(alice, conv[1], conv[2], "unread in " .. conv[1])
+      support.arrival(at_phone, "unread in " .. conv[1])
+      local desk = device("bob", "desk " .. conv[1])
+      local page = support.page(desk, conv[3], conv[2], { is_remble = true })
+      assert.same({ "unread in " .. conv[1], "read in " .. conv[1] }, support.texts { page[1], page[2] })
+      assert.is_false(page[1].message_is_read)
+      for i = 2, #page do
+        assert.is_true(page[i].message_is_read)
+      end
+      assert.equal(1, unread(desk, conv[3], conv[2]))
+    end
+  end)
+
   it("rule 27: in a conversation with oneself", function()
     local phone = device("bob", "phone", { read_receipt = true })
     local desk, at_desk = device("bob", "desk", { read_receipt = true })

@@ -265,10 +265,14 @@ describe("receiving", function()
       support.say(phone, "alice", C2C, "my three")
       support.say(alice, "bob", C2C, "four")
       support.arrival(at_phone, "four", phone)
-      device("bob", "tablet") -- its beginning is nobody else's
+      local _, at_tablet = device("bob", "tablet") -- behind the phone, whatever the desk still has to fetch
       support.must(desk, "login", "bob", "sig")
-      support.arrival(at_desk, "four", desk)
-      assert.same({ "one", "two", "my three", "four" }, heard(at_desk, "alice"))
+      support.arrival(at_desk, "four")
+      support.say(alice, "bob", C2C, "five")
+      support.arrival(at_tablet, "five")
+      support.arrival(at_desk, "five")
+      assert.same({ "one", "two", "my three", "four", "five" }, heard(at_desk, "alice"))
+      assert.same({ "five" }, heard(at_tablet, "alice"))
     end)
 
     it("rule 24: a new device starts behind what any device has fetched; the rest comes by is_remble", function()

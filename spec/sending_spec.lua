@@ -327,6 +327,10 @@ describe("SendNewMsg", function()
           end
           return false
         end, anna)
+        for _, change in ipairs(seen.changes) do -- it never seemed to have failed
+          local last = change.conv.conv_last_msg
+          assert.is_true(not last or last.message_status ~= timmsg.TIMMsg_SendFail)
+        end
         anna:close()
       end
     end)

@@ -32,6 +32,7 @@ typedef struct tm_event {
     tm_position position;
     uint64_t time;
     bool revoked;
+    bool unaddressed; /* it was said before the user joined: in the history, but not unread */
     bool joined;
     char reader[33]; /* user id */
 } tm_event;
@@ -49,8 +50,8 @@ typedef enum tm_op_kind {
     TM_OP_READ,    /* message: conversation only; position, time: read up to here */
     TM_OP_HISTORY, /* message: conversation; low, high, want, forward. Answer: events (messages, in any
                       order), low, high: the seconds that are complete now, my_read and peer_read */
-    TM_OP_GROUP,   /* call, param, text: group id, second: hello. Answer: result; time when the caller left */
-    TM_OP_UPLOAD,  /* text: path, size. Progress through `progress`. Answer: id, url */
+    TM_OP_GROUP,   /* call, param, text: group id, second: hello. Answer: result */
+    TM_OP_UPLOAD,  /* text: path, size. Answer: id, url */
 } tm_op_kind;
 
 typedef struct tm_op {
@@ -89,8 +90,9 @@ typedef struct tm_backend_host {
     /* An online-only message came. Taken over. */
     void (*online)(void *worker, tm_event *event);
     tm_media *(*media)(void *worker, tm_error *err); /* started when first asked for */
-    /* A number for a media transfer of this operation: its reports go to `media_report`. */
-    uint64_t (*transfer)(void *worker, tm_op *op);
+    /* A number for a media transfer of this operation: its reports lead to `transferred`. */
+    uint64_t (*transfer)(void *worker, tm_op *op);  /* 0: memory is short */
+    void (*no_transfer)(void *worker, uint64_t id); /* it was not started after all */
     tm_log *log;
     const atomic_bool *stop; /* ends waits */
     uint32_t timeout_ms;

@@ -11,6 +11,8 @@
 #define MAX_LOCATORS 1000
 #define MAX_BATCH 500
 #define MAX_PAGE 1000
+/* GroupTips carry the name beside up to 500 user ids: see MAX_ELEMS in hub_fetch.c. */
+#define MAX_GROUP_NAME 12288
 
 static int32_t check_conv(const tm_args *args, tm_error *err)
 {
@@ -105,8 +107,15 @@ static int32_t check_group_members(int base, const cJSON *json, tm_error *err)
     int index = base;
     const char *id = tm_json_get_string(json, kTIMCreateGroupParamGroupId, "");
     if (*id && !tm_valid_group(id)) return check_group_id(kTIMCreateGroupParamGroupId, id, err);
-    if (!*tm_json_get_string(json, kTIMCreateGroupParamGroupName, ""))
-        return tm_fail(err, TIM_ERR_JSON, "%s: empty", kTIMCreateGroupParamGroupName);
+    const cJSON *members = tm_json_get(json, kTIMCreateGroupParamGroupMemberArray);
+    const char *name = tm_json_get_string(json, kTIMCreateGroupParamGroupName, "");
+    if (strlen(name) > MAX_GROUP_NAME)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: more than %d bytes", kTIMCreateGroupParamGroupName,
+                       MAX_GROUP_NAME);
+    if (cJSON_GetArraySize(members) > MAX_BATCH)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: more than %d entries", kTIMCreateGroupParamGroupMemberArray,
+                       MAX_BATCH);
+    if (!*name) return tm_fail(err, TIM_ERR_JSON, "%s: empty", kTIMCreateGroupParamGroupName);
     cJSON_ArrayForEach(member, tm_json_get(json, kTIMCreateGroupParamGroupMemberArray))
     {
         int32_t code = check_user_id(kTIMCreateGroupParamGroupMemberArray, index++,

@@ -30,7 +30,9 @@ static int32_t find_place(tm_worker *worker, const cJSON *last, page *out, tm_er
     if (!stored.id && (code = tm_message_from_tree(last, 0, &named, err))) return code;
     const tm_message *message = stored.id ? &stored.message : &named;
     out->has_place = true;
-    out->place.time = message->server_time ? message->server_time : message->client_time;
+    out->place.time = stored.id              ? stored.place_time
+                      : message->server_time ? message->server_time
+                                             : message->client_time;
     out->place.seq = message->seq;
     out->place.rand = message->rand;
     out->sender = tm_strdup(message->sender);

@@ -53,6 +53,9 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(topic, user)) WITHOUT ROWID;",
 };
 
+/* Taken in one go, so that a peer that floods does not keep the worker from everything else. */
+#define MAX_DATAGRAMS 256
+
 #define HUB_VERSION ((int)(sizeof migrations / sizeof *migrations))
 
 /* ---- logging in ---- */
@@ -144,10 +147,16 @@ static bool start_upload(tm_hub *hub, tm_op *op)
 {
     tm_media *media = hub->host.media(hub->host.worker, &op->error);
     if (!media) return false;
-    int32_t code =
-        tm_media_store(media, hub->host.transfer(hub->host.worker, op), op->text, op->size, hub->files);
-    if (code) tm_fail_memory(&op->error);
-    return !code;
+    uint64_t id = hub->host.transfer(hub->host.worker, op);
+    if (!id) {
+        tm_fail_memory(&op->error);
+        return false;
+    }
+    int32_t code = tm_media_store(media, id, op->text, op->size, hub->files);
+    if (!code) return true;
+    hub->host.no_transfer(hub->host.worker, id);
+    tm_fail_memory(&op->error);
+    return false;
 }
 
 static void perform_under_savepoint(tm_hub *hub, tm_op *op)
@@ -198,7 +207,9 @@ static void write_all(tm_hub *hub, tm_op *ops)
         for (tm_op *op = ops; op; op = op->next)
             if (writes(op)) perform_under_savepoint(hub, op);
         int64_t cursor = hub->cursor, noted = hub->noted;
-        if (skip) code = skip_own_messages(hub, &err);
+        /* the savepoint tells whether the transaction is still there */
+        if (skip && !(code = tm_sql_savepoint(hub->sql, &err)) && !(code = skip_own_messages(hub, &err)))
+            code = tm_sql_release(hub->sql, &err);
         if (code)
             tm_sql_rollback(hub->sql);
         else
@@ -276,12 +287,10 @@ static int32_t receive(tm_backend *self, int limit, tm_event **list, char **curs
     tm_hub *hub = (tm_hub *)self;
     *cursor = NULL;
     *more = false;
-    int32_t code = hub_fetch(hub, limit, list, err);
+    int rows;
+    int32_t code = hub_fetch(hub, limit, list, &rows, err);
     if (code || hub->next == hub->cursor) return code;
-    int count = 0;
-    for (const tm_event *event = *list; event; event = event->next)
-        count++;
-    *more = count >= limit;
+    *more = rows >= limit;
     *cursor = cursor_text(hub, hub->next);
     if (*cursor) return 0;
     tm_event_free_list(*list);
@@ -326,7 +335,8 @@ static bool ready(tm_backend *self, bool drop_online)
     char *buffer = large ? large : small;
     size_t size = large ? HUB_BELL_MAX : sizeof small;
     long length;
-    while ((length = hub_bell_take(hub->bell, buffer, size)) >= 0) {
+    for (int taken = 0; taken < MAX_DATAGRAMS && (length = hub_bell_take(hub->bell, buffer, size)) >= 0;
+         taken++) {
         tm_event *event = length > 0 && large ? hub_online_event(hub, large, (size_t)length) : NULL;
         if (event) hub->host.online(hub->host.worker, event);
     }

@@ -13,9 +13,11 @@
 
 #define MESSAGE_COLUMNS                                                                                      \
     "e.id, e.sender, e.seq, e.rand, e.client_time, e.server_time, e.priority, e.elems, e.revoked"
+/* The same, and whether the user (?5) was addressed: a group's messages from before it joined were for others. */
+#define HISTORY_COLUMNS MESSAGE_COLUMNS ", EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id)"
 
-/* More than any message that a library wrote: GroupTips about 500 users are the longest. */
-#define MAX_ELEMS 65536
+/* More than any message that a library wrote: GroupTips about 500 users in a group of a long name are the longest. */
+#define MAX_ELEMS 131072
 
 /* Rule 7: `\u0000` and halves of surrogate pairs, which JSON can spell and a string cannot hold, become U+FFFD. */
 static void repair_escapes(char *text)
@@ -169,8 +171,9 @@ static void skip_event(tm_hub *hub, int64_t event, tm_error *err)
     memset(err, 0, sizeof *err);
 }
 
-int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err)
+int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err)
 {
+    *rows = 0;
     tm_error local = {0};
     tm_event **end = list;
     *list = NULL;
@@ -191,6 +194,7 @@ int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err)
     int64_t cursor = hub->cursor;
     while (tm_sql_step(hub->sql, row, &local)) {
         cursor = sqlite3_column_int64(row, 13);
+        ++*rows;
         tm_event *event = read_event(hub, row, &local);
         if (event) {
             *end = event;
@@ -243,6 +247,7 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
         event->kind = TM_EVENT_MESSAGE;
         count++;
         read_message(hub, row, op->message->conv_type, op->message->conv_id, event, &local);
+        event->unaddressed = !sqlite3_column_int(row, 9);
         if (!local.code) {
             event->next = op->events;
             op->events = event;
@@ -262,7 +267,7 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
 
 /* What lies behind the cursor comes as events, with their callbacks: history must not be first. What a group said
  * before the user joined never does. */
-#define NOT_TO_COME "(id <= ? OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ? AND event = e.id))"
+#define NOT_TO_COME "(id <= ?4 OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id))"
 
 int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)
 {
@@ -276,14 +281,14 @@ int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)
     if (!local.code)
         row = op->forward
                   ? tm_sql_query(hub->sql, &local,
-                                 "SELECT " MESSAGE_COLUMNS
-                                 " FROM events e WHERE topic = ? AND server_time >= ? AND "
-                                 "server_time <= ? AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time",
+                                 "SELECT " HISTORY_COLUMNS
+                                 " FROM events e WHERE topic = ?1 AND server_time >= ?2 AND "
+                                 "server_time <= ?3 AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time",
                                  "iuuii", target.topic, op->low, op->high, hub->cursor, hub->user_id)
                   : tm_sql_query(
                         hub->sql, &local,
-                        "SELECT " MESSAGE_COLUMNS " FROM events e WHERE topic = ? AND server_time >= ? AND "
-                        "server_time <= ? AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time DESC",
+                        "SELECT " HISTORY_COLUMNS " FROM events e WHERE topic = ?1 AND server_time >= ?2 AND "
+                        "server_time <= ?3 AND kind = 1 AND " NOT_TO_COME " ORDER BY server_time DESC",
                         "iuuii", target.topic, op->low, op->high, hub->cursor, hub->user_id);
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
     uint64_t edge;

@@ -63,8 +63,9 @@ int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 
 /* ---- hub_fetch.c: reading the log; needs no transaction ---- */
 int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err);
-/* Up to `limit` events behind the cursor; hub->next stands behind them. */
-int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, tm_error *err);
+/* Up to `limit` events behind the cursor; hub->next stands behind them. *rows: how many
+ * there were, those that had to be left out too. */
+int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err);
 /* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0 or TIM_ERR_JSON. */
 int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 

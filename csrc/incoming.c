@@ -1,6 +1,7 @@
 /* Incoming: what others did, stored and told of (rules 22 to 29). See worker.h. */
 #include "worker.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -23,7 +24,9 @@ static int32_t append(cJSON **array, cJSON *item, tm_error *err)
 /* A conversation that others speak in is followed from the second after its first event. */
 static int32_t follow(tm_worker *worker, const tm_conv *conv, uint64_t time, tm_error *err)
 {
-    if (time >= INT64_MAX || tm_store_is_followed(worker->store, conv, err)) return 0;
+    tm_error local = {0};
+    if (time >= INT64_MAX || tm_store_is_followed(worker->store, conv, &local)) return 0;
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
     return tm_store_add_stretch(worker->store, conv, (int64_t)time + 1, TM_TIME_END, err);
 }
 
@@ -36,6 +39,12 @@ static int32_t find_row(tm_worker *worker, const tm_conv *conv, const tm_message
     int32_t code = tm_store_find(worker->store, conv, &identity, out, err);
     if (code || out->id || !message->is_self) return code;
     return tm_store_find_unsent(worker->store, conv, message->rand, message->client_time, out, err);
+}
+
+/* Rule 25: incoming is unread, but for what was read elsewhere, or said before this user could hear it. */
+static bool is_read(const tm_event *event, const tm_conv *conv)
+{
+    return event->message.is_self || event->revoked || event->unaddressed || event->position <= conv->my_read;
 }
 
 /* Stores a message if it is new here. *fresh: it is. `live`: it came as an event, which happens once. */
@@ -62,8 +71,8 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
     int deleted = tm_store_is_deleted(worker->store, conv, message, live, err);
     if (deleted) return deleted < 0 ? err->code : 0;
     tm_message kept = *message; /* borrows */
-    kept.is_read = message->is_self || event->revoked || event->position <= conv->my_read;
-    int64_t id;
+    kept.is_read = is_read(event, conv);
+    int64_t id = 0;
     code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
     *fresh = id != 0;
     return code;
@@ -113,7 +122,7 @@ static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *
     if (code || !fresh) return code;
     if (event->revoked) return tell_revoke(worker, &event->message, out, err);
     tm_message told = event->message; /* borrows */
-    told.is_read = told.is_self;
+    told.is_read = is_read(event, conv);
     return tell_message(worker, &told, out, err);
 }
 
@@ -232,7 +241,7 @@ out:
     if (code && !atomic_load(&worker->client->stop)) {
         tm_log_write(worker->client->log, kTIMLog_Error, "events were not stored and will be tried again: %s",
                      err.text);
-        worker->retry = true;
+        worker->retry_at = tm_clock_ms() + RETRY_MS;
     }
     tm_event_free_list(events);
     tm_free(cursor);

@@ -31,6 +31,11 @@ static tm_job *take_job(tm_worker *worker, uint64_t id)
     return NULL;
 }
 
+void tm_job_forget(tm_worker *worker, uint64_t id)
+{
+    tm_free(take_job(worker, id));
+}
+
 static const tm_job *find_job(const tm_worker *worker, uint64_t id)
 {
     for (const tm_job *job = worker->jobs; job; job = job->next)
@@ -129,7 +134,7 @@ static int32_t start_download(tm_worker *worker, tm_request *request, tm_error *
                             : tm_media_fetch(media, request->transfer, url, request->args.first_text);
     tm_free(source);
     if (code) {
-        tm_free(take_job(worker, request->transfer));
+        tm_job_forget(worker, request->transfer);
         return tm_fail(err, code, "the transfer could not be started");
     }
     request->outstanding = 1;

@@ -204,6 +204,7 @@ static int32_t update(tm_worker *worker, const tm_conv *conv, tm_stored *stored,
                       const cJSON *tree, tm_error *err)
 {
     tm_message *message = &stored->message;
+    bool was_read = message->is_read;
     uint64_t status = tm_json_get_uint(tree, kTIMMsgStatus, 0);
     /* what was revoked stays so; and state 1 is the library's to give */
     if (status && status != kTIMMsg_Sending && message->status != kTIMMsg_Revoked)
@@ -219,21 +220,25 @@ static int32_t update(tm_worker *worker, const tm_conv *conv, tm_stored *stored,
         message->custom_str = tm_strdup(given->custom_str);
         if (given->custom_str && !message->custom_str) return tm_fail_memory(err);
     }
-    return tm_store_rewrite(worker->store, conv, stored->id, message, err);
+    int32_t code = tm_store_rewrite(worker->store, conv, stored->id, message, err);
+    bool now_read = message->is_read && !was_read && stored->position;
+    return code || !now_read ? code
+                             : tm_store_owe(worker->store, conv, stored->position, stored->place_time, err);
 }
 
 /* A message that is saved is a new one each time, unless it says which it is. */
 static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message, tm_error *err)
 {
-    bool made = !message->rand;
+    bool made_rand = !message->rand, made_seq = !message->seq;
     int64_t id = 0;
     int32_t code = 0;
-    if (!message->seq) message->seq = conv->top_seq < UINT64_MAX ? conv->top_seq + 1 : UINT64_MAX;
     fill_times(message);
     do {
-        if (made) message->rand = tm_message_rand(&worker->rand_counter);
-        code = tm_store_insert(worker->store, conv, message, 0, &id, err);
-    } while (!code && !id && made);
+        if (made_rand) message->rand = tm_message_rand(&worker->rand_counter);
+        if (made_seq) message->seq = tm_next_seq(conv->top_seq);
+        if (made_seq) code = tm_store_set_top_seq(worker->store, conv, message->seq, err);
+        if (!code) code = tm_store_insert(worker->store, conv, message, 0, &id, err);
+    } while (!code && !id && (made_rand || made_seq));
     return code ? code : tm_store_unbury(worker->store, conv, message, err);
 }
 

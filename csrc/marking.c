@@ -51,7 +51,12 @@ static int32_t start_report(tm_worker *worker, tm_request *request, tm_error *er
 static int32_t resume_report(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err)
 {
     tm_conv conv;
-    if (op->error.code) return tm_fail(err, op->error.code, "%s", op->error.text);
+    bool gone = op->error.code == ERR_SVR_GROUP_PERMISSION_DENY ||
+                op->error.code == ERR_SVR_GROUP_NOT_FOUND || op->error.code == ERR_SVR_MSG_INVALID_ID;
+    if (op->error.code && !gone) return tm_fail(err, op->error.code, "%s", op->error.text);
+    /* of a group that was left there is nobody to tell, but it is read here all the same */
+    worker->must_sync |= gone;
+    worker->more_events = true;
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);
     if (!code) code = tm_store_read_position(worker->store, &conv, op->position, err);
     /* in a conversation with oneself the reader is the peer too */
@@ -116,6 +121,7 @@ static int32_t resume_revoke(tm_worker *worker, tm_request *request, tm_op *op, 
     const tm_message *message = &request->message;
     if (op->error.code) return tm_fail(err, op->error.code, "%s", op->error.text);
     request->keep = true;
+    worker->more_events = true; /* the event of it: this device may not have the message */
     tm_identity identity = {
         .sender = message->sender, .is_self = -1, .seq = message->seq, .rand = message->rand};
     int32_t code = tm_worker_conv(worker, request, false, &conv, err);

@@ -120,6 +120,11 @@ uint64_t tm_message_unique_id(int32_t conv_type, uint64_t server_time, uint64_t 
     return high << 32 | (rand & 0xffffffffu);
 }
 
+uint64_t tm_next_seq(uint64_t top_seq)
+{
+    return top_seq < UINT64_MAX ? top_seq + 1 : UINT64_MAX;
+}
+
 uint64_t tm_message_random(void)
 {
     uint32_t value = 0;

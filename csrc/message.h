@@ -42,7 +42,9 @@ int32_t tm_message_copy(const tm_message *from, tm_message *to, tm_error *err);
 
 /* Rule 11. */
 uint64_t tm_message_unique_id(int32_t conv_type, uint64_t server_time, uint64_t seq, uint64_t rand);
-/* A number for rand: 32 random bits, never 0. */
+/* The seq after the highest one seen (rule 10). */
+uint64_t tm_next_seq(uint64_t top_seq);
+/* 32 random bits, never 0. */
 uint64_t tm_message_random(void);
 /* The number behind a counter, scattered over 32 bits: different for different counters, so that a device that counts
  * never gives two messages the same rand, as chance would after some ten thousand. Never 0. */

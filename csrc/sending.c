@@ -71,7 +71,8 @@ static int32_t print_elems(tm_request *request, tm_error *err)
     return ok ? 0 : tm_fail_memory(err);
 }
 
-/* Gives a new message its identity and its row in state 1, or takes the row of a failed attempt (rule 15). */
+/* Gives a new message its identity and its row in state 1, or takes the row of an attempt that
+ * failed or is still on its way (rules 14, 15). */
 static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tree, tm_error *err)
 {
     tm_conv conv;
@@ -82,13 +83,13 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
     if (!code && rand && tm_json_get(tree, kTIMMsgClientTime))
         code = tm_store_find_unsent(worker->store, &conv, rand, message->client_time, &failed, err);
     if (code) return code;
-    if (failed.id && failed.message.status == kTIMMsg_SendFail) {
+    if (failed.id) {
         sending->row = failed.id;
         message->seq = failed.message.seq;
         message->rand = failed.message.rand;
         code = tm_store_rewrite(worker->store, &conv, failed.id, message, err);
     } else {
-        message->seq = conv.top_seq < UINT64_MAX ? conv.top_seq + 1 : UINT64_MAX;
+        message->seq = tm_next_seq(conv.top_seq);
         code = tm_store_set_top_seq(worker->store, &conv, message->seq, err);
         while (!code && !sending->row) { /* an import may have taken the identity */
             message->rand = tm_message_rand(&worker->rand_counter);
@@ -107,7 +108,7 @@ static int32_t make_identity(tm_worker *worker, tm_sending *sending, tm_error *e
     tm_conv conv;
     tm_message *message = &sending->message;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, false, &conv, err);
-    message->seq = sending->wire.seq = conv.top_seq + 1;
+    message->seq = sending->wire.seq = tm_next_seq(conv.top_seq);
     message->rand = sending->wire.rand = tm_message_rand(&worker->rand_counter);
     return code;
 }
@@ -131,12 +132,11 @@ static int32_t fill_message(tm_worker *worker, const cJSON *tree, int32_t conv_t
     return out->conv_id && out->sender ? 0 : tm_fail_memory(err);
 }
 
-static int32_t prepare(tm_worker *worker, tm_request *request, tm_sending *sending, const cJSON *tree,
-                       int32_t conv_type, const char *conv_id, tm_error *err)
+static int32_t prepare(tm_worker *worker, tm_sending *sending, const cJSON *tree, int32_t conv_type,
+                       const char *conv_id, tm_error *err)
 {
     int32_t code = fill_message(worker, tree, conv_type, conv_id, &sending->message, err);
     if (!code) code = tm_message_copy(&sending->message, &sending->wire, err);
-    (void)request;
     return code;
 }
 
@@ -208,7 +208,7 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
     if (!stored.id) return tm_store_bury(worker->store, &conv, message, err);
     code = tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
     /* a conversation that begins with the own message is followed from then on */
-    if (!code && !tm_store_is_followed(worker->store, &conv, err))
+    if (!code && op->server_time < INT64_MAX && !tm_store_is_followed(worker->store, &conv, err))
         code = tm_store_add_stretch(worker->store, &conv, (int64_t)op->server_time + 1, TM_TIME_END, err);
     return code;
 }
@@ -296,8 +296,8 @@ static int32_t start_send(tm_worker *worker, tm_request *request, tm_error *err)
     request->sendings = tm_calloc(1, sizeof *request->sendings);
     if (!request->sendings) return tm_fail_memory(err);
     request->sending_count = 1;
-    int32_t code = prepare(worker, request, &request->sendings[0], request->args.json,
-                           request->args.conv_type, request->args.conv_id, err);
+    int32_t code = prepare(worker, &request->sendings[0], request->args.json, request->args.conv_type,
+                           request->args.conv_id, err);
     return code ? code : go(worker, request, request->args.json, err);
 }
 
@@ -311,9 +311,9 @@ static int32_t start_batch(tm_worker *worker, tm_request *request, tm_error *err
     {
         if (sending_to(request, user->valuestring)) continue; /* named twice: sent to once (rule 40) */
         tm_sending *sending = &request->sendings[request->sending_count];
-        int32_t code = prepare(worker, request, sending, tree, kTIMConv_C2C, user->valuestring, err);
-        if (code) return code;
         request->sending_count++;
+        int32_t code = prepare(worker, sending, tree, kTIMConv_C2C, user->valuestring, err);
+        if (code) return code;
     }
     return go(worker, request, tree, err);
 }
@@ -341,8 +341,10 @@ static int32_t resume(tm_worker *worker, tm_request *request, tm_op *op, tm_erro
 {
     int32_t code;
     if (op->kind == TM_OP_SEND) {
+        /* what the backend accepted is sent, whether or not its row can be brought up to date */
         code = note_send(worker, request, op, err);
-        return code ? code : finish(request, err);
+        int32_t finished = finish(request, err);
+        return code ? code : finished;
     }
     if (op->error.code) {
         if (!request->code) tm_request_fail(request, op->error.code, op->error.text);

@@ -41,6 +41,11 @@ static uint64_t transfer(void *argument, tm_op *op)
     return tm_job_add(argument, op, op->owner);
 }
 
+static void no_transfer(void *argument, uint64_t id)
+{
+    tm_job_forget(argument, id);
+}
+
 static void report(void *argument, const tm_media_report *from)
 {
     tm_report *copy = tm_malloc(sizeof *copy);
@@ -99,7 +104,8 @@ static void close_session(tm_worker *worker)
     tm_store_close(worker->store);
     worker->backend = NULL;
     worker->store = NULL;
-    worker->online = worker->more_events = worker->retry = false;
+    worker->online = worker->more_events = false;
+    worker->retry_at = 0;
     worker->user[0] = '\0';
 }
 
@@ -181,6 +187,7 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
                             .online = online,
                             .media = media,
                             .transfer = transfer,
+                            .no_transfer = no_transfer,
                             .log = client->log,
                             .stop = &client->stop,
                             .timeout_ms = client->timeout_ms,
@@ -266,11 +273,19 @@ static int32_t settle(tm_worker *worker, const tm_sending *sending, const tm_op 
     return tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
 }
 
-/* The log-in was answered: keeps where the device stands. */
-static int32_t keep_cursor(tm_worker *worker, tm_error *err)
+/* A cursor begins with the name of what it is a cursor of. */
+static bool same_backend(const char *cursor, const char *other)
+{
+    size_t length = strcspn(cursor, " ");
+    return !*other || (strncmp(cursor, other, length) == 0 && other[length] == ' ');
+}
+
+/* The log-in was answered: keeps where the device stands. `before`: where it stood. */
+static int32_t keep_cursor(tm_worker *worker, const char *before, tm_error *err)
 {
     char *cursor = worker->backend->moved(worker->backend);
     int32_t code = cursor ? tm_store_begin(worker->store, false, err) : 0;
+    if (cursor && !code && !same_backend(cursor, before)) code = tm_store_forget_backend(worker->store, err);
     if (cursor && !code && !(code = tm_store_set(worker->store, "cursor", cursor, err)))
         code = tm_store_commit(worker->store, err);
     if (code) tm_store_rollback(worker->store);
@@ -281,8 +296,10 @@ static int32_t keep_cursor(tm_worker *worker, tm_error *err)
 static int32_t resume_login(tm_worker *worker, tm_request *request, tm_op *op, tm_error *err)
 {
     int32_t code = 0;
+    memset(err, 0, sizeof *err); /* it may hold the failure of another answer of this flush */
     if (request->step == STEP_LOGIN) {
-        code = op->error.code ? tm_fail(err, op->error.code, "%s", op->error.text) : keep_cursor(worker, err);
+        code = op->error.code ? tm_fail(err, op->error.code, "%s", op->error.text)
+                              : keep_cursor(worker, op->cursor, err);
     } else if (!op->error.code && !(code = tm_store_begin(worker->store, false, err))) {
         code = settle(worker, &request->sendings[op->slot], op, err);
         if (code)

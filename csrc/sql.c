@@ -202,8 +202,17 @@ int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
     return code ? code : tm_sql_run(sql, err, "BEGIN IMMEDIATE", "");
 }
 
+/* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as if it were still
+ * inside one. */
+static int32_t fail_undone(const tm_sql *sql, tm_error *err)
+{
+    if (sql->stop && atomic_load(sql->stop)) return tm_fail(err, ERR_USER_CANCELED, "cancelled");
+    return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "the transaction was undone by an earlier failure");
+}
+
 int32_t tm_sql_commit(tm_sql *sql, tm_error *err)
 {
+    if (sqlite3_get_autocommit(sql->db)) return fail_undone(sql, err);
     int32_t code = tm_sql_run(sql, err, "COMMIT", "");
     if (code) tm_sql_rollback(sql);
     return code;
@@ -216,9 +225,7 @@ void tm_sql_rollback(tm_sql *sql)
 
 int32_t tm_sql_savepoint(tm_sql *sql, tm_error *err)
 {
-    /* after a full disk, say, SQLite has undone the whole transaction: nothing may look as if it were inside one */
-    if (sqlite3_get_autocommit(sql->db))
-        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "the transaction was undone by an earlier failure");
+    if (sqlite3_get_autocommit(sql->db)) return fail_undone(sql, err);
     return tm_sql_run(sql, err, "SAVEPOINT s", "");
 }
 

@@ -24,9 +24,11 @@ static const char *const migrations[] = {
     "  unread INTEGER NOT NULL DEFAULT 0,"   /* kept by the triggers below */
     "  top_seq NOT NULL DEFAULT 0,"
     "  my_read INTEGER NOT NULL DEFAULT 0, peer_read INTEGER NOT NULL DEFAULT 0,"
+    "  owed INTEGER NOT NULL DEFAULT 0, owed_time NOT NULL DEFAULT 0," /* read here, the backend was not told */
     "  cleared NOT NULL DEFAULT 0,"
     "  draft TEXT, draft_time NOT NULL DEFAULT 0,"
     "  UNIQUE(type, name));"
+    "CREATE INDEX conv_activity ON convs(activity);"
     "CREATE TABLE messages("
     "  id INTEGER PRIMARY KEY, conv INTEGER NOT NULL,"
     "  place_time NOT NULL, seq NOT NULL, sender TEXT NOT NULL, rand NOT NULL,"
@@ -89,13 +91,13 @@ static int take_lock(const char *path, tm_error *err)
 tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
 {
     tm_store *store = tm_calloc(1, sizeof *store);
+    if (store) store->lock = -1;
     char *name = tm_path_escape(user), *base = NULL, *path = NULL, *lock = NULL;
     if (!store || !name || !(base = tm_path_join(directory, name)) || !(path = tm_format("%s.db", base)) ||
         !(lock = tm_format("%s.lock", base))) {
         tm_fail_memory(err);
         goto fail;
     }
-    store->lock = -1;
     if ((store->lock = take_lock(lock, err)) < 0) goto fail;
     tm_sql_options options = {path, migrations, STORE_VERSION, STORE_BUSY_MS, stop};
     if (!(store->sql = tm_sql_open(&options, err))) goto fail;
@@ -116,7 +118,7 @@ void tm_store_close(tm_store *store)
 {
     if (!store) return;
     tm_sql_close(store->sql);
-    if (store->lock > 0) close(store->lock);
+    if (store->lock >= 0) close(store->lock);
     tm_free(store->touched);
     tm_free(store);
 }
@@ -199,6 +201,16 @@ int32_t tm_store_set(tm_store *store, const char *name, const char *value, tm_er
         store->sql, err,
         "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", "tt",
         name, value);
+}
+
+int32_t tm_store_forget_backend(tm_store *store, tm_error *err)
+{
+    int32_t code =
+        tm_sql_run(store->sql, err, "UPDATE messages SET position = NULL WHERE position NOTNULL", "");
+    if (!code)
+        code = tm_sql_run(store->sql, err,
+                          "UPDATE convs SET my_read = 0, peer_read = 0, owed = 0, owed_time = 0", "");
+    return code ? code : tm_sql_run(store->sql, err, "DELETE FROM stretches", "");
 }
 
 int32_t tm_store_touch(tm_store *store, const tm_conv *conv, tm_error *err)

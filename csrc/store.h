@@ -33,6 +33,10 @@ void tm_store_undo(tm_store *store);
 char *tm_store_get(tm_store *store, const char *name, tm_error *err);
 int32_t tm_store_set(tm_store *store, const char *name, const char *value, tm_error *err);
 
+/* The store goes over to another backend: what the old one called its messages, who read what there and what was complete against
+ * it means nothing any more. */
+int32_t tm_store_forget_backend(tm_store *store, tm_error *err);
+
 /* ---- conversations ---- */
 typedef struct tm_conv {
     int64_t id; /* 0: there is none */
@@ -68,7 +72,8 @@ int32_t tm_store_changes(tm_store *store, cJSON *changed[3], tm_error *err);
 typedef struct tm_stored {
     int64_t id;
     int64_t conv;
-    tm_message message; /* owned: tm_message_clear */
+    tm_message message;  /* owned: tm_message_clear */
+    uint64_t place_time; /* its place in the order (rule 12) */
     tm_position position;
 } tm_stored;
 
@@ -129,6 +134,9 @@ int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time
  * ones, and those it knows to be read. *changed: there were some. */
 int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed,
                             tm_error *err);
+/* A message was marked as read otherwise than by a report: the next report covers it too. */
+int32_t tm_store_owe(tm_store *store, const tm_conv *conv, tm_position position, uint64_t time,
+                     tm_error *err);
 /* The user read up to `position`, and the backend knows. */
 int32_t tm_store_read_position(tm_store *store, tm_conv *conv, tm_position position, tm_error *err);
 /* The peer read up to `position`. */

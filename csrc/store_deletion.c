@@ -68,7 +68,9 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
     if (code || newest <= conv->cleared) return code;
     conv->cleared = newest;
     code = tm_sql_run(store->sql, err, "UPDATE convs SET cleared = ? WHERE id = ?", "ui", newest, conv->id);
-    return code ? code : tm_store_add_stretch(store, conv, 0, (int64_t)newest - 1, err);
+    return code || newest == 0 || newest > INT64_MAX
+               ? code
+               : tm_store_add_stretch(store, conv, 0, (int64_t)(newest - 1), err);
 }
 
 int32_t tm_store_add_stretch(tm_store *store, const tm_conv *conv, int64_t low, int64_t high, tm_error *err)

@@ -33,6 +33,7 @@ static void borrow_row(sqlite3_stmt *row, const tm_conv *conv, tm_stored *out)
     message->custom_str = (char *)(uintptr_t)sqlite3_column_text(row, 12);
     message->elems = (char *)(uintptr_t)sqlite3_column_text(row, 13);
     out->position = sqlite3_column_int64(row, 14);
+    out->place_time = tm_sql_column_u64(row, 15);
     message->is_peer_read = message->is_self && conv->type == kTIMConv_C2C && out->position > 0 &&
                             out->position <= conv->peer_read;
 }
@@ -164,14 +165,14 @@ int32_t tm_store_rewrite(tm_store *store, const tm_conv *conv, int64_t id, const
                          tm_error *err)
 {
     int32_t code = tm_store_touch(store, conv, err);
-    return code
-               ? code
-               : tm_sql_run(
-                     store->sql, err,
-                     "UPDATE messages SET status = ?, is_read = ?, custom_int = ?, custom_str = ?, elems = ? "
-                     "WHERE id = ?",
-                     "iiitti", (int64_t)message->status, (int64_t)message->is_read,
-                     (int64_t)message->custom_int, message->custom_str, message->elems, id);
+    return code ? code
+                : tm_sql_run(store->sql, err,
+                             "UPDATE messages SET status = ?, priority = ?, is_read = ?, custom_int = ?, "
+                             "custom_str = ?, "
+                             "elems = ? WHERE id = ?",
+                             "iiiitti", (int64_t)message->status, (int64_t)message->priority,
+                             (int64_t)message->is_read, (int64_t)message->custom_int, message->custom_str,
+                             message->elems, id);
 }
 
 int32_t tm_store_set_status(tm_store *store, const tm_conv *conv, int64_t id, uint32_t status, tm_error *err)
@@ -273,8 +274,9 @@ int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time
                            "position NOTNULL ORDER BY place_time DESC LIMIT 1)",
                            "iu", conv->id, time)
             : tm_sql_query(store->sql, &local,
-                           "SELECT max(position), place_time FROM messages WHERE conv = ? AND is_read = 0 "
-                           "AND place_time <= ?",
+                           "SELECT max(position), place_time FROM (SELECT position, place_time FROM messages "
+                           "WHERE conv = ?1 AND is_read = 0 AND place_time <= ?2 UNION ALL "
+                           "SELECT owed, owed_time FROM convs WHERE id = ?1 AND owed_time <= ?2)",
                            "iu", conv->id, time);
     if (tm_sql_step(store->sql, row, &local)) {
         *position = sqlite3_column_int64(row, 0);
@@ -282,6 +284,13 @@ int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time
         tm_sql_drop(row);
     }
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_store_owe(tm_store *store, const tm_conv *conv, tm_position position, uint64_t time, tm_error *err)
+{
+    return tm_sql_run(store->sql, err,
+                      "UPDATE convs SET owed = ?1, owed_time = ?2 WHERE id = ?3 AND owed < ?1", "iui",
+                      position, time, conv->id);
 }
 
 int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed, tm_error *err)

@@ -1,18 +1,18 @@
 /* Worker: the loop, its transactions and the way of a request through them. See worker.h. */
 #include "worker.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 
 /* Requests that share one transaction: more would only make the first of them wait longer. */
 #define MAX_RUN 1000
-/* Events that the store could not take (a full disk, say) are tried again after this time. */
-#define RETRY_MS 1000
 
 static const tm_handler_type *const handlers[TM_CALL_COUNT] = {
     [TM_CALL_SEND_NEW_MSG] = &tm_handle_send,
@@ -107,6 +107,9 @@ void tm_worker_finish(tm_worker *worker, tm_request *request)
                      tm_call_type_of(request->kind)->c_name, (int)request->code,
                      request->desc ? request->desc : "");
     const tm_handler_type *handler = handler_of(request);
+    /* rule 3: a send that fails, for whatever reason, brings the message in its state */
+    if (request->kind == TM_CALL_SEND_NEW_MSG && !request->result && request->sending_count)
+        request->result = tm_message_to_tree(&request->sendings[0].message);
     if (handler->cancel) handler->cancel(worker, request);
     tm_request_complete(worker->client, request);
 }
@@ -192,9 +195,8 @@ static void drop_letters(tm_worker *worker)
 }
 
 /* After the transaction: events go out, then completions: what a call changed has been told when it completes. */
-static void deliver(tm_worker *worker, const tm_error *failure)
+static void deliver(tm_worker *worker, int32_t failure, const char *text)
 {
-    if (failure->code) drop_letters(worker);
     while (worker->letters) {
         tm_letter *letter = worker->letters;
         worker->letters = letter->next;
@@ -205,10 +207,10 @@ static void deliver(tm_worker *worker, const tm_error *failure)
     worker->finished = worker->last_finished = NULL;
     while (request) {
         tm_request *next = request->next;
-        if (failure->code && !request->keep && !request->code) {
+        if (failure && !request->keep && !request->code) {
             cJSON_Delete(request->result);
             request->result = NULL;
-            tm_request_fail(request, failure->code, failure->text);
+            tm_request_fail(request, failure, text);
         }
         tm_worker_finish(worker, request);
         request = next;
@@ -235,10 +237,15 @@ int32_t tm_worker_end_transaction(tm_worker *worker, tm_error *err)
 {
     tell_changes(worker);
     int32_t code = tm_store_commit(worker->store, err);
-    if (!code && worker->must_sync) code = tm_store_sync(worker->store, err);
+    if (code) {
+        drop_asked(worker, err);
+        drop_letters(worker);
+    } else if (worker->must_sync) {
+        code =
+            tm_store_sync(worker->store, err); /* on failure: it is there, but may not be after a power cut */
+    }
     worker->must_sync = false;
-    if (code) drop_asked(worker, err);
-    deliver(worker, err);
+    deliver(worker, code, err->text);
     return code;
 }
 
@@ -269,9 +276,14 @@ static void step(tm_worker *worker, tm_request *request, tm_op *op)
             dropped = next;
         }
         request->outstanding = outstanding_before;
-        cJSON_Delete(request->result);
-        request->result = NULL;
-        if (!request->code) tm_request_fail(request, code, err.text);
+        if (request->keep) {
+            tm_log_write(worker->client->log, kTIMLog_Error, "%s is done, but was not stored: %s",
+                         tm_call_type_of(request->kind)->c_name, err.text);
+        } else {
+            cJSON_Delete(request->result);
+            request->result = NULL;
+            if (!request->code) tm_request_fail(request, code, err.text);
+        }
     }
     if (request->outstanding > 0) {
         tm_worker_wait(worker, request);
@@ -314,7 +326,8 @@ static void start_run(tm_worker *worker, tm_request *run, bool synced)
     tm_worker_pump(worker);
 }
 
-static void handle_answers(tm_worker *worker)
+/* False: the store cannot take them now. */
+static bool handle_answers(tm_worker *worker)
 {
     tm_error err = {0};
     tm_op *op = worker->answered;
@@ -328,29 +341,29 @@ static void handle_answers(tm_worker *worker)
         tm_op_free(op);
         op = next;
     }
-    if (!op) return;
-    bool open = worker->store && !tm_store_begin(worker->store, false, &err);
+    if (!op) return true;
+    if (tm_store_begin(worker->store, false, &err)) {
+        /* the answers are kept: what the backend has done must not be told as failed */
+        tm_log_write(worker->client->log, kTIMLog_Error, "answers wait for the store: %s", err.text);
+        worker->answered = op;
+        for (worker->last_answered = op; worker->last_answered->next;)
+            worker->last_answered = worker->last_answered->next;
+        worker->retry_at = tm_clock_ms() + RETRY_MS;
+        return false;
+    }
     char *cursor = worker->backend ? worker->backend->moved(worker->backend) : NULL;
-    if (open && cursor) tm_store_set(worker->store, "cursor", cursor, &err);
+    if (cursor) tm_store_set(worker->store, "cursor", cursor, &err);
     tm_free(cursor);
     while (op) {
         tm_op *next = op->next;
         tm_request *request = op->owner;
         request->outstanding--;
-        if (open) {
-            step(worker, request, op);
-        } else if (!request->outstanding) {
-            tm_worker_stop_waiting(worker, request);
-            tm_request_fail(request, err.code, err.text);
-            note_finished(worker, request);
-        }
+        step(worker, request, op);
         tm_op_free(op);
         op = next;
     }
-    if (open)
-        tm_worker_end_transaction(worker, &err);
-    else
-        deliver(worker, &err);
+    tm_worker_end_transaction(worker, &err);
+    return true;
 }
 
 void tm_worker_pump(tm_worker *worker)
@@ -365,7 +378,7 @@ void tm_worker_pump(tm_worker *worker)
             op = next;
         }
         if (worker->backend) worker->backend->flush(worker->backend);
-        if (worker->answered) handle_answers(worker);
+        if (worker->answered && !handle_answers(worker)) return;
     }
 }
 
@@ -437,6 +450,23 @@ static bool has_room(const tm_worker *worker)
     return tm_mailbox_events(worker->client->mailbox) < TM_MAX_EVENTS_AHEAD;
 }
 
+/* Milliseconds until a time of tm_clock_ms; 0 when it is there. */
+static int time_until(uint64_t at)
+{
+    uint64_t now = tm_clock_ms();
+    return at <= now ? 0 : at - now < INT_MAX ? (int)(at - now) : INT_MAX;
+}
+
+/* Whether a backend that nobody can wake is to be looked at. Times, not pauses: a host that calls all the time must not
+ * put it off. */
+static bool look_is_due(tm_worker *worker)
+{
+    int interval = worker->backend->interval_ms(worker->backend);
+    if (interval < 0 || time_until(worker->look_at) > 0) return false;
+    worker->look_at = tm_clock_ms() + (uint64_t)interval;
+    return true;
+}
+
 /* Waits for requests, reports, the backend's descriptor or its interval. */
 static void wait_for_work(tm_worker *worker, bool busy)
 {
@@ -446,19 +476,21 @@ static void wait_for_work(tm_worker *worker, bool busy)
     int timeout = -1;
     if (worker->backend) {
         fds[1].fd = worker->backend->fd(worker->backend);
-        timeout = worker->backend->interval_ms(worker->backend);
+        if (worker->backend->interval_ms(worker->backend) >= 0) timeout = time_until(worker->look_at);
     }
-    if (worker->retry && (timeout < 0 || timeout > RETRY_MS)) timeout = RETRY_MS;
+    if (worker->retry_at && (timeout < 0 || timeout > time_until(worker->retry_at)))
+        timeout = time_until(worker->retry_at);
     if (busy || (worker->more_events && has_room(worker)) || !tm_client_sleep(client)) timeout = 0;
     int ready = poll(fds, 2, timeout);
     if (ready < 0 && errno != EINTR) tm_log_write(client->log, kTIMLog_Error, "poll: %s", strerror(errno));
     if (fds[0].revents) tm_wake_clear(&client->wake);
-    bool due = (ready > 0 && fds[1].revents) || (ready == 0 && timeout > 0);
-    if (worker->backend && due && worker->backend->ready(worker->backend, !has_room(worker)))
+    if (worker->backend && (fds[1].revents || look_is_due(worker)) &&
+        worker->backend->ready(worker->backend, !has_room(worker)))
         worker->more_events = true;
-    if (worker->retry && ready == 0 && timeout > 0) {
-        worker->retry = false;
+    if (worker->retry_at && time_until(worker->retry_at) == 0) {
+        worker->retry_at = 0;
         worker->more_events = true;
+        tm_worker_pump(worker); /* answers that the store could not take */
     }
 }
 
@@ -482,11 +514,11 @@ void *tm_worker_main(void *argument)
         importing = tm_import_slice(&worker);
     }
     tm_worker_end_session(&worker);
+    tm_media_free(worker.media); /* no report comes after this */
     tm_request *requests;
     tm_report *reports;
     tm_client_take(client, &requests, &reports);
     handle_requests(&worker, requests); /* all of them cancelled */
-    tm_media_free(worker.media);
     while (reports) {
         tm_report *next = reports->next;
         tm_free(reports);

@@ -14,6 +14,9 @@
 
 typedef struct tm_job tm_job;
 
+/* What the store could not take (a full disk, say) is tried again after this time. */
+#define RETRY_MS 1000
+
 /* A message on its way out: a send has one, a batch one for each identifier. */
 struct tm_sending {
     int64_t row;        /* in the store; 0: none (online-only) */
@@ -30,12 +33,13 @@ typedef struct tm_worker {
     tm_backend *backend; /* NULL: likewise */
     tm_media *media;     /* started when first needed */
     char user[TM_USER_ID_SIZE];
-    bool online;                          /* the log-in is through: events are handled */
-    bool more_events;                     /* the backend may have some */
-    bool retry;                           /* some could not be stored: try again in a moment */
-    bool must_sync;                       /* this transaction holds what nobody could give back */
-    tm_request *waiting;                  /* under way: operations or transfers are out */
-    tm_op *asked, *last_asked;            /* operations for the backend, after the commit */
+    bool online;               /* the log-in is through: events are handled */
+    bool more_events;          /* the backend may have some */
+    uint64_t retry_at;         /* what the store could not take is tried again (tm_clock_ms); 0: nothing */
+    uint64_t look_at;          /* a backend that cannot wake us is looked at (tm_clock_ms) */
+    bool must_sync;            /* this transaction holds what nobody could give back */
+    tm_request *waiting;       /* under way: operations or transfers are out */
+    tm_op *asked, *last_asked; /* operations for the backend, after the commit */
     tm_op *answered, *last_answered;      /* answers to be handled in the next transaction */
     tm_request *finished, *last_finished; /* in this transaction; completed after its commit */
     tm_letter *letters, *last_letter;     /* likewise */
@@ -104,6 +108,8 @@ struct tm_job {
     tm_request *request; /* whom it is for */
 };
 uint64_t tm_job_add(tm_worker *worker, tm_op *op, tm_request *request);
+/* Takes a job that was not started off the list. */
+void tm_job_forget(tm_worker *worker, uint64_t id);
 void tm_job_report(tm_worker *worker, const tm_media_report *report);
 void tm_job_cancel_all(tm_worker *worker);
 

@@ -38,9 +38,9 @@ typedef struct tm_request {
     tm_sending *sendings; /* sending.c: owned */
     size_t sending_count;
     cJSON *elems;       /* sending.c: the elements while files are uploaded; owned */
-    tm_import *import;  /* importing.c: owned */
+    tm_import *import;  /* keeping.c: owned */
     tm_message message; /* what an operation is about; owned */
-    uint64_t transfer;  /* download.c: its transfer; 0: none */
+    uint64_t transfer;  /* job.c: its transfer; 0: none */
 } tm_request;
 
 typedef enum tm_session {
@@ -85,9 +85,10 @@ struct tm_client {
 };
 
 /* ---- for the worker ---- */
-/* Takes what callers queued and the media thread reported; both lists are the caller's. Any may be NULL. */
+/* Takes what callers queued and the media thread reported; both lists are the caller's, either may
+ * come back NULL. */
 void tm_client_take(tm_client *client, tm_request **requests, tm_report **reports);
-/* The same, but true is returned at once if there was nothing, and then a caller will signal `wake`. */
+/* Whether there is nothing to take; then the next who queues something signals `wake`. */
 bool tm_client_sleep(tm_client *client);
 /* Called on any thread: queues a report, or (NULL) just wakes the worker. */
 void tm_client_notify(tm_client *client, tm_report *report);

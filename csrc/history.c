@@ -161,7 +161,7 @@ static int32_t find_one(tm_worker *worker, const tm_conv *conv, const cJSON *loc
         int32_t code = tm_store_find(worker->store, conv, &identity, &stored, err);
         if (code || !stored.id) return code;
         found = matches(locator, &stored.message);
-        if (found && !tm_json_append(result, tm_store_tree(conv, &stored))) code = tm_fail_memory(err);
+        if (found && !tm_json_append(result, tm_message_to_tree(&stored.message))) code = tm_fail_memory(err);
         tm_message_clear(&stored.message);
         if (code) return code;
     }

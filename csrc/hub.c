@@ -1,13 +1,13 @@
 /* Hub: the embedded backend. A hub is a directory:
  *
- *   hub.db   an append-only log of events (message, revoke, read, membership) with an inbox a user, in
- * SQLite. Sending is an insert; receiving is reading past a device's cursor. Offline delivery, several
- * devices and exactly-once follow from that. bells/   one datagram socket a session: wake-ups (hub_bell.h)
+ *   hub.db   an append-only log of events (message, revoke, read, membership) and an inbox for each user
+ *   bells/   a datagram socket for each session: wake-ups (hub_bell.h)
  *   files/   media, by the SHA-256 of their content
  *
- * There is no server: every client's worker does the work of the hub inside its own transactions. What is
- * submitted between two flushes is done in one transaction, each operation under a savepoint of its own, and
- * answered after one synced commit. */
+ * Sending is an insert; receiving is reading past a device's cursor. Offline delivery, several devices and
+ * exactly-once follow from that. There is no server: every client's worker does the work of the hub inside its own
+ * transactions. What is submitted between two flushes is done in one transaction, each operation under a
+ * savepoint of its own, and answered after one synced commit. */
 #include "hub_internal.h"
 
 #include "include/TIMCloudDef.h"

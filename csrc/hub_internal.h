@@ -27,6 +27,12 @@ typedef struct tm_hub {
 /* Who speaks for the hub itself. */
 #define HUB_SYSTEM "@TIM#SYSTEM"
 
+/* Who is to be woken, but for the session itself (the second parameter). */
+#define HUB_BELLS_OF_USER "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''"
+#define HUB_BELLS_OF_GROUP                                                                                   \
+    "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "                                       \
+    "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''"
+
 /* An event's kind in the log. */
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
 
@@ -39,7 +45,7 @@ typedef struct hub_target {
     int32_t role; /* group: the user's TIMGroupMemberRole */
 } hub_target;
 
-/* ---- hub_log.c: what is said in conversations; all inside a transaction unless it says otherwise ---- */
+/* ---- hub_log.c: what is said in conversations; whatever writes, inside a transaction ---- */
 /* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds
  * a topic. */
 int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
@@ -58,6 +64,8 @@ int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int
 /* A user's number, 0 if there is no such user. */
 int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 uint64_t hub_now(void);
+/* Adds those whom a query for bells (one column) names. */
+int32_t hub_invite(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err);
 /* A topic for a new group. 0: failure. */
 int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 

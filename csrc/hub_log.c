@@ -1,6 +1,6 @@
 /* Hub log: what is said in conversations: sending, revoking, reading, history, and the events a device
  * fetches. See hub.c. */
-#include "hub_internal.h"
+#include "hub_group.h"
 
 #include "clock.h"
 #include "include/TIMCloudDef.h"
@@ -44,25 +44,13 @@ static int32_t find_peer(tm_hub *hub, const char *name, bool make, hub_target *t
 
 static int32_t find_group(tm_hub *hub, const char *name, hub_target *target, tm_error *err)
 {
-    tm_error local = {0};
-    bool member = false;
-    sqlite3_stmt *row = tm_sql_query(hub->sql, &local,
-                                     "SELECT g.id, g.topic, m.role FROM groups g LEFT JOIN members m "
-                                     "ON m.group_id = g.id AND m.user = ? WHERE g.name = ?",
-                                     "it", hub->user_id, name);
-    if (tm_sql_step(hub->sql, row, &local)) {
-        target->group_id = sqlite3_column_int64(row, 0);
-        target->topic = sqlite3_column_int64(row, 1);
-        member = sqlite3_column_type(row, 2) != SQLITE_NULL;
-        target->role = sqlite3_column_int(row, 2);
-        tm_sql_drop(row);
-    }
-    if (local.code) return tm_fail(err, local.code, "%s", local.text);
-    if (!target->group_id) return tm_fail(err, ERR_SVR_GROUP_NOT_FOUND, "there is no group \"%s\"", name);
-    if (!member)
-        return tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "\"%s\" is not a member of group \"%s\"",
-                       hub->user, name);
-    return 0;
+    hub_group_info group;
+    int32_t code = hub_group_find(hub, name, true, &group, err);
+    target->group_id = group.id;
+    target->topic = group.topic;
+    target->role = group.role;
+    tm_free(group.title);
+    return code;
 }
 
 int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
@@ -83,15 +71,12 @@ int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, boo
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* Notes who must be woken: the sessions of a user. */
-static int32_t invite_user(tm_hub *hub, int64_t user_id, tm_error *err)
+int32_t hub_invite(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err)
 {
     tm_error local = {0};
-    sqlite3_stmt *row =
-        tm_sql_query(hub->sql, &local, "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''",
-                     "ii", user_id, hub->session_id);
+    if (!row) return err->code;
     while (tm_sql_step(hub->sql, row, &local))
-        if (!hub_guests_add(&hub->guests, tm_sql_column_text(row, 0))) {
+        if (!hub_guests_add(guests, tm_sql_column_text(row, 0))) {
             tm_sql_drop(row);
             return tm_fail_memory(err);
         }
@@ -102,27 +87,22 @@ static int32_t deliver_to_user(tm_hub *hub, int64_t user_id, int64_t event, tm_e
 {
     int32_t code = tm_sql_run(hub->sql, err, "INSERT OR IGNORE INTO inbox(user, event) VALUES(?, ?)", "ii",
                               user_id, event);
-    return code ? code : invite_user(hub, user_id, err);
+    return code ? code
+                : hub_invite(hub,
+                             tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
+                             &hub->guests, err);
 }
 
 static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm_error *err)
 {
-    tm_error local = {0};
     int32_t code =
         tm_sql_run(hub->sql, err,
                    "INSERT OR IGNORE INTO inbox(user, event) SELECT user, ? FROM members WHERE group_id = ?",
                    "ii", event, group_id);
-    if (code) return code;
-    sqlite3_stmt *row = tm_sql_query(hub->sql, &local,
-                                     "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "
-                                     "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''",
-                                     "ii", group_id, hub->session_id);
-    while (tm_sql_step(hub->sql, row, &local))
-        if (!hub_guests_add(&hub->guests, tm_sql_column_text(row, 0))) {
-            tm_sql_drop(row);
-            return tm_fail_memory(err);
-        }
-    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+    return code ? code
+                : hub_invite(hub,
+                             tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
+                             &hub->guests, err);
 }
 
 /* To everyone in the conversation, the user's own devices too. */

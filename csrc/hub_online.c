@@ -41,20 +41,6 @@ static int32_t ring_all(tm_hub *hub, const tm_op *op, const char *conv_id, const
     return 0;
 }
 
-static int32_t collect(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err)
-{
-    tm_error local = {0};
-    while (tm_sql_step(hub->sql, row, &local))
-        if (!hub_guests_add(guests, tm_sql_column_text(row, 0))) {
-            tm_sql_drop(row);
-            tm_fail_memory(&local);
-            break;
-        }
-    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
-}
-
-#define SESSIONS_OF "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''"
-
 int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
 {
     hub_target target;
@@ -64,21 +50,20 @@ int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
     op->server_time = hub_now() > target.last_time ? hub_now() : target.last_time;
     op->seq = op->message->seq;
     if (target.group_id) {
-        code = collect(hub,
-                       tm_sql_query(hub->sql, err,
-                                    "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "
-                                    "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''",
-                                    "ii", target.group_id, hub->session_id),
-                       &guests, err);
+        code = hub_invite(
+            hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", target.group_id, hub->session_id),
+            &guests, err);
         if (!code) code = ring_all(hub, op, op->message->conv_id, &guests, err);
     } else {
         /* the conversation has another name for each side */
-        code = collect(hub, tm_sql_query(hub->sql, err, SESSIONS_OF, "ii", target.peer_id, hub->session_id),
-                       &guests, err);
+        code = hub_invite(
+            hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", target.peer_id, hub->session_id),
+            &guests, err);
         if (!code) code = ring_all(hub, op, hub->user, &guests, err);
         if (!code && target.peer_id != hub->user_id) {
-            code = collect(hub, tm_sql_query(hub->sql, err, SESSIONS_OF, "ii", hub->user_id, hub->session_id),
-                           &own, err);
+            code = hub_invite(
+                hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", hub->user_id, hub->session_id),
+                &own, err);
             if (!code) code = ring_all(hub, op, op->message->conv_id, &own, err);
         }
     }

@@ -7,6 +7,33 @@
 
 #include <string.h>
 
+static void report(void *argument, const tm_media_report *from)
+{
+    tm_report *copy = tm_malloc(sizeof *copy);
+    if (!copy && !from->done) return; /* progress may be left out */
+    while (!copy)
+        copy = tm_malloc(sizeof *copy); /* the end may not: its request would wait for ever */
+    copy->media = *from;
+    tm_client_notify(argument, copy);
+}
+
+tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
+{
+    if (worker->media) return worker->media;
+    tm_client *client = worker->client;
+    pthread_mutex_lock(&client->lock);
+    char *proxy = tm_strdup(client->proxy);
+    pthread_mutex_unlock(&client->lock);
+    tm_media_options options = {.timeout_ms = client->timeout_ms,
+                                .http_proxy = proxy,
+                                .log = client->log,
+                                .report = report,
+                                .userdata = client};
+    worker->media = tm_media_new(&options, err);
+    tm_free(proxy);
+    return worker->media;
+}
+
 uint64_t tm_job_add(tm_worker *worker, tm_op *op, tm_request *request)
 {
     tm_job *job = tm_calloc(1, sizeof *job);
@@ -90,12 +117,7 @@ static void upload_done(tm_worker *worker, tm_op *op, const tm_media_report *rep
         tm_fail(&op->error, report->code, "%s", report->text);
     else
         worker->backend->transferred(worker->backend, op, report);
-    op->next = NULL;
-    if (worker->last_answered)
-        worker->last_answered->next = op;
-    else
-        worker->answered = op;
-    worker->last_answered = op;
+    tm_worker_answer(worker, op);
 }
 
 void tm_job_report(tm_worker *worker, const tm_media_report *report)

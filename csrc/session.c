@@ -17,13 +17,7 @@ enum { STEP_LOGIN, STEP_SETTLE };
 
 static void answer(void *argument, tm_op *op)
 {
-    tm_worker *worker = argument;
-    op->next = NULL;
-    if (worker->last_answered)
-        worker->last_answered->next = op;
-    else
-        worker->answered = op;
-    worker->last_answered = op;
+    tm_worker_answer(argument, op);
 }
 
 static void online(void *argument, tm_event *event)
@@ -44,33 +38,6 @@ static uint64_t transfer(void *argument, tm_op *op)
 static void no_transfer(void *argument, uint64_t id)
 {
     tm_job_forget(argument, id);
-}
-
-static void report(void *argument, const tm_media_report *from)
-{
-    tm_report *copy = tm_malloc(sizeof *copy);
-    if (!copy && !from->done) return; /* progress may be left out */
-    while (!copy)
-        copy = tm_malloc(sizeof *copy); /* the end may not: its request would wait for ever */
-    copy->media = *from;
-    tm_client_notify(argument, copy);
-}
-
-tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
-{
-    if (worker->media) return worker->media;
-    tm_client *client = worker->client;
-    pthread_mutex_lock(&client->lock);
-    char *proxy = tm_strdup(client->proxy);
-    pthread_mutex_unlock(&client->lock);
-    tm_media_options options = {.timeout_ms = client->timeout_ms,
-                                .http_proxy = proxy,
-                                .log = client->log,
-                                .report = report,
-                                .userdata = client};
-    worker->media = tm_media_new(&options, err);
-    tm_free(proxy);
-    return worker->media;
 }
 
 /* ---- ending ---- */
@@ -331,53 +298,3 @@ static void forget_login(tm_worker *worker, tm_request *request)
 
 const tm_handler_type tm_handle_login = {
     .class = TM_CLASS_SOLO, .start = start_login, .resume = resume_login, .cancel = forget_login};
-
-/* ---- settings ---- */
-
-static void set_proxy(tm_client *client, const cJSON *config)
-{
-    const cJSON *http = tm_json_get(config, kTIMSetConfigHttpProxyInfo);
-    const cJSON *socks = tm_json_get(config, kTIMSetConfigSocks5ProxyInfo);
-    const char *ip =
-        tm_json_get_string(socks ? socks : http, socks ? kTIMSocks5ProxyInfoIp : kTIMHttpProxyInfoIp, "");
-    unsigned port = (unsigned)tm_json_get_uint(socks ? socks : http,
-                                               socks ? kTIMSocks5ProxyInfoPort : kTIMHttpProxyInfoPort, 0);
-    if (!socks && !http) return;
-    char *proxy = NULL;
-    if (*ip && socks) {
-        const char *user = tm_json_get_string(socks, kTIMSocks5ProxyInfoUserName, "");
-        const char *password = tm_json_get_string(socks, kTIMSocks5ProxyInfoPassword, "");
-        proxy = *user ? tm_format("socks5h://%s:%s@%s:%u", user, password, ip, port)
-                      : tm_format("socks5h://%s:%u", ip, port);
-    } else if (*ip) {
-        proxy = tm_format("http://%s:%u", ip, port);
-    }
-    pthread_mutex_lock(&client->lock);
-    tm_free(client->proxy);
-    client->proxy = proxy;
-    pthread_mutex_unlock(&client->lock);
-}
-
-static int32_t start_set_config(tm_worker *worker, tm_request *request, tm_error *err)
-{
-    (void)err;
-    tm_client *client = worker->client;
-    const cJSON *config = request->args.json;
-    const cJSON *user = tm_json_get(config, kTIMSetConfigUserConfig);
-    worker->file_level = (int)tm_json_get_int(config, kTIMSetConfigLogLevel, worker->file_level);
-    worker->sink_level = (int)tm_json_get_int(config, kTIMSetConfigCackBackLogLevel, worker->sink_level);
-    worker->console = tm_json_get_bool(config, kTIMSetConfigIsLogOutputConsole, worker->console);
-    tm_log_set_levels(client->log, (enum TIMLogLevel)worker->file_level, (enum TIMLogLevel)worker->sink_level,
-                      worker->console);
-    if (tm_json_get(user, kTIMUserConfigIsReadReceipt))
-        atomic_store(&client->want_receipts, tm_json_get_bool(user, kTIMUserConfigIsReadReceipt, false));
-    set_proxy(client, config);
-    if (worker->media && !worker->jobs) { /* the next transfer makes one with the new proxy */
-        tm_media_free(worker->media);
-        worker->media = NULL;
-    }
-    tm_worker_finish(worker, request);
-    return 0;
-}
-
-const tm_handler_type tm_handle_set_config = {.class = TM_CLASS_SOLO, .start = start_set_config};

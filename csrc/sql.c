@@ -300,13 +300,6 @@ static sqlite3_stmt *bound(tm_sql *sql, tm_error *err, const char *text, const c
         case 't':
             code = sqlite3_bind_text(statement, index, va_arg(args, const char *), -1, SQLITE_STATIC);
             break;
-        case 'b': {
-            const void *bytes = va_arg(args, const void *);
-            size_t size = va_arg(args, size_t);
-            code = sqlite3_bind_blob64(statement, index, bytes, size, SQLITE_STATIC);
-            break;
-        }
-        case 'd': code = sqlite3_bind_double(statement, index, va_arg(args, double)); break;
         default: code = sqlite3_bind_null(statement, index); break;
         }
     }

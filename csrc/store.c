@@ -123,11 +123,6 @@ void tm_store_close(tm_store *store)
     tm_free(store);
 }
 
-tm_sql *tm_store_sql(tm_store *store)
-{
-    return store->sql;
-}
-
 int32_t tm_store_begin(tm_store *store, bool synced, tm_error *err)
 {
     store->touched_count = store->touched_mark = 0;

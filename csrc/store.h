@@ -20,7 +20,7 @@ void tm_store_close(tm_store *store);
 /* ---- transactions ---- */
 /* As in sql.h. */
 int32_t tm_store_begin(tm_store *store, bool synced, tm_error *err);
-/* On success the changes stay readable through tm_store_take_changes. On failure everything is undone. */
+/* On failure everything is undone. */
 int32_t tm_store_commit(tm_store *store, tm_error *err);
 void tm_store_rollback(tm_store *store);
 /* Makes what was committed without waiting for the disk survive a power cut. */
@@ -51,8 +51,6 @@ typedef struct tm_conv {
 /* Looks a conversation up; `make`: adds a row (not listed yet) where there is none. */
 int32_t tm_store_conv(tm_store *store, int32_t type, const char *name, bool make, tm_conv *conv,
                       tm_error *err);
-/* The same by its row; conv->id 0: there is none. */
-int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error *err);
 /* Notes that the conversation changes in this transaction; call it before the change. */
 int32_t tm_store_touch(tm_store *store, const tm_conv *conv, tm_error *err);
 /* Puts it into the list (or out of it), and to the top of those active at `active_time` if that is not 0. */
@@ -123,8 +121,6 @@ int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err);
  * trees. *rows: how many, *last_time: the place time of the last one. */
 int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *place, bool forward,
                       uint32_t count, cJSON *array, uint32_t *rows, uint64_t *last_time, tm_error *err);
-/* The message as the API returns it. NULL: memory is short. */
-cJSON *tm_store_tree(const tm_conv *conv, const tm_stored *stored);
 
 /* The last unread message that the backend knows among those up to and including `time` (UINT64_MAX: all):
  * its position (0: there is none) and second. */
@@ -165,8 +161,5 @@ bool tm_store_is_followed(tm_store *store, const tm_conv *conv, tm_error *err);
 /* The first hole seen when walking [low, high] downwards (or, forward, upwards). False: there is none. */
 bool tm_store_find_hole(tm_store *store, const tm_conv *conv, int64_t low, int64_t high, bool forward,
                         int64_t *hole_low, int64_t *hole_high, tm_error *err);
-
-/* The connection, for the store's own files. */
-tm_sql *tm_store_sql(tm_store *store);
 
 #endif

@@ -19,4 +19,7 @@ struct tm_store {
     size_t touched_mark; /* how many there were at the savepoint */
 };
 
+/* The same by its row; conv->id 0: there is none. */
+int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error *err);
+
 #endif

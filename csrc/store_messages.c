@@ -56,16 +56,6 @@ static int32_t load_first(tm_store *store, const tm_conv *conv, sqlite3_stmt *ro
     return tm_fail(err, local.code, "%s", local.text);
 }
 
-cJSON *tm_store_tree(const tm_conv *conv, const tm_stored *stored)
-{
-    tm_message message = stored->message; /* borrows */
-    message.conv_type = conv->type;
-    message.conv_id = (char *)(uintptr_t)conv->name;
-    message.is_peer_read = message.is_self && conv->type == kTIMConv_C2C && stored->position > 0 &&
-                           stored->position <= conv->peer_read;
-    return tm_message_to_tree(&message);
-}
-
 int32_t tm_store_load(tm_store *store, int64_t id, tm_conv *conv, tm_stored *out, tm_error *err)
 {
     tm_error local = {0};

@@ -100,6 +100,16 @@ void tm_worker_tell(tm_worker *worker, tm_letter *letter)
     worker->last_letter = letter;
 }
 
+void tm_worker_answer(tm_worker *worker, tm_op *op)
+{
+    op->next = NULL;
+    if (worker->last_answered)
+        worker->last_answered->next = op;
+    else
+        worker->answered = op;
+    worker->last_answered = op;
+}
+
 void tm_worker_finish(tm_worker *worker, tm_request *request)
 {
     if (request->code)

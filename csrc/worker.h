@@ -78,6 +78,8 @@ void tm_request_fail(tm_request *request, int32_t code, const char *text);
 void tm_worker_tell(tm_worker *worker, tm_letter *letter);
 /* True if the host has a handler for such letters. */
 bool tm_worker_wanted(const tm_worker *worker, tm_letter_kind kind);
+/* An operation is through (taken over): its answer is handled in the next transaction. */
+void tm_worker_answer(tm_worker *worker, tm_op *op);
 /* Completes a request that is not part of a transaction. */
 void tm_worker_finish(tm_worker *worker, tm_request *request);
 /* Puts a request into the list of those that wait. */
@@ -114,11 +116,14 @@ void tm_job_report(tm_worker *worker, const tm_media_report *report);
 void tm_job_cancel_all(tm_worker *worker);
 
 /* ---- handlers, each in the file of its noun ---- */
-extern const tm_handler_type tm_handle_login, tm_handle_logout, tm_handle_set_config;       /* session.c */
+extern const tm_handler_type tm_handle_login, tm_handle_logout;                             /* session.c */
+extern const tm_handler_type tm_handle_set_config;                                          /* settings.c */
 extern const tm_handler_type tm_handle_send, tm_handle_batch_send;                          /* sending.c */
 extern const tm_handler_type tm_handle_import, tm_handle_save;                              /* keeping.c */
 extern const tm_handler_type tm_handle_get_list, tm_handle_get_list_remote, tm_handle_find; /* history.c */
-extern const tm_handler_type tm_handle_report_readed, tm_handle_revoke, tm_handle_delete;   /* marking.c */
+extern const tm_handler_type tm_handle_report_readed;                                       /* reading.c */
+extern const tm_handler_type tm_handle_revoke;                                              /* revoking.c */
+extern const tm_handler_type tm_handle_delete;                                              /* deleting.c */
 extern const tm_handler_type tm_handle_download;                                            /* job.c */
 extern const tm_handler_type tm_handle_conv_create, tm_handle_conv_delete, tm_handle_conv_list,
     tm_handle_set_draft, tm_handle_cancel_draft; /* conversation.c */

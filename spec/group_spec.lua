@@ -1,0 +1,648 @@
+-- Groups: rule 42, and what rules 1, 10, 23 and 35 say of them.
+
+local support = require "support"
+local timmsg = require "timmsg"
+
+local GROUP <const> = timmsg.GROUP
+local NORMAL <const>, ADMIN <const>, OWNER <const> =
+  timmsg.TIMMemberRole_Normal, timmsg.TIMMemberRole_Admin, timmsg.TIMMemberRole_SuperAdmin
+local DENIED <const> = timmsg.ERR_SVR_GROUP_PERMISSION_DENY
+local SYSTEM <const> = "@TIM#SYSTEM"
+
+describe("Groups", function()
+  local dir, anna, seen -- the owner
+
+  before_each(function()
+    dir = support.temp_dir()
+    anna, seen = support.device(dir, "anna")
+  end)
+  after_each(support.cleanup)
+
+  local function user(name) return support.device(dir, name) end
+
+  -- Creates a group: its id. `param` has the keys without their common beginning.
+  local function create(param, client)
+    local full = { create_group_param_group_name = "The group" }
+    for key, value in pairs(param or {}) do
+      full["create_group_param_" .. key] = value
+    end
+    local code, desc, result = support.call(client or anna, "group_create", full)
+    return result and result.create_group_result_groupid, code, desc
+  end
+
+  -- Invites, or removes: the results by user.
+  local function invite(client, group, ...)
+    local code, _, list = support.call(client, "group_invite_member", {
+      group_invite_member_param_group_id = group,
+      group_invite_member_param_identifier_array = { ... },
+    })
+    local results = {}
+    for i, result in ipairs(list or {}) do
+      assert.equal(select(i, ...), result.group_invite_member_result_identifier)
+      results[i] = result.group_invite_member_result_result
+    end
+    return code, results
+  end
+
+  local function remove(client, group, ...)
+    local code, _, list = support.call(client, "group_delete_member", {
+      group_delete_member_param_group_id = group,
+      group_delete_member_param_identifier_array = { ... },
+    })
+    local results = {}
+    for i, result in ipairs(list or {}) do
+      assert.equal(select(i, ...), result.group_delete_member_result_identifier)
+      results[i] = result.group_delete_member_result_result
+    end
+    return code, results
+  end
+
+  local function set_role(client, group, name, role)
+    return (support.call(client, "group_modify_member_info", {
+      group_modify_member_info_group_id = group,
+      group_modify_member_info_identifier = name,
+      group_modify_member_info_modify_flag = timmsg.TIMGroupMemberModifyFlag_MemberRole,
+      group_modify_member_info_member_role = role,
+    }))
+  end
+
+  local function set_card(client, group, name, card)
+    return (support.call(client, "group_modify_member_info", {
+      group_modify_member_info_group_id = group,
+      group_modify_member_info_identifier = name,
+      group_modify_member_info_modify_flag = timmsg.TIMGroupMemberModifyFlag_NameCard,
+      group_modify_member_info_name_card = card,
+    }))
+  end
+
+  local function member_infos(client, group, names)
+    local result = support.must(client, "group_get_member_info_list", {
+      group_get_members_info_list_param_group_id = group,
+      group_get_members_info_list_param_identifier_array = names,
+    })
+    assert.equal(0, result.group_get_memeber_info_list_result_next_seq)
+    return result.group_get_memeber_info_list_result_info_array
+  end
+
+  -- Each member's role, by name.
+  local function roles(client, group)
+    local found = {}
+    for _, info in ipairs(member_infos(client, group)) do
+      assert.is_nil(found[info.group_member_info_identifier])
+      found[info.group_member_info_identifier] = info.group_member_info_member_role
+    end
+    return found
+  end
+
+  -- The groups that the user is in, sorted.
+  local function joined(client)
+    local ids = {}
+    for i, info in ipairs(support.must(client, "group_get_joined_group_list")) do
+      ids[i] = info.group_base_info_group_id
+    end
+    table.sort(ids)
+    return ids
+  end
+
+  local function send_code(client, group)
+    return (support.call(client, "send_new_msg", group, GROUP, timmsg.text "may I?"))
+  end
+
+  -- The group's tips among the messages, without what differs from run to run.
+  local function tips(msgs)
+    local list = {}
+    for _, msg in ipairs(msgs) do
+      local elem = msg.message_elem_array[1]
+      if msg.message_sender == SYSTEM then
+        assert.equal(timmsg.TIMElem_GroupTips, elem.elem_type)
+        assert.equal(1, #msg.message_elem_array)
+        list[#list + 1] = {
+          elem.group_tips_elem_tip_type, elem.group_tips_elem_op_user, table.concat(elem.group_tips_elem_user_array, ","),
+          elem.group_tips_elem_member_num,
+        }
+      end
+    end
+    return list
+  end
+
+  -- The texts that are the users', not the group's own.
+  local function texts(msgs)
+    local list = {}
+    for _, msg in ipairs(msgs) do
+      if msg.message_sender ~= SYSTEM then list[#list + 1] = support.text_of(msg) end
+    end
+    return list
+  end
+
+  -- All of the group that there is for the client, the oldest first, with what only the backend has.
+  local function all_of(client, group)
+    local list = {}
+    while true do
+      local page = support.page(client, group, GROUP, { count = 7, is_remble = true, last_msg = list[1] })
+      if #page == 0 then return list end
+      for _, msg in ipairs(page) do
+        table.insert(list, 1, msg)
+      end
+    end
+  end
+
+  describe("create", function()
+    it("rule 42: the creator is owner", function()
+      local group, code = create { group_id = "team", group_name = "Das Team 队" }
+      assert.equal(0, code)
+      assert.equal("team", group)
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+      local list = support.must(anna, "group_get_joined_group_list")
+      assert.equal(1, #list)
+      assert.equal("team", list[1].group_base_info_group_id)
+      assert.equal("Das Team 队", list[1].group_base_info_group_name)
+      assert.equal(timmsg.TIMGroup_Public, list[1].group_base_info_group_type)
+    end)
+
+    it("rule 42: the backend makes an id where none is given", function()
+      local ids = {}
+      for i = 1, 20 do
+        local group = create { group_name = "the same name" }
+        assert.is_true(#group >= 1 and #group <= 48 and not group:find "[^\x20-\x7e]")
+        assert.is_nil(ids[group])
+        ids[group] = i
+        assert.equal(0, send_code(anna, group))
+      end
+      assert.equal(20, #joined(anna))
+    end)
+
+    it("rule 42: with first members and their roles", function()
+      local ben, ben_seen = user "ben"
+      local cora = user "cora"
+      local group, code = create {
+        group_id = "team",
+        group_type = timmsg.TIMGroup_Private,
+        group_face_url = "http://127.0.0.1/face.png",
+        group_member_array = {
+          { group_member_info_identifier = "ben" },
+          { group_member_info_identifier = "cora", group_member_info_member_role = ADMIN },
+          { group_member_info_identifier = "ben", group_member_info_member_role = ADMIN }, -- is one already
+          { group_member_info_identifier = "anna" }, -- so is she
+        },
+      }
+      assert.equal(0, code)
+      assert.same({ anna = OWNER, ben = NORMAL, cora = ADMIN }, roles(ben, group))
+      assert.same({ "team" }, joined(ben))
+      assert.same({ "team" }, joined(cora))
+      support.say(anna, group, GROUP, "welcome")
+      support.arrival(ben_seen, "welcome", anna)
+      assert.same({ { 1, "anna", "ben,cora", 3 } }, tips(ben_seen.messages))
+    end)
+
+    it("rule 42: fails as a whole", function()
+      user "ben":close()
+      local _, code, desc = create {
+        group_id = "team",
+        group_member_array = { { group_member_info_identifier = "ben" }, { group_member_info_identifier = "nobody" } },
+      }
+      assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, code)
+      assert.matches("nobody", desc, 1, true)
+      local _, second = create {
+        group_id = "team",
+        group_member_array = { { group_member_info_identifier = "ben", group_member_info_member_role = OWNER } },
+      }
+      assert.equal(timmsg.ERR_SVR_GROUP_INVALID_PARAMETERS, second)
+      assert.same({}, joined(anna))
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, send_code(anna, "team"))
+      local ben = user "ben"
+      assert.same({}, joined(ben))
+      assert.is_nil(support.conv(ben, "team", GROUP))
+    end)
+
+    it("rule 42: an id is given once; case matters", function()
+      local ben = user "ben"
+      assert.equal(0, select(2, create { group_id = "team" }))
+      assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, select(2, create { group_id = "team" }))
+      assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, select(2, create({ group_id = "team" }, ben)))
+      assert.equal(0, select(2, create({ group_id = "Team" }, ben)))
+      assert.equal(0, select(2, create { group_id = "anna" })) -- a user's name is free for a group
+      assert.same({ "anna", "team" }, joined(anna))
+      assert.same({ "Team" }, joined(ben))
+      support.say(anna, "anna", GROUP, "to the group")
+      assert.same({ "to the group" }, texts(all_of(anna, "anna")))
+      assert.same({}, support.history(anna, "anna", timmsg.C2C))
+    end)
+
+    it("rule 42: ids with odd characters are ids like others", function()
+      local ben, ben_seen = user "ben"
+      for i, id in ipairs { "a/../b", "it's \"%s\"", " ", ("x"):rep(48), "@TGS#1;DROP TABLE groups" } do
+        assert.equal(id, create { group_id = id, group_member_array = { { group_member_info_identifier = "ben" } } })
+        support.say(anna, id, GROUP, "hello " .. i)
+        assert.equal(id, support.arrival(ben_seen, "hello " .. i, anna).message_conv_id)
+      end
+      assert.equal(5, #joined(ben))
+      assert.equal(timmsg.TIM_ERR_GROUP, select(2, create { group_id = ("x"):rep(49) }))
+      assert.equal(timmsg.TIM_ERR_GROUP, select(2, create { group_id = "队" }))
+    end)
+  end)
+
+  describe("join", function()
+    for name, kind in pairs { Public = timmsg.TIMGroup_Public, ChatRoom = timmsg.TIMGroup_ChatRoom } do
+      it(("rule 42: a %s can be joined"):format(name), function()
+        local ben, ben_seen = user "ben"
+        create { group_id = "team", group_type = kind }
+        assert.equal(0, (support.call(ben, "group_join", "team", "let me in")))
+        assert.same({ anna = OWNER, ben = NORMAL }, roles(anna, "team"))
+        assert.same({ "team" }, joined(ben))
+        support.say(ben, "team", GROUP, "hello")
+        support.arrival(seen, "hello", ben)
+        assert.same({ { 1, "ben", "ben", 2 } }, tips(seen.messages))
+        support.say(anna, "team", GROUP, "hi")
+        support.arrival(ben_seen, "hi", anna)
+      end)
+    end
+
+    it("rule 42: a Private group can't be joined", function()
+      local ben = user "ben"
+      create { group_id = "team", group_type = timmsg.TIMGroup_Private, add_option = timmsg.TIMGroupAddOpt_Any }
+      assert.equal(DENIED, (support.call(ben, "group_join", "team")))
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+      assert.equal(DENIED, send_code(ben, "team"))
+    end)
+
+    it("rule 42: nor one whose add option forbids it", function()
+      local ben = user "ben"
+      for name, kind in pairs { public = timmsg.TIMGroup_Public, chat = timmsg.TIMGroup_ChatRoom } do
+        create { group_id = name, group_type = kind, add_option = timmsg.TIMGroupAddOpt_Forbid }
+        assert.equal(DENIED, (support.call(ben, "group_join", name)))
+        assert.same({ anna = OWNER }, roles(anna, name))
+      end
+      assert.same({}, joined(ben))
+    end)
+
+    it("rule 42: who is in, what is not there, what is full", function()
+      local ben, cora = user "ben", user "cora"
+      create { group_id = "team", max_member_num = 2 }
+      assert.equal(timmsg.ERR_SVR_GROUP_ALLREADY_MEMBER, (support.call(anna, "group_join", "team")))
+      assert.equal(0, (support.call(ben, "group_join", "team")))
+      assert.equal(timmsg.ERR_SVR_GROUP_ALLREADY_MEMBER, (support.call(ben, "group_join", "team")))
+      assert.equal(timmsg.ERR_SVR_GROUP_FULL_MEMBER_COUNT, (support.call(cora, "group_join", "team")))
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledErr } }, { invite(anna, "team", "cora") })
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (support.call(cora, "group_join", "Team")))
+      -- a place that is free again is free
+      support.must(ben, "group_quit", "team")
+      assert.equal(0, (support.call(cora, "group_join", "team")))
+      assert.same({ anna = OWNER, cora = NORMAL }, roles(anna, "team"))
+    end)
+
+    it("rule 42: members see what was said before", function()
+      local ben, ben_seen = user "ben"
+      create { group_id = "team" }
+      for i = 1, 30 do
+        support.say(anna, "team", GROUP, "early " .. i)
+      end
+      support.must(ben, "group_join", "team")
+      support.say(anna, "team", GROUP, "late")
+      support.arrival(ben_seen, "late", anna)
+      -- it does not come by itself, but when it is asked for
+      assert.same({ "late" }, texts(ben_seen.messages))
+      assert.same({ "late" }, texts(support.history(ben, "team", GROUP)))
+      local all = all_of(ben, "team")
+      assert.same(texts(support.history(anna, "team", GROUP)), texts(all))
+      assert.equal(31, #texts(all))
+      for i, msg in ipairs(all) do
+        assert.equal(i, msg.message_seq) -- rule 10: without holes, the tip among them
+      end
+      -- and is in the store then
+      assert.same(all, support.history(ben, "team", GROUP))
+    end)
+  end)
+
+  describe("invite", function()
+    it("rule 42: any member may, into a Private group too", function()
+      local ben = user "ben"
+      local cora, cora_seen = user "cora"
+      create { group_id = "team", group_type = timmsg.TIMGroup_Private }
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { invite(anna, "team", "ben") })
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { invite(ben, "team", "cora") }) -- no admin
+      assert.same({ anna = OWNER, ben = NORMAL, cora = NORMAL }, roles(cora, "team"))
+      support.say(cora, "team", GROUP, "thanks")
+      support.arrival(seen, "thanks", cora)
+      assert.same({ { 1, "anna", "ben", 2 }, { 1, "ben", "cora", 3 } }, tips(seen.messages))
+      support.say(anna, "team", GROUP, "welcome")
+      support.arrival(cora_seen, "welcome", anna)
+    end)
+
+    it("rule 42: one result for each, in the order given", function()
+      local ben = user "ben"
+      user "cora":close()
+      create { group_id = "team", group_member_array = { { group_member_info_identifier = "ben" } } }
+      local code, results = invite(ben, "team", "nobody", "cora", "anna", "ben", "cora")
+      assert.equal(0, code)
+      assert.same({
+        timmsg.TIMGroupMember_HandledErr, timmsg.TIMGroupMember_HandledSuc, timmsg.TIMGroupMember_Included,
+        timmsg.TIMGroupMember_Included, timmsg.TIMGroupMember_Included,
+      }, results)
+      assert.same({ anna = OWNER, ben = NORMAL, cora = NORMAL }, roles(anna, "team"))
+      -- one tip for those who came, none when nobody does
+      invite(ben, "team", "nobody", "anna")
+      support.say(ben, "team", GROUP, "now")
+      support.arrival(seen, "now", ben)
+      assert.same({ { 1, "anna", "ben", 2 }, { 1, "ben", "cora", 3 } }, tips(seen.messages))
+    end)
+
+    it("rule 42: who is no member can't", function()
+      local ben = user "ben"
+      create { group_id = "team" }
+      assert.equal(DENIED, (invite(ben, "team", "ben")))
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (invite(ben, "other", "ben")))
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+    end)
+
+    it("rule 23: reaches those who are away", function()
+      user "ben":close()
+      create { group_id = "team", group_type = timmsg.TIMGroup_Private }
+      invite(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "when you are back")
+      local ben, ben_seen = user "ben"
+      support.arrival(ben_seen, "when you are back", anna)
+      assert.same({ { 1, "anna", "ben", 2 } }, tips(ben_seen.messages))
+      assert.same({ "team" }, joined(ben))
+    end)
+  end)
+
+  describe("quit", function()
+    it("rule 42: ends it for the one who quits", function()
+      local ben, ben_seen = user "ben"
+      local cora, cora_seen = user "cora"
+      support.group(anna, "team", "ben", "cora")
+      support.say(anna, "team", GROUP, "all")
+      support.arrival(ben_seen, "all", anna)
+      support.must(ben, "group_quit", "team")
+      assert.same({ anna = OWNER, cora = NORMAL }, roles(anna, "team"))
+      assert.same({}, joined(ben))
+      assert.equal(DENIED, send_code(ben, "team"))
+      assert.equal(DENIED, (support.call(ben, "group_quit", "team")))
+      assert.equal(DENIED, (support.call(ben, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "team" })))
+      support.say(anna, "team", GROUP, "without ben")
+      support.arrival(cora_seen, "without ben", anna)
+      assert.same({ { 1, "anna", "ben,cora", 3 }, { 2, "ben", "ben", 2 } }, tips(cora_seen.messages))
+      -- nothing of it comes to him any more; what he had stays his
+      support.say(anna, "ben", timmsg.C2C, "are you there?")
+      support.arrival(ben_seen, "are you there?", anna)
+      assert.same({ "all", "are you there?" }, texts(ben_seen.messages))
+      local kept = texts(all_of(ben, "team"))
+      assert.equal("all", kept[1])
+      for _, text in ipairs(kept) do
+        assert.not_equal("without ben", text)
+      end
+      assert.equal(0, send_code(cora, "team"))
+    end)
+
+    it("rule 42: the owner can't", function()
+      support.group(anna, "team")
+      local code, desc = support.call(anna, "group_quit", "team")
+      assert.equal(timmsg.ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT, code)
+      assert.is_true(#desc > 0)
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (support.call(anna, "group_quit", "other")))
+    end)
+
+    it("rule 35: who comes back finds what was said meanwhile", function()
+      local ben, ben_seen = user "ben"
+      support.group(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "before")
+      support.arrival(ben_seen, "before", anna)
+      support.must(ben, "group_quit", "team")
+      support.say(anna, "team", GROUP, "meanwhile 1")
+      support.say(anna, "team", GROUP, "meanwhile 2")
+      support.must(ben, "group_join", "team")
+      support.say(anna, "team", GROUP, "after")
+      support.arrival(ben_seen, "after", anna)
+      assert.same({ "before", "after" }, texts(ben_seen.messages))
+      assert.same({ "before", "after" }, texts(support.history(ben, "team", GROUP)))
+      assert.same({ "before", "meanwhile 1", "meanwhile 2", "after" }, texts(all_of(ben, "team")))
+      for i, msg in ipairs(support.history(ben, "team", GROUP)) do
+        assert.equal(i, msg.message_seq)
+      end
+    end)
+  end)
+
+  describe("remove", function()
+    it("rule 42: owner and admins may, below their rank", function()
+      local users = {}
+      for _, name in ipairs { "adam", "alba", "ben", "cora", "dave" } do
+        users[name] = user(name)
+      end
+      support.group(anna, "team", "adam", "alba", "ben", "cora", "dave")
+      assert.equal(0, set_role(anna, "team", "adam", ADMIN))
+      assert.equal(0, set_role(anna, "team", "alba", ADMIN))
+      assert.equal(DENIED, (remove(users.ben, "team", "cora")))
+      assert.equal(DENIED, (remove(users.ben, "team", "ben")))
+      local fine, failed = timmsg.TIMGroupMember_HandledSuc, timmsg.TIMGroupMember_HandledErr
+      assert.same({ 0, { fine, failed, failed, failed, failed } },
+        { remove(users.adam, "team", "cora", "alba", "anna", "nobody", "adam") })
+      assert.same({ anna = OWNER, adam = ADMIN, alba = ADMIN, ben = NORMAL, dave = NORMAL }, roles(anna, "team"))
+      assert.same({ 0, { fine, fine, failed, failed } }, { remove(anna, "team", "alba", "ben", "anna", "ben") })
+      assert.same({ anna = OWNER, adam = ADMIN, dave = NORMAL }, roles(anna, "team"))
+      assert.equal(DENIED, (remove(users.cora, "team", "dave"))) -- no member any more
+      support.say(users.dave, "team", GROUP, "phew")
+      support.arrival(seen, "phew", users.dave)
+      assert.same({
+        { 1, "anna", "adam,alba,ben,cora,dave", 6 }, { 3, "adam", "cora", 5 }, { 3, "anna", "alba", 4 }, { 3, "anna", "ben", 3 },
+      }, tips(seen.messages))
+    end)
+
+    it("rule 42: ends it for the one removed, who is told, away or not", function()
+      local ben, ben_seen = user "ben"
+      user "cora":close()
+      support.group(anna, "team", "ben", "cora")
+      remove(anna, "team", "ben", "cora")
+      support.say(anna, "team", GROUP, "alone")
+      support.say(anna, "ben", timmsg.C2C, "sorry")
+      support.say(anna, "cora", timmsg.C2C, "sorry")
+      support.arrival(ben_seen, "sorry", anna)
+      local cora, cora_seen = user "cora"
+      support.arrival(cora_seen, "sorry", anna)
+      for name, other in pairs { ben = ben_seen, cora = cora_seen } do
+        local list = tips(other.messages)
+        local last = list[#list]
+        if name == "ben" then last = list[2] end -- cora's removal came when he was gone
+        assert.equal(3, last[1])
+        assert.equal(name, last[3])
+        assert.same({ "sorry" }, texts(other.messages))
+      end
+      for _, client in ipairs { ben, cora } do
+        assert.equal(DENIED, send_code(client, "team"))
+        assert.same({}, joined(client))
+      end
+      -- who is invited again is a plain member
+      assert.equal(0, (invite(anna, "team", "ben")))
+      assert.equal(NORMAL, roles(anna, "team").ben)
+      assert.equal(0, send_code(ben, "team"))
+    end)
+  end)
+
+  describe("roles and name cards", function()
+    it("rule 42: only the owner sets roles", function()
+      local adam, ben = user "adam", user "ben"
+      support.group(anna, "team", "adam", "ben")
+      assert.equal(DENIED, set_role(ben, "team", "ben", ADMIN))
+      assert.equal(0, set_role(anna, "team", "adam", ADMIN))
+      assert.equal(DENIED, set_role(adam, "team", "ben", ADMIN))
+      assert.equal(DENIED, set_role(adam, "team", "adam", NORMAL))
+      assert.same({ anna = OWNER, adam = ADMIN, ben = NORMAL }, roles(ben, "team"))
+      assert.equal(0, set_role(anna, "team", "adam", NORMAL))
+      assert.equal(DENIED, (remove(adam, "team", "ben")))
+      -- there is one owner
+      assert.equal(timmsg.ERR_SVR_GROUP_INVALID_PARAMETERS, set_role(anna, "team", "ben", OWNER))
+      assert.equal(timmsg.ERR_SVR_GROUP_INVALID_PARAMETERS, set_role(anna, "team", "anna", NORMAL))
+      assert.equal(timmsg.ERR_SVR_GROUP_INVALID_PARAMETERS, set_role(anna, "team", "nobody", ADMIN))
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, set_role(anna, "other", "ben", ADMIN))
+      assert.same({ anna = OWNER, adam = NORMAL, ben = NORMAL }, roles(ben, "team"))
+    end)
+
+    it("rule 42: name cards are one's own, and theirs who rank higher to set", function()
+      local adam, ben = user "adam", user "ben"
+      support.group(anna, "team", "adam", "ben")
+      set_role(anna, "team", "adam", ADMIN)
+      assert.equal(0, set_card(ben, "team", "ben", "本 \"%d\""))
+      assert.equal(DENIED, set_card(ben, "team", "adam", "x"))
+      assert.equal(0, set_card(adam, "team", "ben", "Ben the 2nd"))
+      assert.equal(DENIED, set_card(adam, "team", "anna", "x"))
+      assert.equal(0, set_card(adam, "team", "adam", "Adam A."))
+      local cards = {}
+      for _, info in ipairs(member_infos(anna, "team")) do
+        cards[info.group_member_info_identifier] = info.group_member_info_name_card
+      end
+      assert.same({ anna = "", adam = "Adam A.", ben = "Ben the 2nd" }, cards)
+      assert.equal(ADMIN, roles(anna, "team").adam) -- a card is no role
+    end)
+  end)
+
+  describe("members and groups", function()
+    it("rule 42: lists members, all or those asked for", function()
+      local before = os.time()
+      user "ben":close()
+      local cora = user "cora"
+      support.group(anna, "team", "ben", "cora")
+      local all = member_infos(cora, "team")
+      assert.equal(3, #all)
+      for _, info in ipairs(all) do
+        assert.is_true(info.group_member_info_join_time >= before and info.group_member_info_join_time <= os.time() + 1)
+        info.group_member_info_join_time = nil
+      end
+      table.sort(all, function(a, b) return a.group_member_info_identifier < b.group_member_info_identifier end)
+      assert.same({
+        group_member_info_identifier = "anna", group_member_info_member_role = OWNER, group_member_info_msg_flag = 0,
+        group_member_info_msg_seq = 0, group_member_info_shutup_time = 0, group_member_info_name_card = "",
+        group_member_info_custom_info = {},
+      }, all[1])
+      assert.equal("ben", all[2].group_member_info_identifier)
+      assert.equal("cora", all[3].group_member_info_identifier)
+      local some = member_infos(anna, "team", { "cora", "nobody" })
+      assert.equal(1, #some)
+      assert.equal("cora", some[1].group_member_info_identifier)
+    end)
+
+    it("rule 42: who is no member sees neither members nor messages", function()
+      local ben, ben_seen = user "ben"
+      support.group(anna, "team")
+      support.say(anna, "team", GROUP, "secret")
+      assert.equal(DENIED, (support.call(ben, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "team" })))
+      assert.equal(DENIED, send_code(ben, "team"))
+      local _, _, page = support.call(ben, "get_msg_list", "team", GROUP, { msg_getmsglist_param_is_remble = true })
+      for _, msg in ipairs(page or {}) do
+        assert.equal(timmsg.TIMMsg_SendFail, msg.message_status) -- his own attempt
+      end
+      support.say(anna, "ben", timmsg.C2C, "hello")
+      support.arrival(ben_seen, "hello", anna)
+      assert.equal(1, #ben_seen.messages)
+    end)
+
+    it("rule 42: lists the groups one is in", function()
+      local ben = user "ben"
+      assert.same({}, joined(ben))
+      support.group(anna, "one", "ben")
+      support.group(ben, "two")
+      support.group(anna, "three")
+      assert.same({ "one", "two" }, joined(ben))
+      support.must(ben, "group_join", "three")
+      support.must(ben, "group_quit", "one")
+      assert.same({ "three", "two" }, joined(ben))
+      support.must(anna, "group_delete", "three")
+      assert.same({ "two" }, joined(ben))
+    end)
+  end)
+
+  describe("delete", function()
+    it("rule 42: only the owner may; then it is gone for all", function()
+      local adam, adam_seen = user "adam"
+      support.group(anna, "team", "adam")
+      set_role(anna, "team", "adam", ADMIN)
+      support.say(anna, "team", GROUP, "last words")
+      support.arrival(adam_seen, "last words", anna)
+      assert.equal(DENIED, (support.call(adam, "group_delete", "team")))
+      support.must(anna, "group_delete", "team")
+      for _, client in ipairs { anna, adam } do
+        assert.same({}, joined(client))
+        assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, send_code(client, "team"))
+        assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (support.call(client, "group_delete", "team")))
+        assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (support.call(client, "group_quit", "team")))
+        -- what this device has stays until it is deleted here
+        local kept = texts(support.history(client, "team", GROUP))
+        assert.equal("last words", kept[1])
+      end
+    end)
+
+    it("rule 42: a new one of the same id knows nothing of the old", function()
+      local ben = user "ben"
+      support.group(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "old")
+      support.must(anna, "group_delete", "team")
+      local cora = user "cora"
+      support.group(cora, "team")
+      support.say(cora, "team", GROUP, "new")
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+      assert.same({ "new" }, texts(all_of(cora, "team")))
+      assert.equal(DENIED, send_code(ben, "team"))
+      assert.equal(DENIED, send_code(anna, "team"))
+    end)
+  end)
+
+  describe("tips", function()
+    it("rule 42: come as a message and as an event, with all keys", function()
+      local events = {}
+      anna:on("group_tips_event", function(list) table.move(list, 1, #list, #events + 1, events) end)
+      local ben = user "ben"
+      local before = os.time()
+      create { group_id = "team", group_name = "Das \"Team\" 队" }
+      support.must(ben, "group_join", "team", "hi")
+      support.eventually(function() return seen.messages[1] and events[1] end, anna)
+      local msg = seen.messages[1]
+      assert.equal(SYSTEM, msg.message_sender)
+      assert.equal("team", msg.message_conv_id)
+      assert.equal(GROUP, msg.message_conv_type)
+      assert.is_false(msg.message_is_from_self)
+      assert.equal(1, msg.message_seq)
+      assert.same(msg.message_elem_array, events)
+      local elem = events[1]
+      assert.is_true(elem.group_tips_elem_time >= before and elem.group_tips_elem_time <= os.time() + 1)
+      elem.group_tips_elem_time = nil
+      assert.same({
+        elem_type = timmsg.TIMElem_GroupTips, group_tips_elem_tip_type = 1, group_tips_elem_op_user = "ben",
+        group_tips_elem_group_id = "team", group_tips_elem_group_name = "Das \"Team\" 队",
+        group_tips_elem_user_array = { "ben" }, group_tips_elem_member_num = 2,
+        group_tips_elem_group_change_info_array = {}, group_tips_elem_member_change_info_array = {},
+      }, elem)
+      -- one's own joining is told to oneself too, and all of it is in the store
+      assert.same({ { 1, "ben", "ben", 2 } }, tips(support.history(anna, "team", GROUP)))
+      assert.same({ { 1, "ben", "ben", 2 } }, tips(all_of(ben, "team")))
+    end)
+
+    it("rule 42: nobody can send one", function()
+      support.group(anna, "team")
+      local tip = {
+        elem_type = timmsg.TIMElem_GroupTips, group_tips_elem_tip_type = 3, group_tips_elem_op_user = "anna",
+        group_tips_elem_group_id = "team", group_tips_elem_user_array = { "ben" },
+      }
+      assert.equal(timmsg.TIM_ERR_JSON, (support.call(anna, "send_new_msg", "team", GROUP, { message_elem_array = { tip } })))
+      assert.same({}, all_of(anna, "team"))
+    end)
+  end)
+end)

@@ -1,0 +1,346 @@
+-- Processes: several at one hub, what a crash leaves behind, and what an idle one costs.
+
+local lfs = require "lfs"
+local process = require "process"
+local support = require "support"
+local timmsg = require "timmsg"
+
+local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
+
+-- A message that crosses between two idle processes takes some ms: this is only to notice one that polls or is stuck.
+local CROSSING_MS <const> = 1000
+
+describe("processes", function()
+  local dir
+
+  before_each(function() dir = support.temp_dir() end)
+  after_each(function()
+    process.cleanup()
+    support.cleanup()
+  end)
+
+  local function device(...) return support.device(dir, ...) end
+
+  local function enrol(...)
+    for _, user in ipairs { ... } do
+      support.new_client(dir, user):close()
+    end
+  end
+
+  local function start(task, ...)
+    local peer = process.start(task, dir, ...)
+    peer:expect "(ready)"
+    return peer
+  end
+
+  local function numbered(prefix, n)
+    local texts = {}
+    for i = 1, n do
+      texts[i] = prefix .. " " .. i
+    end
+    return texts
+  end
+
+  local function history(user, conv_id, conv_type)
+    local client <close> = support.new_client(dir, user)
+    return support.history(client, conv_id, conv_type)
+  end
+
+  -- What was said in the list by the sender, in its order.
+  local function texts_of(msgs, sender)
+    local texts = {}
+    for _, msg in ipairs(msgs) do
+      if msg.message_sender == sender then texts[#texts + 1] = support.text_of(msg) end
+    end
+    return texts
+  end
+
+  it("rule 14, 22: two chat at once, and both have the same", function()
+    enrol("alice", "bob")
+    local count = 400
+    local alice = start("chat", "alice", "bob", C2C, count, count, 8)
+    local bob = start("chat", "bob", "alice", C2C, count, count, 8)
+    alice:tell "go"
+    bob:tell "go"
+    for peer, other in pairs { [alice] = "bob", [bob] = "alice" } do
+      peer:expect "(done)"
+      assert.same(numbered(other, count), peer:all(("^got %s %%d+ [%%d.]+ (.*)"):format(other)))
+    end
+    alice:tell "end"
+    bob:tell "end"
+    alice:finish()
+    bob:finish()
+    assert.equal(count, #alice:all "^got")
+    assert.equal(count, #bob:all "^got")
+    local at_alice, at_bob = history("alice", "bob", C2C), history("bob", "alice", C2C)
+    assert.equal(2 * count, #at_alice)
+    assert.same(support.texts(at_alice), support.texts(at_bob))
+    for i, msg in ipairs(at_alice) do
+      assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+      assert.equal(msg.message_unique_id, at_bob[i].message_unique_id)
+    end
+  end)
+
+  it("rule 22: a message crosses at once", function()
+    start("echo", "bob")
+    local alice, at_alice = device "alice"
+    local slowest = 0
+    for i = 1, 20 do
+      local sent_at = support.now_ms()
+      support.say(alice, "bob", C2C, "ping " .. i)
+      local came_at
+      process.eventually(function()
+        local last = at_alice.messages[i]
+        came_at = last and support.text_of(last):match("^re: ping " .. i .. " ([%d.]+)$")
+        return came_at
+      end, alice)
+      slowest = math.max(slowest, tonumber(came_at) - sent_at, support.now_ms() - tonumber(came_at))
+    end
+    assert.is_true(slowest < CROSSING_MS, ("%.1f ms"):format(slowest))
+  end)
+
+  it("rule 10, 12, 14: five write to the same hub at the same time", function()
+    local users, count = { "u1", "u2", "u3", "u4", "u5" }, 60
+    enrol(table.unpack(users))
+    local alice, at_alice = device "alice"
+    local group = support.group(alice, "crowd", table.unpack(users))
+    local peers = {}
+    for i, user in ipairs(users) do
+      peers[i] = start("crowd", user, group, "alice", count, 6)
+    end
+    for _, peer in ipairs(peers) do
+      peer:tell "go"
+    end
+    local total = 2 * #users * count
+    process.eventually(function() return #at_alice.messages >= total + 1 end, alice)
+    for _, peer in ipairs(peers) do
+      peer:expect("(done)", alice)
+      peer:finish(alice)
+    end
+
+    assert.equal(total + 1, #at_alice.messages)
+    local in_group = support.history(alice, group, GROUP)
+    -- the group's seq is a counter without holes, and the order
+    for seq, msg in ipairs(in_group) do
+      assert.equal(seq, msg.message_seq)
+    end
+    assert.equal(#users * count + 1, #in_group)
+    for i, user in ipairs(users) do
+      assert.same(numbered(user .. " to all", count), texts_of(in_group, user))
+      assert.same(numbered(user .. " to one", count), support.texts(support.history(alice, user, C2C)))
+      local told = {}
+      for _, msg in ipairs(at_alice.messages) do
+        if msg.message_sender == user and msg.message_conv_type == C2C then told[#told + 1] = support.text_of(msg) end
+      end
+      assert.same(numbered(user .. " to one", count), told)
+      -- what each was told of its own: the seq that everybody sees
+      local seqs = peers[i]:all "^sent (%d+) u%d to all"
+      local k = 0
+      for _, msg in ipairs(in_group) do
+        if msg.message_sender == user then
+          k = k + 1
+          assert.equal(tostring(msg.message_seq), seqs[k])
+        end
+      end
+      -- and every member has the same
+      assert.same(support.texts(in_group), support.texts(history(user, group, GROUP)))
+    end
+  end)
+
+  -- Voluntary and other context switches of all threads of a process, and the clock ticks it has used.
+  local function cost(pid)
+    local switches, ticks = 0, 0
+    for thread in lfs.dir(("/proc/%d/task"):format(pid)) do
+      if thread ~= "." and thread ~= ".." then
+        local status = support.read_file(("/proc/%d/task/%s/status"):format(pid, thread))
+        switches = switches + status:match "voluntary_ctxt_switches:%s*(%d+)" + status:match "nonvoluntary_ctxt_switches:%s*(%d+)"
+        local stat = support.read_file(("/proc/%d/task/%s/stat"):format(pid, thread))
+        local user, system = stat:match "^%d+ %(.*%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
+        ticks = ticks + user + system
+      end
+    end
+    return switches, ticks
+  end
+
+  it("decision 8: an idle client costs nothing, also while others talk", function()
+    local idle = start("idle", "idler")
+    local alice, at_alice = device "alice"
+    local bob, at_bob = device "bob"
+    support.say(alice, "bob", C2C, "warm")
+    support.arrival(at_bob, "warm")
+    support.idle(200, alice, bob) -- it has only just logged in
+    local switches, ticks = cost(idle.pid)
+    local ends = support.now_ms() + 2000
+    local n = 0
+    while support.now_ms() < ends do
+      n = n + 1
+      support.say(n % 2 == 0 and alice or bob, n % 2 == 0 and "bob" or "alice", C2C, "talk " .. n)
+      support.arrival(n % 2 == 0 and at_bob or at_alice, "talk " .. n)
+      support.idle(50, alice, bob)
+    end
+    local switches_after, ticks_after = cost(idle.pid)
+    assert.is_true(switches_after - switches <= 1, (switches_after - switches) .. " context switches")
+    assert.equal(ticks, ticks_after)
+  end)
+
+  describe("killed", function()
+    for name, conv_type in pairs { ["C2C"] = C2C, ["group"] = GROUP } do
+      it("rule 14, 15: in the middle of sending, " .. name, function()
+        enrol "alice"
+        local bob, at_bob = device "bob"
+        local conv, at = "bob", "alice"
+        if conv_type == GROUP then conv, at = support.group(bob, "crew", "alice"), "crew" end
+        local reported = {}
+        for life = 1, 6 do
+          -- Now few at a time, until some are reported; now many, until the first are there: then most of them are
+          -- accepted by the backend, and the sender's own store does not say so yet.
+          local many = life % 2 == 0
+          local sender = start("send", "alice", conv, conv_type, "life " .. life, many and 300 or life * 4)
+          local before = #at_bob.messages
+          process.eventually(function()
+            if many then return #at_bob.messages > before + 2 * life end
+            return #sender:all "^sent" >= life * 7
+          end, bob)
+          sender:kill()
+          for _, text in ipairs(sender:all "^sent %d+ (.*)") do
+            reported[#reported + 1] = text
+          end
+
+          -- the next life settles what the last left in state 1, and tells
+          local alice, at_alice = device "alice"
+          local has, not_sent = {}, {}
+          for _, msg in ipairs(support.history(alice, conv, conv_type)) do
+            if msg.message_is_from_self then
+              if msg.message_status == timmsg.TIMMsg_SendFail then
+                not_sent[#not_sent + 1] = msg
+              else
+                assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+                has[#has + 1] = msg
+              end
+            end
+          end
+          if #not_sent > 0 then assert.is_true(#at_alice.events > 0) end
+          support.say(alice, conv, conv_type, "settled " .. life)
+          support.arrival(at_bob, "settled " .. life)
+          has[#has + 1] = false -- that one
+
+          local come, count = {}, 0
+          for _, msg in ipairs(at_bob.messages) do
+            if msg.message_sender == "alice" then
+              local text = support.text_of(msg)
+              assert.is_nil(come[text], "twice: " .. text)
+              come[text], count = msg.message_rand, count + 1
+            end
+          end
+          for _, text in ipairs(reported) do
+            assert.is_truthy(come[text], "lost: " .. text)
+          end
+          -- bob has exactly what alice's store says to be sent
+          assert.equal(#has, count)
+          for _, msg in ipairs(has) do
+            if msg then assert.equal(msg.message_rand, come[support.text_of(msg)]) end
+          end
+          for _, msg in ipairs(not_sent) do
+            assert.is_nil(come[support.text_of(msg)])
+          end
+          -- what did not go out can be sent now, in its row
+          local rows = #support.history(alice, conv, conv_type)
+          for _, msg in ipairs(not_sent) do
+            support.must(alice, "send_new_msg", conv, conv_type, msg)
+            support.arrival(at_bob, support.text_of(msg))
+          end
+          assert.equal(rows, #support.history(alice, conv, conv_type))
+          alice:close()
+        end
+        local both = { history("alice", conv, conv_type), support.history(bob, at, conv_type) }
+        assert.same(support.texts(both[1]), support.texts(both[2]))
+      end)
+    end
+
+    it("rule 22, 23: in the middle of receiving", function()
+      enrol "bob"
+      local alice = device "alice"
+      local sent, stop = 0, false
+      local function send()
+        if stop then return end
+        sent = sent + 1
+        assert(alice:send_new_msg("bob", C2C, timmsg.text("message " .. sent), function(code, desc)
+          assert(code == 0, desc)
+          send()
+        end))
+      end
+      send()
+      local told = {}
+      for life = 1, 5 do
+        local receiver = start("receive", "bob", math.maxinteger)
+        process.eventually(function() return #receiver:all "^got" >= life * 15 end, alice)
+        receiver:kill()
+        for _, text in ipairs(receiver:all "^got alice %d+ [%d.]+ (.*)") do
+          assert.is_nil(told[text], "told twice: " .. text)
+          told[text] = true
+        end
+      end
+      stop = true
+      support.say(alice, "bob", C2C, "the last")
+      local bob, at_bob = device "bob"
+      support.arrival(at_bob, "the last", alice)
+      local expected = numbered("message", sent)
+      expected[#expected + 1] = "the last"
+      local all = support.history(bob, "alice", C2C)
+      assert.same(expected, support.texts(all))
+      for _, msg in ipairs(at_bob.messages) do
+        assert.is_nil(told[support.text_of(msg)])
+      end
+      -- nobody has read anything
+      assert.equal(sent + 1, support.conv(bob, "alice", C2C).conv_unread_num)
+    end)
+
+    it("rule 22: before its callback: the message is in the store, once and unread, and is not told again", function()
+      local peer = start("deaf", "bob")
+      local alice = device "alice"
+      local sent = support.say(alice, "bob", C2C, "nobody listens 没人听")
+      peer:expect("(waiting)", alice)
+      peer:kill()
+      assert.same({}, peer:all "^called")
+      local bob, at_bob = device "bob"
+      support.say(alice, "bob", C2C, "now")
+      support.arrival(at_bob, "now")
+      assert.same({ "now" }, support.texts(at_bob.messages))
+      local all = support.history(bob, "alice", C2C)
+      assert.same({ "nobody listens 没人听", "now" }, support.texts(all))
+      assert.equal(sent.message_rand, all[1].message_rand)
+      assert.is_false(all[1].message_is_read)
+      assert.equal(2, support.conv(bob, "alice", C2C).conv_unread_num)
+    end)
+
+    it("rule 24: one that holds a store is named, and holds it no longer than it lives", function()
+      local peer = start("idle", "bob")
+      local second = support.new_client(dir, nil, { data_dir = dir .. "/bob" })
+      local code, desc = support.call(second, "login", "bob", "sig")
+      assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+      assert.matches(("process %d%%f[%%D]"):format(peer.pid), desc)
+      peer:kill()
+      support.must(second, "login", "bob", "sig")
+      -- and nobody waits for the dead one
+      local alice = device "alice"
+      local seen = support.watch(second)
+      support.say(alice, "bob", C2C, "alive")
+      support.arrival(seen, "alive")
+    end)
+
+    it("rule 31: in the middle of an import: all or nothing", function()
+      local count = 8000
+      for life = 1, 5 do
+        local user = "user" .. life
+        local importer = process.start("import", dir, user, "bob", count)
+        importer:expect "(begun)"
+        support.idle(life * 25) -- it is done, or not
+        importer:kill()
+        local done = importer:all "^imported 0"
+        local kept = #history(user, "bob", C2C)
+        assert.is_true(kept == 0 or kept == count, kept .. " messages")
+        if #done > 0 then assert.equal(count, kept) end
+      end
+    end)
+  end)
+end)

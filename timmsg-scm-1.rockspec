@@ -64,6 +64,7 @@ build = {
         "csrc/message.c",
         "csrc/path.c",
         "csrc/reading.c",
+        "csrc/request.c",
         "csrc/revoking.c",
         "csrc/schema.c",
         "csrc/schema_check.c",

@@ -68,7 +68,11 @@ typedef struct tm_handler_type {
     void (*cancel)(tm_worker *worker, tm_request *request); /* frees what is the kind's own; may be NULL */
 } tm_handler_type;
 
-/* ---- for the handlers ---- */
+/* ---- request.c, for the loop ---- */
+/* Handles what callers queued (taken over), in their order. */
+void tm_worker_handle(tm_worker *worker, tm_request *list);
+
+/* ---- request.c, for the handlers ---- */
 /* A new operation for the request, to be handed to the backend after the commit. Owned by the worker. NULL:
  * memory (err is set). */
 tm_op *tm_worker_ask(tm_worker *worker, tm_request *request, tm_op_kind kind, tm_error *err);

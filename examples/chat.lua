@@ -89,7 +89,9 @@ end
 
 local function redraw()
   if not screen then return end
-  io.stdout:write("\r\27[K", tail(prompt() .. typed, screen:get_winsize() - 1)):flush()
+  local columns = screen:get_winsize() or 0
+  if columns == 0 then columns = 80 end -- nobody knows
+  io.stdout:write("\r\27[K", tail(prompt() .. typed, columns - 1)):flush()
 end
 
 -- Prints a line above the one that is being typed. Others wrote parts of it: without what steers a terminal.
@@ -133,8 +135,9 @@ local function text_of(msg)
   return table.concat(parts, " ")
 end
 
--- With a mark behind one's own: that it was read, or not sent.
+-- A message of the open conversation, with a mark behind one's own: that it was read, or not sent.
 local function show_message(msg)
+  current.oldest = current.oldest or msg
   local time = os.date("%H:%M", msg.message_server_time > 0 and msg.message_server_time or msg.message_client_time)
   local mark = msg.message_status == timmsg.TIMMsg_SendFail and " (not sent)" or msg.message_is_peer_read and " (read)" or ""
   local sender = msg.message_sender == "@TIM#SYSTEM" and "*" or msg.message_sender .. ":"
@@ -388,15 +391,19 @@ end
 ---- Handlers: what comes in, while anything else goes on ----
 
 tim:on("recv_new_msg", function(msgs)
-  local is_open = false
+  local is_open, newest, count = false, {}, {}
   for _, msg in ipairs(msgs) do
     local title = title_of(msg.message_conv_id, msg.message_conv_type)
     if current and title == current.title then
       show_message(msg)
       is_open = true
     else
-      note("%s: %s   (/to %s)", title, text_of(msg), title)
+      newest[title], count[title] = msg, (count[title] or 0) + 1
     end
+  end
+  for title, msg in pairs(newest) do
+    local before = count[title] > 1 and (" (and %d before)"):format(count[title] - 1) or ""
+    note("%s: %s%s   (/to %s)", title, text_of(msg), before, title)
   end
   if is_open then go(mark_read) end
 end)

@@ -6,7 +6,7 @@ local support = require "support"
 local uv = require "luv"
 
 local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
-local ROOT <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/chatx_spec%.lua$")
+local ROOT <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/chat_spec%.lua$")
 local CHAT <const> = (ROOT:find "^/" and ROOT or lfs.currentdir() .. "/" .. ROOT) .. "examples/chat.lua"
 
 describe("examples/chat.lua", function()
@@ -271,7 +271,7 @@ describe("examples/chat.lua", function()
     alice:enter("/to bob", "hello")
     alice:expect "there is no user \"bob\"" -- he is on another hub
     local other = start(LUA, { CHAT, "--data", dir .. "/elsewhere", "bob" })
-    other:expect "hello --data"
+    other:expect "hello bob"
     alice:enter "hello again"
     other:expect "hello again"
     assert.is_nil(bob.text:find("hello again", 1, true))

@@ -1,0 +1,100 @@
+-- examples/demo.lua: what it shows, and that it says so when something is wrong.
+
+local lfs = require "lfs"
+local support = require "support"
+
+local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
+local DEMO <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/demo_spec%.lua$") .. "examples/demo.lua"
+
+describe("examples/demo.lua", function()
+  local dir
+
+  before_each(function() dir = support.temp_dir() end)
+  after_each(support.cleanup)
+
+  -- Runs a script: its exit code, what it printed, and what it said on stderr.
+  local function run(script)
+    local pipe = assert(io.popen(("'%s' '%s' 2>'%s/complaint'"):format(LUA, script, dir)))
+    local transcript = pipe:read "a"
+    local _, _, code = pipe:close()
+    return code, transcript, support.read_file(dir .. "/complaint")
+  end
+
+  -- The demo's directories that are there.
+  local function left_over()
+    local count = 0
+    for name in lfs.dir "/tmp" do
+      if name:find "^lua_" and lfs.attributes("/tmp/" .. name .. "/alices.png") then count = count + 1 end
+    end
+    return count
+  end
+
+  it("shows all of it in less than ten seconds, and leaves nothing behind", function()
+    local before, began = left_over(), support.now_ms()
+    local code, transcript, complaint = run(DEMO)
+    assert.equal("", complaint)
+    assert.equal(0, code)
+    assert.is_true(support.now_ms() - began < 10000)
+    assert.equal(before, left_over())
+
+    local from = 1
+    for _, title in ipairs {
+      "Text, and three other elements", "A read receipt", "A picture goes up and comes down", "A group", "Bob is away", "Revoke",
+      "Look%-up by locators", "A page of history", "A chat log from elsewhere", "One message to many", "Delete",
+    } do
+      local _, at = transcript:find("\n== " .. title .. ".- ==\n", from)
+      assert.is_number(at, title)
+      from = at
+    end
+    for _, line in ipairs {
+      "bob   | <- alice: Hello 鲍勃! \"100 %\" 👋 ✓",
+      "bob   | <- alice: [face 7 wink] [location 22.5431, 113.9344 our café] [dice {\"eyes\":[6,6]}] ✓",
+      "alice |     ✓ my message is marked as read by bob",
+      "bob   | <- alice: [PNG picture, 2048 x 3200, 19.7 MB]",
+      "bob   |     ✓ the same file, byte for byte",
+      "carol | <- @TIM#SYSTEM in team: * bob and carol joined: 3 members ✓",
+      "bob   | <- carol in team: And bring the dice ✓",
+      "bob   |     ✓ told that it was revoked",
+      "alice |     ✓ four messages, the newest first",
+      "alice |     ✓ the log comes before today's messages, once",
+      "alice | -> nobody: there is no user \"nobody\" (20003)",
+      "alice |     ✓ all deleted, on this device",
+    } do
+      assert.is_truthy(transcript:find("\n" .. line .. "\n", 1, true), line)
+    end
+    for _, bar in ipairs { "alice | uploading", "bob   | downloading" } do
+      local shown = {}
+      for percent in transcript:gmatch(bar .. " %[#*%.*%] *(%d+) %%\n") do
+        shown[#shown + 1] = tonumber(percent)
+      end
+      assert.is_true(#shown >= 2, bar)
+      assert.is_true(shown[1] < 100, bar)
+      assert.equal(100, shown[#shown])
+    end
+    assert.matches("The demo is over, all as it should be%.\n$", transcript)
+  end)
+
+  -- The demo with something replaced, and less patient.
+  local function spoilt(what, by)
+    local text = support.read_file(DEMO):gsub("PATIENCE_S <const> = %d+", "PATIENCE_S <const> = 1")
+    local at, to = text:find(what, 1, true)
+    return support.write_file(dir .. "/demo.lua", text:sub(1, at - 1) .. by .. text:sub(to + 1))
+  end
+
+  for name, case in pairs {
+    ["when alice finds something wrong"] = { "#page == 0, \"all deleted", "#page == 1, \"all deleted", "not so for alice: all deleted" },
+    ["when a message is not as it was sent"] = { "read_next(bob, \"carol\", \"And", "read_next(bob, \"carol\", \"Or", "Or bring the dice" },
+    ["when bob's process fails"] = { "send(bob, \"alice\", C2C, timmsg.text \"Gone\")", "error \"oh dear\"", "oh dear" },
+    ["when bob never comes"] = { "start_bob \"first\"", "", "alice waited in vain for messages" },
+  } do
+    it("fails with a clear line " .. name, function()
+      local before = left_over()
+      local code, transcript, complaint = run(spoilt(case[1], case[2]))
+      assert.equal(1, code)
+      assert.is_truthy(complaint:find("THE DEMO HAS FAILED: ", 1, true))
+      assert.is_truthy(complaint:find(case[3], 1, true), complaint)
+      assert.is_nil(transcript:find("all as it should be", 1, true))
+      assert.equal(before, left_over())
+    end)
+  end
+end)

@@ -1,0 +1,502 @@
+-- Regressions: one test for each bug that was found, named after what it was.
+
+local lfs = require "lfs"
+local support = require "support"
+local timmsg = require "timmsg"
+
+local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
+-- Bytes that a group's name may have.
+local MAX_GROUP_NAME <const> = 12288
+local hub_it = support.hub_only(it)
+
+-- What should have come long before. Only a failure takes that long.
+local LATE_MS <const> = 4000
+
+describe("What was wrong once:", function()
+  local dir
+
+  before_each(function() dir = support.temp_dir() end)
+  after_each(support.cleanup)
+
+  local function device(...) return support.device(dir, ...) end
+
+  -- Runs SQL on a database under `dir`, as another process does.
+  local function tamper(database, sql)
+    support.write_file(dir .. "/tamper.sql", sql)
+    assert(os.execute(("sqlite3 '%s/%s' < '%s/tamper.sql'"):format(dir, database, dir)))
+  end
+
+  -- Polls until `predicate()`; false when it is late.
+  local function soon(predicate, ...) return support.pump(LATE_MS, predicate, ...) or false end
+
+  -- Polls a client that is called every few milliseconds until `predicate()`; false when it is late.
+  local function soon_while_busy(client, predicate, ...)
+    local others = table.pack(...)
+    local answered = 0
+    local result = support.pump(LATE_MS, function()
+      assert(client:conv_get_conv_list(function(code)
+        assert(code == 0)
+        answered = answered + 1
+      end))
+      for i = 1, others.n do
+        others[i]:poll()
+      end
+      client:wait(3)
+      client:poll()
+      return predicate()
+    end)
+    assert(answered > 0)
+    return result or false
+  end
+
+  -- Sends texts `prefix`1 to `prefix`n without waiting in between, and waits for the last.
+  local function send_many(client, conv_id, conv_type, prefix, n)
+    local done = 0
+    for i = 1, n do
+      assert(client:send_new_msg(conv_id, conv_type, timmsg.text(prefix .. i), function(code, desc)
+        assert(code == 0, desc)
+        done = done + 1
+      end))
+    end
+    support.eventually(function() return done == n end, client)
+  end
+
+  local function numbered(prefix, n)
+    local texts = {}
+    for i = 1, n do
+      texts[i] = prefix .. i
+    end
+    return texts
+  end
+
+  local function unread(client, conv_id, conv_type) return support.conv(client, conv_id, conv_type).conv_unread_num end
+
+  -- Texts of a conversation, page by page with one message each; no more than `limit` pages.
+  local function pages_of_one(client, conv_id, conv_type, is_forward, limit)
+    local texts, last = {}, nil
+    for _ = 1, limit do
+      local page = support.page(client, conv_id, conv_type, { count = 1, is_forward = is_forward, last_msg = last })
+      last = page[1]
+      if not last then break end
+      texts[#texts + 1] = support.text_of(last)
+    end
+    return texts
+  end
+
+  describe("GetMsgList", function()
+    it("paged for ever over an imported failed message whose two times differ", function()
+      local anna = device "anna"
+      local function old(text, client_time, server_time)
+        local msg = timmsg.text(text)
+        msg.message_client_time, msg.message_server_time = client_time, server_time
+        if server_time then msg.message_status = timmsg.TIMMsg_SendFail end
+        return msg
+      end
+      for conv_id, conv_type in pairs { ben = C2C, crew = GROUP } do
+        support.must(anna, "import_msg_list", conv_id, conv_type,
+          { old("a", 50), old("早 late", 100, 5000), old("b", 200), old("late 早", 6000, 60), old("c", 300) })
+        local back = pages_of_one(anna, conv_id, conv_type, false, 10)
+        local forth = pages_of_one(anna, conv_id, conv_type, true, 10)
+        local mirrored = {}
+        for i, text in ipairs(back) do
+          mirrored[#back + 1 - i] = text
+        end
+        assert.same(mirrored, forth)
+        table.sort(back)
+        assert.same({ "a", "b", "c", "late 早", "早 late" }, back)
+      end
+    end)
+  end)
+
+  describe("receiving", function()
+    -- 250 messages for somebody who is away, one of which is changed so.
+    local function away(change)
+      local anna, ben = device "anna", device "ben"
+      support.must(ben, "logout")
+      send_many(anna, "ben", C2C, "m", 250)
+      tamper("hub/hub.db", ("UPDATE events SET %s WHERE id = (SELECT event FROM inbox "
+        .. "WHERE user = (SELECT id FROM users WHERE name = 'ben') ORDER BY event LIMIT 1 OFFSET 5);"):format(change))
+      local seen = support.watch(ben)
+      support.must(ben, "login", "ben", "sig")
+      -- and nobody says anything more
+      soon(function() return #seen.messages >= 249 end, ben)
+      local expected = numbered("m", 250)
+      table.remove(expected, 6)
+      assert.same(expected, support.texts(seen.messages))
+      assert.equal(249, unread(ben, "anna", C2C))
+    end
+
+    hub_it("stopped for good at an event of unknown kind among many", function() away "kind = 99" end)
+
+    hub_it("stopped for good at an event that cannot be read among many", function() away "elems = '[{]'" end)
+
+    hub_it("without a socket did not come about while the host kept calling", function()
+      assert(lfs.mkdir(dir .. "/hub"))
+      assert(lfs.link("/proc", dir .. "/hub/bells", true)) -- no socket can be bound there
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      for i = 1, 3 do
+        support.say(anna, "ben", C2C, "line " .. i)
+        assert.is_true(soon_while_busy(ben, function() return #seen.messages == i end, anna))
+      end
+      assert.same(numbered("line ", 3), support.texts(seen.messages))
+    end)
+
+    hub_it("of what could not be stored was not tried again while the host kept calling", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      local complaints = 0
+      ben:on("log", function(level, text)
+        if level >= timmsg.TIMLog_Error and text:find("tried again", 1, true) then complaints = complaints + 1 end
+      end)
+      tamper("ben/ben.db", "CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(FAIL, 'full'); END;")
+      support.say(anna, "ben", C2C, "wait for it")
+      support.eventually(function() return complaints > 0 end, ben)
+      tamper("ben/ben.db", "DROP TRIGGER full;")
+      assert.is_true(soon_while_busy(ben, function() return #seen.messages > 0 end))
+      assert.same({ "wait for it" }, support.texts(seen.messages))
+      assert.same({ "wait for it" }, support.texts(support.history(ben, "anna", C2C)))
+    end)
+  end)
+
+  describe("a store", function()
+    hub_it("that had been used with another hub took its messages for read and its history for complete", function()
+      local function on_hub(hub, user, name)
+        local client = support.new_client(dir, nil,
+          { data_dir = dir .. "/" .. user .. (name or ""), server = "hub:" .. dir .. "/" .. hub })
+        local seen = support.watch(client)
+        support.must(client, "login", user, "sig")
+        return client, seen
+      end
+      local anna = on_hub("first", "anna")
+      local ben, at_ben = on_hub("first", "ben")
+      send_many(anna, "ben", C2C, "old ", 20)
+      support.arrival(at_ben, "old 20", anna)
+      support.must(ben, "report_readed", "anna", C2C)
+      support.eventually(function()
+        return support.page(anna, "ben", C2C, { count = 1 })[1].message_is_peer_read
+      end, anna)
+      -- all of the first hub is known to be there
+      assert.equal(20, #support.page(ben, "anna", C2C, { count = 100, is_remble = true }))
+      ben:close()
+      anna:close()
+
+      -- what was said on the second before
+      local early_ben, at_early_ben = on_hub("second", "ben", "'s other")
+      local early_anna = on_hub("second", "anna", "'s other")
+      send_many(early_anna, "ben", C2C, "early ", 5)
+      support.arrival(at_early_ben, "early 5", early_anna)
+      early_anna:close()
+      early_ben:close()
+
+      anna = on_hub("second", "anna")
+      ben, at_ben = on_hub("second", "ben")
+      local sent = support.say(anna, "ben", C2C, "new")
+      assert.is_false(sent.message_is_peer_read)
+      assert.is_false(support.arrival(at_ben, "new", anna).message_is_read)
+      assert.equal(1, unread(ben, "anna", C2C))
+      local last = support.history(anna, "ben", C2C)
+      assert.equal("new", support.text_of(last[#last]))
+      assert.is_false(last[#last].message_is_peer_read)
+
+      local texts = {}
+      for _, text in ipairs(support.texts(support.page(ben, "anna", C2C, { count = 100, is_remble = true }))) do
+        assert.is_nil(texts[text])
+        texts[text] = true
+      end
+      local expected = { new = true }
+      for i = 1, 20 do
+        expected["old " .. i] = true
+      end
+      for i = 1, 5 do
+        expected["early " .. i] = true
+      end
+      assert.same(expected, texts)
+
+      support.must(ben, "report_readed", "anna", C2C)
+      assert.equal(0, unread(ben, "anna", C2C))
+      assert.is_true(soon(function()
+        return support.page(anna, "ben", C2C, { count = 1 })[1].message_is_peer_read
+      end, anna, ben))
+    end)
+  end)
+
+  describe("unread numbers", function()
+    local ways = {
+      ["one has left"] = function(_, ben) support.must(ben, "group_quit", "crew") end,
+      ["one was removed from"] = function(anna)
+        support.must(anna, "group_delete_member", {
+          group_delete_member_param_group_id = "crew",
+          group_delete_member_param_identifier_array = { "ben" },
+        })
+      end,
+      ["was deleted"] = function(anna) support.must(anna, "group_delete", "crew") end,
+    }
+    for name, leave in pairs(ways) do
+      it(("were stuck in a group that %s"):format(name), function()
+        local anna = device "anna"
+        local ben, seen = device "ben"
+        support.group(anna, "crew", "ben")
+        support.say(anna, "crew", GROUP, "one 一")
+        support.arrival(seen, "one 一", anna)
+        leave(anna, ben)
+        support.say(anna, "ben", C2C, "has it come to you?")
+        support.arrival(seen, "has it come to you?", anna)
+        assert.is_true(unread(ben, "crew", GROUP) > 0)
+        local code, desc = support.call(ben, "report_readed", "crew", GROUP)
+        assert.equal(0, code, desc)
+        local told = seen.changes[#seen.changes]
+        assert.equal("crew", told.conv.conv_id)
+        assert.equal(0, told.conv.conv_unread_num)
+        assert.equal(0, unread(ben, "crew", GROUP))
+        for _, msg in ipairs(support.history(ben, "crew", GROUP)) do
+          assert.is_true(msg.message_is_read)
+        end
+        -- and it stays so
+        ben:close()
+        ben = device "ben"
+        assert.equal(0, unread(ben, "crew", GROUP))
+      end)
+    end
+
+    it("counted what a group had said before one joined, when its history was fetched", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      support.group(anna, "crew")
+      send_many(anna, "crew", GROUP, "before ", 30)
+      support.must(ben, "group_join", "crew", "你好")
+      support.say(anna, "crew", GROUP, "after")
+      support.arrival(seen, "after", anna)
+      local before = unread(ben, "crew", GROUP)
+      local count, last = 0, nil
+      repeat
+        local page = support.page(ben, "crew", GROUP, { is_remble = true, count = 20, last_msg = last })
+        for _, msg in ipairs(page) do
+          if support.text_of(msg) and support.text_of(msg):find "^before" then
+            count = count + 1
+            assert.is_true(msg.message_is_read)
+          end
+        end
+        last = page[#page]
+      until not last
+      assert.equal(30, count)
+      assert.equal(before, unread(ben, "crew", GROUP))
+      support.say(anna, "crew", GROUP, "more")
+      support.arrival(seen, "more", anna)
+      assert.equal(before + 1, unread(ben, "crew", GROUP))
+    end)
+  end)
+
+  describe("SaveMsg", function()
+    it("listed what was saved in one second in any order", function()
+      local anna = device "anna"
+      for conv_id, conv_type in pairs { ben = C2C, crew = GROUP } do
+        local time = os.time()
+        for i = 1, 8 do
+          local msg = timmsg.text("saved " .. i)
+          if i % 2 == 0 then msg.message_client_time = time end
+          msg.message_server_time = time
+          support.must(anna, "save_msg", conv_id, conv_type, msg)
+        end
+        assert.same(numbered("saved ", 8), support.texts(support.history(anna, conv_id, conv_type)))
+      end
+      for i = 1, 8 do
+        support.must(anna, "save_msg", "cora", C2C, timmsg.text("now " .. i))
+      end
+      assert.same(numbered("now ", 8), support.texts(support.history(anna, "cora", C2C)))
+    end)
+
+    it("lost the second of two messages with the same rand and no seq", function()
+      local anna = device "anna"
+      local first, second = timmsg.text "first", timmsg.text "second"
+      first.message_rand, second.message_rand = 5, 5
+      support.must(anna, "save_msg", "ben", C2C, first)
+      support.must(anna, "save_msg", "ben", C2C, second)
+      local kept = support.history(anna, "ben", C2C)
+      assert.same({ "first", "second" }, support.texts(kept))
+      assert.equal(5, kept[1].message_rand)
+      assert.equal(5, kept[2].message_rand)
+    end)
+
+    it("of a message as read kept the receipt from the peer", function()
+      for _, is_read in ipairs { "absent", "true" } do
+        dir = support.temp_dir()
+        local anna, at_anna = device("anna", nil, { read_receipt = true })
+        local ben, seen = device "ben"
+        support.say(anna, "ben", C2C, "read it")
+        local got = support.arrival(seen, "read it", anna)
+        got.message_is_read = is_read == "true" or nil
+        got.message_custom_int = 7
+        support.must(ben, "save_msg", "anna", C2C, got)
+        assert.equal(0, unread(ben, "anna", C2C))
+        assert.is_false(support.history(anna, "ben", C2C)[1].message_is_peer_read)
+        support.must(ben, "report_readed", "anna", C2C, nil)
+        assert.is_true(soon(function() return #at_anna.receipts > 0 end, anna, ben))
+        assert.equal("ben", at_anna.receipts[1].msg_receipt_conv_id)
+        assert.is_true(support.history(anna, "ben", C2C)[1].message_is_peer_read)
+      end
+    end)
+  end)
+
+  describe("SendNewMsg", function()
+    -- A message whose upload takes a while, and what its completion brings.
+    local function start_upload(client)
+      local path = dir .. "/long.bin"
+      local file = assert(io.open(path, "wb"))
+      assert(file:seek("set", 60 * 1024 * 1024))
+      assert(file:write "end")
+      assert(file:close())
+      local result = {}
+      local msg = timmsg.message(timmsg.text "with it", timmsg.file(path))
+      assert(client:send_new_msg("ben", C2C, msg, function(...) result.answer = table.pack(...) end))
+      return result, path
+    end
+
+    local function check(answer, path)
+      local code, _, msg = table.unpack(answer, 1, answer.n)
+      assert.equal(timmsg.ERR_USER_CANCELED, code)
+      assert.is_table(msg)
+      assert.equal("with it", support.text_of(msg))
+      assert.equal(path, msg.message_elem_array[2].file_elem_file_path)
+      assert.equal("anna", msg.message_sender)
+      assert.equal("ben", msg.message_conv_id)
+      assert.not_equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+      -- it is the one that the store has, not sent
+      local kept = support.history(device "anna", "ben", C2C)
+      assert.equal(1, #kept)
+      assert.equal(kept[1].message_rand, msg.message_rand)
+      assert.equal(kept[1].message_client_time, msg.message_client_time)
+      assert.equal(timmsg.TIMMsg_SendFail, kept[1].message_status)
+    end
+
+    it("brought no Message when one logged out during an upload", function()
+      device "ben"
+      local anna = device "anna"
+      local result, path = start_upload(anna)
+      support.must(anna, "logout")
+      check(support.eventually(function() return result.answer end, anna), path)
+    end)
+
+    it("brought no Message when the client was closed during an upload", function()
+      device "ben"
+      local anna = device "anna"
+      local begun = false
+      anna:on("msg_elem_upload_progress", function() begun = true end)
+      local result, path = start_upload(anna)
+      support.eventually(function() return begun end, anna)
+      anna:close()
+      check(assert(result.answer), path)
+    end)
+
+    it("brought no Message when the store could not take it", function()
+      device "ben"
+      local anna = device "anna"
+      tamper("anna/anna.db", "CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(FAIL, 'full'); END;")
+      local code, _, msg = support.call(anna, "send_new_msg", "ben", C2C, timmsg.text "no room 没地方")
+      assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+      assert.is_table(msg)
+      assert.equal("no room 没地方", support.text_of(msg))
+      assert.equal("anna", msg.message_sender)
+      assert.not_equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+    end)
+  end)
+
+  describe("GroupCreate", function()
+    local function param(name, members, group_id)
+      return {
+        create_group_param_group_id = group_id or "crew",
+        create_group_param_group_name = name,
+        create_group_param_group_member_array = timmsg.array(members),
+      }
+    end
+
+    hub_it("let a name through that GroupTips have no room for", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      -- as many members as there may be, with ids that JSON makes as long as can be
+      local members, sql = {}, {}
+      for i = 1, 499 do
+        local user = ('"'):rep(29) .. ("%03d"):format(i)
+        members[i] = { group_member_info_identifier = user }
+        sql[i] = ("INSERT INTO users(name) VALUES('%s');"):format(user)
+      end
+      members[500] = { group_member_info_identifier = "ben" }
+      tamper("hub/hub.db", "BEGIN;" .. table.concat(sql, "\n") .. "COMMIT;")
+      local let_through = 0
+      for _, length in ipairs { 1, 1024, 1025, 4096, 12288, 12289, 16384, 65536, 70000 } do
+        local name = ("\1"):rep(length)
+        local ok, message, code = anna:group_create(param(name, members, "crew" .. length))
+        if ok then
+          let_through = let_through + 1
+          assert.is_true(soon(function() return #seen.messages == let_through end, ben, anna), length .. " bytes")
+          local tips = seen.messages[let_through].message_elem_array[1]
+          assert.equal(timmsg.TIMElem_GroupTips, tips.elem_type)
+          assert.equal(name, tips.group_tips_elem_group_name)
+          assert.equal(500, #tips.group_tips_elem_user_array)
+        else
+          assert.equal(timmsg.TIM_ERR_PARAM, code)
+          assert.matches("create_group_param_group_name", message, 1, true)
+        end
+      end
+      assert.is_true(let_through >= 2)
+    end)
+
+    it("had no limit for a name", function()
+      local anna = device "anna"
+      local longest = ("名"):rep(MAX_GROUP_NAME // 3) .. ("n"):rep(MAX_GROUP_NAME % 3)
+      for _, name in ipairs { longest .. "n", ("n"):rep(70000) } do
+        local ok, message, code = anna:group_create(param(name, {}))
+        assert.is_nil(ok, #name .. " bytes")
+        assert.equal(timmsg.TIM_ERR_PARAM, code)
+        assert.matches("create_group_param_group_name", message, 1, true)
+      end
+      support.must(anna, "group_create", param(longest, {}))
+    end)
+
+    it("let more members through than GroupTips have room for", function()
+      local anna = device "anna"
+      local members = {}
+      for i = 1, 501 do
+        members[i] = { group_member_info_identifier = "user" .. i }
+      end
+      local ok, message, code = anna:group_create(param("crew", members))
+      assert.is_nil(ok)
+      assert.equal(timmsg.TIM_ERR_PARAM, code)
+      assert.matches("create_group_param_group_member_array", message, 1, true)
+      members[501] = nil
+      assert.not_equal(timmsg.TIM_ERR_PARAM, (support.call(anna, "group_create", param("crew", members))))
+    end)
+  end)
+
+  describe("Revoke", function()
+    it("told nothing to a device that had never had the message", function()
+      local anna, at_anna = device "anna"
+      local ben = device "ben"
+      support.group(anna, "crew", "ben")
+      local bad = support.say(ben, "crew", GROUP, "bad")
+      support.arrival(at_anna, "bad", ben)
+      local second, seen = device("anna", "second")
+      anna:close()
+      assert.same({}, support.history(second, "crew", GROUP))
+      support.must(second, "revoke", "crew", GROUP,
+        { message_seq = bad.message_seq, message_rand = bad.message_rand, message_sender = "ben" })
+      -- and nobody says anything more
+      assert.is_true(soon(function() return #seen.revoked > 0 end, second))
+      assert.equal(bad.message_rand, seen.revoked[1].message_locator_rand)
+      assert.equal(bad.message_seq, seen.revoked[1].message_locator_seq)
+      assert.equal("crew", seen.revoked[1].message_locator_conv_id)
+      local all = support.history(second, "crew", GROUP)
+      assert.equal(1, #all)
+      assert.equal(bad.message_rand, all[1].message_rand)
+      assert.equal(timmsg.TIMMsg_Revoked, all[1].message_status)
+      assert.same({}, all[1].message_elem_array)
+      assert.is_true(all[1].message_is_read)
+      assert.same({}, seen.messages)
+      -- once, whatever comes later
+      support.say(ben, "crew", GROUP, "next")
+      support.arrival(seen, "next", ben)
+      assert.equal(1, #seen.revoked)
+      assert.equal(2, #support.history(second, "crew", GROUP))
+    end)
+  end)
+end)

@@ -47,6 +47,7 @@ static const char *const migrations[] = {
     "CREATE UNIQUE INDEX event_attempt ON events(topic, rand, client_time, sender) WHERE kind = 1;"
     "CREATE INDEX event_identity ON events(topic, seq, rand, sender) WHERE kind = 1;"
     "CREATE INDEX event_time ON events(topic, server_time) WHERE kind = 1;"
+    "CREATE INDEX event_revoke ON events(topic) WHERE kind = 2;"
     "CREATE TABLE inbox(user INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY(user, event)) WITHOUT "
     "ROWID;"
     "CREATE TABLE reads(topic INTEGER NOT NULL, user INTEGER NOT NULL, position INTEGER NOT NULL,"

@@ -61,6 +61,8 @@ int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t 
 /* Tells one user's devices that it joined or left a group. */
 int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
                               uint64_t time, tm_error *err);
+/* Tells one user's devices of what was revoked in a topic while the user could not hear of it (rule 29). */
+int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
 /* A user's number, 0 if there is no such user. */
 int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 uint64_t hub_now(void);

@@ -219,6 +219,29 @@ int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int
     return code ? code : deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
 }
 
+int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
+{
+    for (;;) {
+        /* the first message that the user was given, and nobody told the user that it was revoked */
+        tm_error local = {0};
+        int64_t message =
+            tm_sql_int(hub->sql, &local, 0,
+                       "SELECT r.target FROM events r WHERE r.topic = ?1 AND r.kind = 2"
+                       " AND EXISTS(SELECT 1 FROM inbox WHERE user = ?2 AND event = r.target)"
+                       " AND NOT EXISTS(SELECT 1 FROM events s JOIN inbox i ON i.user = ?2 AND i.event = s.id"
+                       "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target = r.target) LIMIT 1",
+                       "ii", topic, user_id);
+        if (local.code) return tm_fail(err, local.code, "%s", local.text);
+        if (!message) return 0;
+        int32_t code =
+            tm_sql_run(hub->sql, err,
+                       "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
+                       "itui", topic, hub->user, hub_now(), message);
+        if (!code) code = deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
+        if (code) return code;
+    }
+}
+
 int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
 {
     hub_target target;

@@ -33,6 +33,14 @@ int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, i
                       "iiiu", to->id, user_id, (int64_t)role, hub_now());
 }
 
+/* A user has come: its devices hear of that, and of what was revoked since it went, if it was here before. */
+static int32_t begin_membership(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time,
+                                tm_error *err)
+{
+    int32_t code = hub_append_membership(hub, in->topic, in->name, user_id, true, time, err);
+    return code ? code : hub_append_missed_revokes(hub, in->topic, user_id, err);
+}
+
 int32_t hub_member_end(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time, tm_error *err)
 {
     int32_t code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
@@ -103,7 +111,7 @@ int32_t hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
         code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
     if (!code) code = hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
     if (!code) code = tell_of_one(hub, &in, HUB_TIP_JOINED, hub->user, &time, err);
-    if (!code) code = hub_append_membership(hub, in.topic, in.name, hub->user_id, true, time, err);
+    if (!code) code = begin_membership(hub, &in, hub->user_id, time, err);
 out:
     tm_free(in.title);
     return code;
@@ -179,7 +187,7 @@ int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
     {
         if (code) break;
         int64_t user_id = hub_user_id(hub, name->valuestring, err);
-        code = hub_append_membership(hub, in.topic, in.name, user_id, true, time, err);
+        code = begin_membership(hub, &in, user_id, time, err);
     }
     cJSON_Delete(invited);
     tm_free(in.title);

@@ -19,6 +19,10 @@ static void report(void *argument, const tm_media_report *from)
 
 tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
 {
+    if (worker->media && worker->proxy_changed && !worker->jobs) { /* transfers under way keep the old one */
+        tm_media_free(worker->media);
+        worker->media = NULL;
+    }
     if (worker->media) return worker->media;
     tm_client *client = worker->client;
     pthread_mutex_lock(&client->lock);
@@ -29,6 +33,7 @@ tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
                                 .log = client->log,
                                 .report = report,
                                 .userdata = client};
+    worker->proxy_changed = false;
     worker->media = tm_media_new(&options, err);
     tm_free(proxy);
     return worker->media;

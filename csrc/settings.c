@@ -4,8 +4,9 @@
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
-static void set_proxy(tm_client *client, const cJSON *config)
+static void set_proxy(tm_worker *worker, const cJSON *config)
 {
+    tm_client *client = worker->client;
     const cJSON *http = tm_json_get(config, kTIMSetConfigHttpProxyInfo);
     const cJSON *socks = tm_json_get(config, kTIMSetConfigSocks5ProxyInfo);
     const char *ip =
@@ -26,6 +27,7 @@ static void set_proxy(tm_client *client, const cJSON *config)
     tm_free(client->proxy);
     client->proxy = proxy;
     pthread_mutex_unlock(&client->lock);
+    worker->proxy_changed = true;
 }
 
 static int32_t start_set_config(tm_worker *worker, tm_request *request, tm_error *err)
@@ -41,11 +43,7 @@ static int32_t start_set_config(tm_worker *worker, tm_request *request, tm_error
                       worker->console);
     if (tm_json_get(user, kTIMUserConfigIsReadReceipt))
         atomic_store(&client->want_receipts, tm_json_get_bool(user, kTIMUserConfigIsReadReceipt, false));
-    set_proxy(client, config);
-    if (worker->media && !worker->jobs) { /* the next transfer makes one with the new proxy */
-        tm_media_free(worker->media);
-        worker->media = NULL;
-    }
+    set_proxy(worker, config);
     tm_worker_finish(worker, request);
     return 0;
 }

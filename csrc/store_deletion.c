@@ -22,9 +22,12 @@ int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *
 {
     if (!fresh && message->server_time < conv->cleared) return 1;
     tm_error local = {0};
-    int64_t found = tm_sql_int(store->sql, &local, 0,
-                               "SELECT 1 FROM buried WHERE conv = ? AND seq = ? AND rand = ? AND sender = ?",
-                               "iuut", conv->id, message->seq, message->rand, message->sender);
+    int64_t found = tm_sql_int(
+        store->sql, &local, 0,
+        "SELECT 1 FROM buried WHERE conv = ?1 AND seq = ?2 AND rand = ?3 AND sender = ?4 "
+        "UNION ALL SELECT 1 FROM buried WHERE ?5 AND conv = ?1 AND seq = 0 AND rand = ?3 "
+        "AND sender = ?4 LIMIT 1",
+        "iuuti", conv->id, message->seq, message->rand, message->sender, (int64_t)message->is_self);
     if (!local.code) return (int)found;
     tm_fail(err, local.code, "%s", local.text);
     return -1;
@@ -34,6 +37,11 @@ int32_t tm_store_delete(tm_store *store, const tm_conv *conv, const tm_stored *s
 {
     int32_t code = tm_store_touch(store, conv, err);
     if (!code) code = tm_store_bury(store, conv, &stored->message, err);
+    /* one that was not accepted may turn out to be, and have another seq then (rule 10): 0 stands for any */
+    tm_message any_seq = stored->message; /* borrows */
+    any_seq.seq = 0;
+    if (!code && !stored->message.server_time && stored->message.is_self)
+        code = tm_store_bury(store, conv, &any_seq, err);
     return code ? code : tm_sql_run(store->sql, err, "DELETE FROM messages WHERE id = ?", "i", stored->id);
 }
 
@@ -64,6 +72,12 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
                    "position > (SELECT coalesce(max(position), 0) FROM messages WHERE conv = ?1 AND is_self "
                    "= 0)))",
                    "iu", conv->id, newest);
+    if (!code) /* see tm_store_delete */
+        code =
+            tm_sql_run(store->sql, err,
+                       "INSERT OR IGNORE INTO buried(conv, seq, rand, sender) SELECT conv, 0, rand, sender "
+                       "FROM messages WHERE conv = ? AND status IN (1, 3) AND is_self",
+                       "i", conv->id);
     if (!code) code = tm_sql_run(store->sql, err, "DELETE FROM messages WHERE conv = ?", "i", conv->id);
     if (code || newest <= conv->cleared) return code;
     conv->cleared = newest;

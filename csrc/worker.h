@@ -31,6 +31,7 @@ typedef struct tm_worker {
     tm_client *client;
     tm_store *store;     /* NULL: nobody is logged in */
     tm_backend *backend; /* NULL: likewise */
+    bool proxy_changed;  /* since `media` was started */
     tm_media *media;     /* started when first needed */
     char user[TM_USER_ID_SIZE];
     bool online;               /* the log-in is through: events are handled */

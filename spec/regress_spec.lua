@@ -498,5 +498,29 @@ describe("What was wrong once:", function()
       assert.equal(1, #seen.revoked)
       assert.equal(2, #support.history(second, "crew", GROUP))
     end)
+
+    it("told nothing to a member who was away from the group, and left the text there", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      support.group(anna, "crew", "ben")
+      local bad = support.say(anna, "crew", GROUP, "bad")
+      local good = support.say(anna, "crew", GROUP, "good")
+      support.arrival(seen, "good", anna)
+      support.must(ben, "group_quit", "crew")
+      support.must(anna, "revoke", "crew", GROUP, bad)
+      support.must(ben, "group_join", "crew")
+      assert.is_true(soon(function() return #seen.revoked > 0 end, ben))
+      assert.equal(bad.message_rand, seen.revoked[1].message_locator_rand)
+      local status = {}
+      for _, msg in ipairs(support.history(ben, "crew", GROUP)) do status[msg.message_rand] = msg.message_status end
+      assert.equal(timmsg.TIMMsg_Revoked, status[bad.message_rand])
+      assert.equal(timmsg.TIMMsg_SendSucc, status[good.message_rand])
+      -- once: not again when he comes back another time
+      support.must(ben, "group_quit", "crew")
+      support.must(ben, "group_join", "crew")
+      support.say(anna, "crew", GROUP, "next")
+      support.arrival(seen, "next", anna)
+      assert.equal(1, #seen.revoked)
+    end)
   end)
 end)

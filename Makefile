@@ -2,7 +2,7 @@
 
 # ---- what it needs: the one list (Debian package names) ----
 BUILD_PACKAGES := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libmd-dev
-TEST_PACKAGES  := g++ sqlite3 lua-busted lua-check lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
+TEST_PACKAGES  := g++ sqlite3 lua-busted lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
 PREFIX   ?= /usr/local
@@ -39,20 +39,20 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize chat test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
+.PHONY: all lib demo sanitize test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
 
 help:
-	@echo 'make demo     install what is missing, build, show two players chatting'
+	@echo 'make demo     install what is missing, build, show three players chatting'
 	@echo 'make test     install what is missing, build, run all tests'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
 	@echo 'make clean    remove $(BUILD)/'
-	@echo 'SANITIZE=-fsanitize=address,undefined BUILD=build/asan make test  tests under sanitizers'
+	@echo 'make sanitize the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 
 # ---- setting up ----
 # Installs the packages of a list that are missing; where there is no apt-get it names them.
@@ -89,7 +89,7 @@ $(BUILD)/obj/%.o: csrc/%.c
 # -z nodelete: a thread of the library may still end while a host unloads it
 $(LIB_SO): $(CORE_OBJ) $(FACE_OBJ)
 	@echo '  LD $@'
-	@$(CC) $(OPT) $(SANITIZE) -shared -Wl,-z,nodelete -o $@ $^ $(LIBS)
+	@$(CC) $(OPT) $(SANITIZE) -shared -Wl,-z,nodelete -Wl,-soname,$(@F) -o $@ $^ $(LIBS)
 $(LIB_A): $(CORE_OBJ) $(FACE_OBJ) $(LUA_OBJ)
 	@echo '  AR $@'
 	@rm -f $@
@@ -181,3 +181,6 @@ install: lib
 
 clean:
 	rm -rf $(BUILD)
+	@# and what luarocks leaves behind
+	rm -f timmsg/core.so csrc/*.o csrc/lua/*.o
+	@rmdir timmsg 2>/dev/null || true

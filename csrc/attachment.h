@@ -1,12 +1,12 @@
-/* Attachment: the files that image, sound, file and video elements name: looked at, uploaded before the message goes
- * out, and described in the element (rule 21). Worker thread only. */
+/* Attachment: the files that image, sound, file and video elements name: looked at, uploaded before the
+ * message goes out, and described in the element (rule 21). Worker thread only. */
 #ifndef TM_ATTACHMENT_H
 #define TM_ATTACHMENT_H
 
 #include "worker.h"
 
-/* Looks at every file and writes sizes and kinds into the elements: 7004, 7005, 7006, 7007. All must be there before anything
- * is uploaded. */
+/* Looks at every file and writes sizes and kinds into the elements: 7004, 7005, 7006, 7007. All must be
+ * there before anything is uploaded. */
 int32_t tm_attachment_inspect(cJSON *elems, tm_error *err);
 /* Asks the backend for the upload of every file of request->elems. */
 int32_t tm_attachment_ask(tm_worker *worker, tm_request *request, tm_error *err);

@@ -1,4 +1,4 @@
-/* Backend: what carries messages between users. One struct of functions; the hub and XMPP implement it.
+/* Backend: what carries messages between users. One struct of functions, which the hub implements.
  *
  * Everything here runs on the client's worker thread and does not wait for a network. Work is handed over as
  * operations: `submit` takes one, `flush` starts those submitted since the last flush together, and each is
@@ -8,6 +8,7 @@
 #define TM_BACKEND_H
 
 #include "call.h"
+#include "ids.h"
 #include "log.h"
 #include "media.h"
 #include "message.h"
@@ -34,7 +35,7 @@ typedef struct tm_event {
     bool revoked;
     bool unaddressed; /* it was said before the user joined: in the history, but not unread */
     bool joined;
-    char reader[33]; /* user id */
+    char reader[TM_MAX_USER_ID + 1]; /* user id */
 } tm_event;
 
 void tm_event_free(tm_event *event);
@@ -107,8 +108,8 @@ struct tm_backend {
      * there may be more now. */
     int32_t (*receive)(tm_backend *self, int limit, tm_event **list, char **cursor, bool *more,
                        tm_error *err);
-    /* The worker has stored what the last `receive` brought. Without this call the next one brings it again.
-     */
+    /* The worker has stored what the last `receive` brought. Without this call the next one brings it
+     * again. */
     void (*stored)(tm_backend *self);
     /* The cursor that the answers of the last flush moved to, or NULL; owned by the caller. */
     char *(*moved)(tm_backend *self);

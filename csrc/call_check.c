@@ -1,4 +1,5 @@
-/* Call check: what is wrong with a call's arguments, found on the caller's thread (rule 1). See call_check.h. */
+/* Call check: what is wrong with a call's arguments, found on the caller's thread (rule 1). See
+ * call_check.h. */
 #include "call_check.h"
 
 #include "ids.h"

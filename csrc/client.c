@@ -1,5 +1,5 @@
-/* Client: the handle, the checks of a call on the caller's thread, and the queue to the worker. See client.h.
- */
+/* Client: the handle, the checks of a call on the caller's thread, and the queue to the worker. See
+ * client.h. */
 #include "client_internal.h"
 
 #include "backend.h"

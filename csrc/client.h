@@ -36,9 +36,9 @@ int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, 
  * the host skips it). */
 int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void *token, tm_error *err);
 
-/* The state checks alone: 0, TIM_ERR_SDKUNINIT (closed) or TIM_ERR_NOTLOGIN. tm_client_call makes them too; a
- * face that parses text asks first, so that a caller who is not logged in hears of that and not of its JSON.
- */
+/* The state checks alone: 0, TIM_ERR_SDKUNINIT (closed) or TIM_ERR_NOTLOGIN. tm_client_call makes them
+ * too; a face that parses text asks first, so that a caller who is not logged in hears of that and not of
+ * its JSON. */
 int32_t tm_client_check_ready(tm_client *client, tm_call_kind kind, tm_error *err);
 /* Logs the sentence in `err` as that of a refused call: for what a face refuses before tm_client_call.
  * Returns `code`. */

@@ -165,8 +165,8 @@ static bool merge(cJSON *into, const cJSON *from)
 }
 
 /* All settings so far with those of `tree` (may be NULL) over them. Owned by the caller. NULL: memory is
- * short. The tree has not been checked where the client does that; a bad one is dropped with the merged one.
- */
+ * short. The tree has not been checked where the client does that; a bad one is dropped with the merged
+ * one. */
 static cJSON *merged_config(const cJSON *tree)
 {
     cJSON *merged = cloud.config ? cJSON_Duplicate(cloud.config, true) : cJSON_CreateObject();

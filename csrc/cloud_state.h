@@ -40,8 +40,8 @@ void tm_cloud_set_handler(tm_letter_kind kind, tm_any_callback cb, const void *u
 void tm_cloud_add_recv(TIMRecvNewMsgCallback cb, const void *user_data);
 void tm_cloud_remove_recv(TIMRecvNewMsgCallback cb);
 
-/* The sentence of this thread's last call if it was refused, else "". Borrowed until this thread's next call.
- */
+/* The sentence of this thread's last call if it was refused, else "". Borrowed until this thread's next
+ * call. */
 const char *tm_cloud_last_error(void);
 
 #endif

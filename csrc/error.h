@@ -18,8 +18,8 @@ typedef struct tm_error {
 int32_t tm_fail(tm_error *err, int32_t code, const char *format, ...) TM_PRINTF(3, 4);
 /* The same for memory that ran out: ERR_OUT_OF_MEMORY. */
 int32_t tm_fail_memory(tm_error *err);
-/* Puts `prefix` ("message_elem_array[2].") before the sentence, which is how paths grow from the inside out.
- */
+/* Puts `prefix` ("message_elem_array[2].") before the sentence, which is how paths grow from the inside
+ * out. */
 void tm_error_prefix(tm_error *err, const char *prefix);
 
 #endif

@@ -1,6 +1,6 @@
 /* Hub bell: how sessions on one machine wake each other. Each session binds a Unix datagram socket in the
  * hub's `bells` directory. A datagram is a wake-up; a longer one carries an online-only message; a socket
- * that refuses belongs to nobody any more. Nothing polls.
+ * that refuses belongs to nobody any more. Nothing polls where sockets work.
  *
  * Where sockets cannot be bound (a file system without them, a path too long outside Linux) the bell is deaf:
  * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS. Worker thread

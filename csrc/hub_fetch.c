@@ -1,5 +1,5 @@
-/* Hub fetch: reading the log: the events behind a device's cursor, and a conversation's history. See hub.c.
- */
+/* Hub fetch: reading the log: the events behind a device's cursor, and a conversation's history. See
+ * hub.c. */
 #include "hub_internal.h"
 
 #include "ids.h"
@@ -13,13 +13,16 @@
 
 #define MESSAGE_COLUMNS                                                                                      \
     "e.id, e.sender, e.seq, e.rand, e.client_time, e.server_time, e.priority, e.elems, e.revoked"
-/* The same, and whether the user (?5) was addressed: a group's messages from before it joined were for others. */
+/* The same, and whether the user (?5) was addressed: a group's messages from before it joined were for
+ * others. */
 #define HISTORY_COLUMNS MESSAGE_COLUMNS ", EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id)"
 
-/* More than any message that a library wrote: GroupTips about 500 users in a group of a long name are the longest. */
+/* More than any message that a library wrote: GroupTips about 500 users in a group of a long name are the
+ * longest. */
 #define MAX_ELEMS 131072
 
-/* Rule 7: `\u0000` and halves of surrogate pairs, which JSON can spell and a string cannot hold, become U+FFFD. */
+/* Rule 7: `\u0000` and halves of surrogate pairs, which JSON can spell and a string cannot hold, become
+ * U+FFFD. */
 static void repair_escapes(char *text)
 {
     for (char *at = text; *at; at++) {
@@ -65,8 +68,8 @@ int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *er
     return code ? (err->code = TIM_ERR_JSON) : 0;
 }
 
-/* The elements of a row as another process wrote them: as strict as a caller's, with the known keys only. Owned by the
- * caller; NULL on failure. */
+/* The elements of a row as another process wrote them: as strict as a caller's, with the known keys only.
+ * Owned by the caller; NULL on failure. */
 static char *read_elems(sqlite3_stmt *row, int column, const char *sender, tm_error *err)
 {
     char *result = NULL;
@@ -177,8 +180,8 @@ int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *
     tm_error local = {0};
     tm_event **end = list;
     *list = NULL;
-    /* a revoke tells of the message it is about: the columns come from there (r), else from the event itself
-     */
+    /* a revoke tells of the message it is about: the columns come from there (r), else from the event
+     * itself */
     sqlite3_stmt *row = tm_sql_query(
         hub->sql, &local,
         "SELECT coalesce(r.id, e.id), coalesce(r.sender, e.sender), coalesce(r.seq, e.seq), coalesce(r.rand, "
@@ -200,7 +203,8 @@ int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *
             *end = event;
             end = &event->next;
         } else if (local.code == TIM_ERR_JSON) {
-            /* what a hostile process or a newer library wrote is of no use here, and must not stop the others */
+            /* what a hostile process or a newer library wrote is of no use here, and must not stop the
+             * others */
             skip_event(hub, cursor, &local);
         } else {
             tm_sql_drop(row);
@@ -265,8 +269,8 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* What lies behind the cursor comes as events, with their callbacks: history must not be first. What a group said
- * before the user joined never does. */
+/* What lies behind the cursor comes as events, with their callbacks: history must not be first. What a
+ * group said before the user joined never does. */
 #define NOT_TO_COME "(id <= ?4 OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id))"
 
 int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)

@@ -1,6 +1,7 @@
 /* Hub group: groups: found, created, deleted, listed (rule 42). See hub.c. */
 #include "hub_group.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -103,7 +104,7 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
                        tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any),
                        made.max_members, tm_json_get_string(param, kTIMCreateGroupParamNotification, ""),
                        tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""),
-                       tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, ""), hub_now());
+                       tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, ""), tm_clock_seconds());
     made.id = tm_sql_last_id(hub->sql);
     if (!code) code = hub_member_add(hub, &made, hub->user_id, kTIMMemberRole_SuperAdmin, err);
     if (!code) code = hub_append_membership(hub, made.topic, made.name, hub->user_id, true, 0, err);
@@ -129,7 +130,7 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
     int64_t user_id;
     while (!code && (user_id = tm_sql_int(hub->sql, &local, 0,
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
-        code = hub_member_end(hub, &in, user_id, hub_now(), err);
+        code = hub_member_end(hub, &in, user_id, tm_clock_seconds(), err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);

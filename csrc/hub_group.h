@@ -1,5 +1,5 @@
-/* Hub groups: what the two files about them share: hub_group.c (groups) and hub_member.c (who comes and goes). Worker
- * thread, inside a transaction. */
+/* Hub groups: what the two files about them share: hub_group.c (groups) and hub_member.c (who comes and
+ * goes). Worker thread, inside a transaction. */
 #ifndef TM_HUB_GROUP_H
 #define TM_HUB_GROUP_H
 
@@ -28,8 +28,8 @@ int32_t hub_member_role(tm_hub *hub, const hub_group_info *in, int64_t user_id, 
 bool hub_member_full(tm_hub *hub, const hub_group_info *in);
 int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, int32_t role, tm_error *err);
 int32_t hub_member_end(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time, tm_error *err);
-/* The GroupTips message about `users` (an array of ids). `also`: a user who is no member any more but must hear of it; 0: nobody.
- * *time: the message's. */
+/* The GroupTips message about `users` (an array of ids). `also`: a user who is no member any more but must
+ * hear of it; 0: nobody. *time: the message's. */
 int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJSON *users, int64_t also,
                         uint64_t *time, tm_error *err);
 

@@ -13,7 +13,7 @@ typedef struct tm_hub {
     char id[33]; /* of this hub: cursors of another mean nothing here */
     char *files; /* directory of the media files */
     hub_bell *bell;
-    char user[33];
+    char user[TM_MAX_USER_ID + 1];
     int64_t user_id; /* 0: not logged in */
     int64_t device_id, session_id;
     int64_t cursor;      /* the last event this device was given */
@@ -65,7 +65,6 @@ int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int
 int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
 /* A user's number, 0 if there is no such user. */
 int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err);
-uint64_t hub_now(void);
 /* Adds those whom a query for bells (one column) names. */
 int32_t hub_invite(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err);
 /* A topic for a new group. 0: failure. */
@@ -76,7 +75,8 @@ int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err);
 /* Up to `limit` events behind the cursor; hub->next stands behind them. *rows: how many
  * there were, those that had to be left out too. */
 int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err);
-/* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0 or TIM_ERR_JSON. */
+/* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0
+ * or TIM_ERR_JSON. */
 int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 
 /* ---- hub_group.c: the group calls; inside a transaction ---- */

@@ -1,5 +1,5 @@
-/* Hub log: what is said in conversations: sending, revoking, reading, history, and the events a device
- * fetches. See hub.c. */
+/* Hub log: what is said in conversations: sending, settling, revoking, reading; and whom it is delivered to.
+ * See hub.c. */
 #include "hub_group.h"
 
 #include "clock.h"
@@ -8,11 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-uint64_t hub_now(void)
-{
-    return tm_clock_seconds();
-}
 
 int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err)
 {
@@ -116,7 +111,7 @@ static int32_t deliver(tm_hub *hub, const hub_target *target, int64_t event, tm_
 /* Rule 12: time never goes back within a conversation, whatever the clock does. */
 static uint64_t next_time(const hub_target *target)
 {
-    uint64_t now = hub_now();
+    uint64_t now = tm_clock_seconds();
     return now > target->last_time ? now : target->last_time;
 }
 
@@ -236,7 +231,7 @@ int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, t
         int32_t code =
             tm_sql_run(hub->sql, err,
                        "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
-                       "itui", topic, hub->user, hub_now(), message);
+                       "itui", topic, hub->user, tm_clock_seconds(), message);
         if (!code) code = deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
         if (code) return code;
     }
@@ -275,7 +270,7 @@ int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
         return tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
                        group ? "only the sender, the owner and admins may revoke it"
                              : "only the sender may revoke it");
-    uint64_t now = hub_now();
+    uint64_t now = tm_clock_seconds();
     if (now > time && now - time > hub->host.revoke_window_s)
         return tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT,
                        "the message is older than %u s", hub->host.revoke_window_s);

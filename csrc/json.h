@@ -70,7 +70,6 @@ bool tm_json_is_empty(const cJSON *object); /* NULL, {}, and an object of nothin
 uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallback);
 int64_t tm_json_get_int(const cJSON *object, const char *key, int64_t fallback);
 bool tm_json_get_bool(const cJSON *object, const char *key, bool fallback);
-double tm_json_get_double(const cJSON *object, const char *key, double fallback);
 const char *tm_json_get_string(const cJSON *object, const char *key, const char *fallback);
 /* The value of any number node, raw ones too; 0 for anything else. */
 double tm_json_double(const cJSON *node);

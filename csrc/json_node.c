@@ -93,12 +93,6 @@ bool tm_json_get_bool(const cJSON *object, const char *key, bool fallback)
     return cJSON_IsBool(node) ? (bool)cJSON_IsTrue(node) : fallback;
 }
 
-double tm_json_get_double(const cJSON *object, const char *key, double fallback)
-{
-    const cJSON *node = tm_json_get(object, key);
-    return cJSON_IsNumber(node) || cJSON_IsRaw(node) ? tm_json_double(node) : fallback;
-}
-
 const char *tm_json_get_string(const cJSON *object, const char *key, const char *fallback)
 {
     const cJSON *node = tm_json_get(object, key);

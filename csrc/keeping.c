@@ -1,5 +1,5 @@
-/* Keeping: ImportMsgList and SaveMsg, which put messages into the store alone (rules 31, 32). See worker.h.
- */
+/* Keeping: ImportMsgList and SaveMsg, which put messages into the store alone (rules 31, 32). See
+ * worker.h. */
 #include "worker.h"
 
 #include "clock.h"

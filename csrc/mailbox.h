@@ -61,13 +61,14 @@ int tm_mailbox_fd(const tm_mailbox *mailbox);
 /* How many events wait, a RECV_NEW_MSG counting as many as it has messages: the worker stops reading ahead at
  * its limit. Results and progress are none. Any thread. */
 size_t tm_mailbox_events(tm_mailbox *mailbox);
-/* The letter will be put in: counts it from now until it is taken, and returns how many were counted before. One
- * count for all stages, so that none counts twice on its way from one to the next. Any thread. */
+/* The letter will be put in: counts it from now until it is taken, and returns how many were counted
+ * before. One count for all stages, so that none counts twice on its way from one to the next. Any thread. */
 size_t tm_mailbox_expect(tm_mailbox *mailbox, tm_letter *letter);
 /* The letter will not come after all. */
 void tm_mailbox_unexpect(tm_mailbox *mailbox, tm_letter *letter);
-/* `drained` is called (on the thread that takes, with the mailbox's lock held: it must not use the mailbox) when
- * the events waiting fall to `low`. NULL ends that: no call of it runs any more on return. Any thread. */
+/* `drained` is called (on the thread that takes, with the mailbox's lock held: it must not use the
+ * mailbox) when the events waiting fall to `low`. NULL ends that: no call of it runs any more on return.
+ * Any thread. */
 void tm_mailbox_on_drained(tm_mailbox *mailbox, size_t low, void (*drained)(void *userdata), void *userdata);
 
 #endif

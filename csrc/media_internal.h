@@ -41,8 +41,8 @@ int32_t tm_part_save(tm_part *part, const char *key, const char *validator, uint
 int32_t tm_part_write(tm_part *part, const void *data, size_t length, tm_error *err);
 /* Syncs the part, renames it to `path` and syncs the directory. The part stays open until closed. */
 int32_t tm_part_finish(tm_part *part, const char *path, tm_error *err);
-/* Unlocks and frees; the file stays if it was finished, or if `keep` is set and another attempt can use it.
- */
+/* Unlocks and frees; the file stays if it was finished, or if `keep` is set and another attempt can use
+ * it. */
 void tm_part_close(tm_part *part, bool keep);
 
 typedef enum tm_transfer_kind { TM_TRANSFER_FETCH, TM_TRANSFER_STORE, TM_TRANSFER_COPY } tm_transfer_kind;
@@ -103,8 +103,8 @@ tm_lane tm_transfer_lane(const tm_transfer *transfer);
 /* Copies the strings. NULL when memory is short. Any thread. */
 tm_transfer *tm_transfer_new(tm_media *media, tm_transfer_kind kind, uint64_t id, const char *source,
                              const char *target);
-/* Frees a transfer that is in no list, without a report; what another attempt can use stays if `keep` is set.
- */
+/* Frees a transfer that is in no list, without a report; what another attempt can use stays if `keep` is
+ * set. */
 void tm_transfer_free(tm_transfer *transfer, bool keep);
 /* Reports progress, unless that was done less than a twentieth of a second ago or all bytes are there, which
  * only the last report says. */

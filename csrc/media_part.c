@@ -247,8 +247,8 @@ void tm_part_close(tm_part *part, bool keep)
         if (part->meta) unlink(part->meta);
         unlink(part->name);
     }
-    /* Unlocked by name: a child that the host forked may hold a copy of the descriptor, and with it the lock.
-     */
+    /* Unlocked by name: a child that the host forked may hold a copy of the descriptor, and with it the
+     * lock. */
     flock(part->fd, LOCK_UN);
     close(part->fd);
     tm_free(part->name);

@@ -1,5 +1,5 @@
-/* Message: the library's own form of the API's Message, between the JSON tree, the database and the backend.
- */
+/* Message: the library's own form of the API's Message, between the JSON tree, the database and the
+ * backend. */
 #ifndef TM_MESSAGE_H
 #define TM_MESSAGE_H
 
@@ -46,11 +46,12 @@ uint64_t tm_message_unique_id(int32_t conv_type, uint64_t server_time, uint64_t 
 uint64_t tm_next_seq(uint64_t top_seq);
 /* 32 random bits, never 0. */
 uint64_t tm_message_random(void);
-/* The number behind a counter, scattered over 32 bits: different for different counters, so that a device that counts
- * never gives two messages the same rand, as chance would after some ten thousand. Never 0. */
+/* The number behind a counter, scattered over 32 bits: different for different counters, so that a device
+ * that counts never gives two messages the same rand, as chance would after some ten thousand. Never 0. */
 uint64_t tm_message_rand(uint32_t *counter);
-/* For imports that give no identity (rule 31): what a message says as a number, and seq and rand (63 bits together) made of
- * that and of how often the same was said before in the list. The same for ever for the same content. */
+/* For imports that give no identity (rule 31): what a message says as a number, and seq and rand (63 bits
+ * together) made of that and of how often the same was said before in the list. The same for ever for the
+ * same content. */
 uint64_t tm_message_content_hash(const char *sender, uint64_t client_time, const char *elems);
 void tm_message_derive_identity(uint64_t content_hash, uint32_t occurrence, uint64_t *seq, uint64_t *rand);
 

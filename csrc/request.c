@@ -198,7 +198,8 @@ static void drop_letters(tm_worker *worker)
     worker->last_letter = NULL;
 }
 
-/* After the transaction: events go out, then completions: what a call changed has been told when it completes. */
+/* After the transaction: events go out, then completions: what a call changed has been told when it
+ * completes. */
 static void deliver(tm_worker *worker, int32_t failure, const char *text)
 {
     while (worker->letters) {

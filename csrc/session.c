@@ -1,4 +1,4 @@
-/* Session: logging in and out, and settings. See worker.h. */
+/* Session: logging in and out, and settling what an earlier life left (rule 15). See worker.h. */
 #include "worker.h"
 
 #include "ids.h"

@@ -202,8 +202,8 @@ int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
     return code ? code : tm_sql_run(sql, err, "BEGIN IMMEDIATE", "");
 }
 
-/* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as if it were still
- * inside one. */
+/* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as
+ * if it were still inside one. */
 static int32_t fail_undone(const tm_sql *sql, tm_error *err)
 {
     if (sql->stop && atomic_load(sql->stop)) return tm_fail(err, ERR_USER_CANCELED, "cancelled");

@@ -36,9 +36,9 @@ int32_t tm_sql_savepoint(tm_sql *sql, tm_error *err);
 int32_t tm_sql_release(tm_sql *sql, tm_error *err);
 void tm_sql_undo(tm_sql *sql);
 
-/* A prepared statement, bound and ready to step. `text` must be a string literal: the cache goes by its address.
- * `format` has a letter for each argument: i int64_t, u uint64_t, t const char* (NULL is NULL; must stay valid until the
- * statement is stepped to its end or dropped). NULL on failure. */
+/* A prepared statement, bound and ready to step. `text` must be a string literal: the cache goes by its
+ * address. `format` has a letter for each argument: i int64_t, u uint64_t, t const char* (NULL is NULL;
+ * must stay valid until the statement is stepped to its end or dropped). NULL on failure. */
 sqlite3_stmt *tm_sql_query(tm_sql *sql, tm_error *err, const char *text, const char *format, ...);
 /* True while there is a row. False at the end or on failure (then err->code is not 0); the statement is reset
  * then. `err` must be clear before. */

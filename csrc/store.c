@@ -58,8 +58,8 @@ static const char *const migrations[] = {
 };
 
 #define STORE_VERSION ((int)(sizeof migrations / sizeof *migrations))
-/* Another process can only hold the file for a moment (a tool that looks at it): the lock keeps clients out.
- */
+/* Another process can only hold the file for a moment (a tool that looks at it): the lock keeps clients
+ * out. */
 #define STORE_BUSY_MS 5000
 
 /* The lock file holds the holder's process id, for the sentence that a second one gets. */

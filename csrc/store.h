@@ -33,8 +33,8 @@ void tm_store_undo(tm_store *store);
 char *tm_store_get(tm_store *store, const char *name, tm_error *err);
 int32_t tm_store_set(tm_store *store, const char *name, const char *value, tm_error *err);
 
-/* The store goes over to another backend: what the old one called its messages, who read what there and what was complete against
- * it means nothing any more. */
+/* The store goes over to another backend: what the old one called its messages, who read what there and
+ * what was complete against it means nothing any more. */
 int32_t tm_store_forget_backend(tm_store *store, tm_error *err);
 
 /* ---- conversations ---- */
@@ -145,8 +145,8 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err);
 int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
 /* Forgets that it was deleted. */
 int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
-/* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion counts,
- * not that of all that was there (which remembers by name what may come again so). */
+/* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion
+ * counts, not that of all that was there (which remembers by name what may come again so). */
 int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
                         tm_error *err);
 

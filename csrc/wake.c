@@ -58,8 +58,8 @@ void tm_wake_close(tm_wake *wake)
 
 void tm_wake_signal(const tm_wake *wake)
 {
-    /* 8 bytes are what an eventfd takes. Full (EAGAIN) means readable already, which is all that is wanted.
-     */
+    /* 8 bytes are what an eventfd takes. Full (EAGAIN) means readable already, which is all that is
+     * wanted. */
     const uint64_t one = 1;
     int reason = errno;
     while (write(wake->write_fd, &one, sizeof one) < 0 && errno == EINTR)

@@ -1,5 +1,5 @@
-/* Wake: a descriptor that any thread can make readable, so that a loop that polls descriptors can be woken.
- */
+/* Wake: a descriptor that any thread can make readable, so that a loop that polls descriptors can be
+ * woken. */
 #ifndef TM_WAKE_H
 #define TM_WAKE_H
 

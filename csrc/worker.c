@@ -33,8 +33,8 @@ static int time_until(uint64_t at)
     return at <= now ? 0 : at - now < INT_MAX ? (int)(at - now) : INT_MAX;
 }
 
-/* Whether a backend that nobody can wake is to be looked at. Times, not pauses: a host that calls all the time must not
- * put it off. */
+/* Whether a backend that nobody can wake is to be looked at. Times, not pauses: a host that calls all the
+ * time must not put it off. */
 static bool look_is_due(tm_worker *worker)
 {
     int interval = worker->backend->interval_ms(worker->backend);

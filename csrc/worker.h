@@ -120,7 +120,7 @@ void tm_job_forget(tm_worker *worker, uint64_t id);
 void tm_job_report(tm_worker *worker, const tm_media_report *report);
 void tm_job_cancel_all(tm_worker *worker);
 
-/* ---- handlers, each in the file of its noun ---- */
+/* ---- handlers: each kind's file ---- */
 extern const tm_handler_type tm_handle_login, tm_handle_logout;                             /* session.c */
 extern const tm_handler_type tm_handle_set_config;                                          /* settings.c */
 extern const tm_handler_type tm_handle_send, tm_handle_batch_send;                          /* sending.c */

@@ -5,10 +5,12 @@
 --
 -- Bob's process is this script once more, started with arguments. It shares nothing with the first but the hub.
 
--- Behind what the environment says: the module of this checkout.
+-- The module of this checkout, unless the environment names another.
 local here = arg[0]:match "^(.*/)" or "./"
-package.path = ("%s;%s../lua/?.lua;%s../lua/?/init.lua"):format(package.path, here, here)
-package.cpath = ("%s;%s../build/?.so"):format(package.cpath, here)
+local lua, core = ("%s../lua/?.lua;%s../lua/?/init.lua"):format(here, here), here .. "../build/?.so"
+local named = os.getenv "LUA_CPATH_5_4" or os.getenv "LUA_CPATH"
+package.path = named and package.path .. ";" .. lua or lua .. ";" .. package.path
+package.cpath = named and package.cpath .. ";" .. core or core .. ";" .. package.cpath
 
 local timmsg = require "timmsg"
 

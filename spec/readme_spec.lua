@@ -31,7 +31,7 @@ describe("the README", function()
   after_each(support.cleanup)
 
   it("has Lua programs that run", function()
-    local expected = { { "alice: hi\n", 'alice: {"x":1}\n', "0\t\t2\n", "\n2\n" }, {}, { "logged in:\ttrue\n" } }
+    local expected = { { "alice: hi\n", 'alice: {"x":1}\n', "0\t\t2\n", "\n2\n" }, { "16\t16\n" }, {}, { "logged in:\ttrue\n" } }
     local programs = blocks "lua"
     assert.equal(#expected, #programs)
     for i, code in ipairs(programs) do

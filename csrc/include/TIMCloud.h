@@ -6,19 +6,21 @@
  * - Any thread may call any function, also from inside any callback. Callbacks run on the library's own logic
  *   thread, one after the other (TIMCloudCallback.h).
  * - A call checks its arguments on the caller's thread, at once, and returns a TIMResult (rule 1). If that is
- * not TIM_SUCC the call was refused: its callback never runs, timmsg_last_error() (timmsg.h) has the
- * sentence. Refused below means these: TIM_ERR_SDKUNINIT before TIMInit, TIM_ERR_NOTLOGIN while nobody is
- * logged in, and, where the function has such an argument, TIM_ERR_JSON for text that is not what In says,
- * TIM_ERR_PARAM for a needed pointer that is null or empty, a bad enum or a number out of range, TIM_ERR_CONV
- * for a bad conversation id or type, TIM_ERR_GROUP for a bad group id. Each function says only what differs.
+ *   not TIM_SUCC the call was refused: its callback never runs, and timmsg_last_error() (timmsg.h) has the
+ *   sentence. "refused" below means these: TIM_ERR_SDKUNINIT before TIMInit, TIM_ERR_NOTLOGIN while nobody is
+ *   logged in, and, where the function has such an argument, TIM_ERR_JSON for text that is not what In says,
+ *   TIM_ERR_PARAM for a needed pointer that is null or empty, a bad enum or a number out of range,
+ *   TIM_ERR_CONV for a bad conversation id or type, TIM_ERR_GROUP for a bad group id. Each function says only
+ *   what differs.
  * - If it returned TIM_SUCC, the completion runs exactly once (rules 2, 3). Codes that any completion may
- * bring: ERR_USER_CANCELED (logged out or closed meanwhile), ERR_REQUEST_TIMEOUT,
- * ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_DISCONNECT, ERR_DATABASE_OPERATE_FAILED, ERR_OUT_OF_MEMORY. Each
- * function says which others.
+ *   bring: ERR_USER_CANCELED (logged out or closed meanwhile), ERR_REQUEST_TIMEOUT,
+ *   ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_DISCONNECT, ERR_DATABASE_OPERATE_FAILED, ERR_OUT_OF_MEMORY. Each
+ *   function says which others. Codes of accounts and networks (70001 and above, 9508 and above) need a
+ *   server: a hub never brings them.
  * - In is the JSON that a function takes, Out what its completion gets as json_params on success; the struct
  *   names are those of TIMCloudDef.h. JSON is strict UTF-8 with exact 64-bit integers (rules 4, 5, 7).
  * - Strings given to a function are borrowed until it returns. cb may be null. user_data is handed back
- * untouched.
+ *   untouched.
  */
 #ifndef TIM_CLOUD_H
 #define TIM_CLOUD_H
@@ -63,7 +65,7 @@ TIM_DECL int TIMUninit(void);
 
 /**
  * The version of this library, such as "timmsg 0.1.0".
- * Returns:a constant string; never freed.
+ * Returns: a constant string; never freed.
  * Thread: any, also before TIMInit.
  */
 TIM_DECL const char *TIMGetSDKVersion(void);
@@ -176,7 +178,7 @@ TIM_DECL void TIMSetConvEventCallback(TIMConvEventCallback cb, const void *user_
 TIM_DECL void TIMSetNetworkStatusListenerCallback(TIMNetworkStatusListenerCallback cb, const void *user_data);
 
 /**
- * Sets the callback for a login that the backend has ended; null removes it.
+ * Sets the callback for a login that the server has ended; null removes it. A hub never ends one.
  * In:     none.
  * Thread: any, also before TIMInit; cb on the logic thread.
  * Errors: none.
@@ -216,7 +218,7 @@ TIM_DECL int TIMMsgSendNewMsg(const char *conv_id, enum TIMConvType conv_type, c
  * In:     Message or MsgLocator; null, "" or {} for all.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY.
+ * Errors: refused.
  * Rules:  26, 27.
  */
 TIM_DECL int TIMMsgReportReaded(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
@@ -336,7 +338,7 @@ TIM_DECL int TIMConvCreate(const char *conv_id, enum TIMConvType conv_type, TIMC
  * In:     no JSON.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused.
+ * Errors: refused; ERR_INVALID_CONVERSATION when there is no such conversation.
  * Rules:  36, 41.
  */
 TIM_DECL int TIMConvDelete(const char *conv_id, enum TIMConvType conv_type, TIMCommCallback cb,
@@ -377,7 +379,7 @@ TIM_DECL int TIMConvCancelDraft(const char *conv_id, enum TIMConvType conv_type)
  * In:     CreateGroupParam.
  * Out:    CreateGroupResult.
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_SVR_GROUP_GROUPID_IN_USED, ERR_SVR_GROUP_INVALID_GROUPID.
+ * Errors: refused; ERR_SVR_GROUP_GROUPID_IN_USED, ERR_SVR_MSG_INVALID_ID for a member who does not exist.
  * Rules:  9, 42.
  */
 TIM_DECL int TIMGroupCreate(const char *json_group_create_param, TIMCommCallback cb, const void *user_data);

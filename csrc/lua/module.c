@@ -172,8 +172,9 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* Lua unloads a module's library when the state closes, but a thread of ours that waits for the disk may outlive that:
- * the library stays in memory, however it was linked. Part of a program it is there anyway, and this does nothing. */
+/* Lua unloads a module's library when the state closes, but a thread of ours that waits for the disk may
+ * outlive that: the library stays in memory, however it was linked. Part of a program it is there anyway,
+ * and this does nothing. */
 static void stay_loaded(void)
 {
 #ifdef RTLD_NODELETE

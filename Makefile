@@ -39,7 +39,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
+.PHONY: all lib demo sanitize bench test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -49,6 +49,7 @@ help:
 	@echo 'make test     install what is missing, build, run all tests'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
+	@echo 'make bench    measure how long a message takes from process to process'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
 	@echo 'make clean    remove $(BUILD)/'
@@ -152,6 +153,11 @@ sanitize: deps-test
 	@ASAN_OPTIONS=detect_leaks=1 \
 	  $(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
 	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" run-test
+
+# ---- measuring ----
+bench: deps-test
+	@$(MAKE) --no-print-directory lib
+	@$(LUA_ENV) $(LUA) spec/bench/latency.lua
 
 # ---- lint ----
 lint: deps-lint

@@ -5,8 +5,8 @@
  *   files/   media, by the SHA-256 of their content
  *
  * Sending is an insert; receiving is reading past a device's cursor. Offline delivery, several devices and
- * exactly-once follow from that. There is no server: every client's worker does the work of the hub inside its own
- * transactions. What is submitted between two flushes is done in one transaction, each operation under a
+ * exactly-once follow from that. There is no server: every client's worker does the work of the hub inside its
+ * own transactions. What is submitted between two flushes is done in one transaction, each operation under a
  * savepoint of its own, and answered after one synced commit. */
 #include "hub_internal.h"
 

@@ -6,12 +6,15 @@
 #include "hub_bell.h"
 #include "sql.h"
 
+/* A hub's name for itself: 32 hexadecimal digits. */
+#define HUB_ID 33
+
 typedef struct tm_hub {
     tm_backend base; /* first: a tm_backend* is a tm_hub* */
     tm_backend_host host;
     tm_sql *sql;
-    char id[33]; /* of this hub: cursors of another mean nothing here */
-    char *files; /* directory of the media files */
+    char id[HUB_ID]; /* of this hub: cursors of another mean nothing here */
+    char *files;     /* directory of the media files */
     hub_bell *bell;
     char user[TM_MAX_USER_ID + 1];
     int64_t user_id; /* 0: not logged in */

@@ -24,7 +24,8 @@ static const char *const migrations[] = {
     "  unread INTEGER NOT NULL DEFAULT 0,"   /* kept by the triggers below */
     "  top_seq NOT NULL DEFAULT 0,"
     "  my_read INTEGER NOT NULL DEFAULT 0, peer_read INTEGER NOT NULL DEFAULT 0,"
-    "  owed INTEGER NOT NULL DEFAULT 0, owed_time NOT NULL DEFAULT 0," /* read here, the backend was not told */
+    /* owed: read here, but the backend was not told */
+    "  owed INTEGER NOT NULL DEFAULT 0, owed_time NOT NULL DEFAULT 0,"
     "  cleared NOT NULL DEFAULT 0,"
     "  draft TEXT, draft_time NOT NULL DEFAULT 0,"
     "  UNIQUE(type, name));"

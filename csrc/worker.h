@@ -60,8 +60,8 @@ typedef enum tm_class {
 
 typedef struct tm_handler_type {
     tm_class class;
-    bool
-        synced; /* what it changes nobody could give back: its commit waits for the disk (rule 14's spirit) */
+    /* Its commit waits for the disk: nobody could give back what it changes. */
+    bool synced;
     /* 0: done if nothing is outstanding, else waiting. A code: failed, and undone. */
     int32_t (*start)(tm_worker *worker, tm_request *request, tm_error *err);
     /* An operation was answered; op->error tells how. The worker frees it after. */

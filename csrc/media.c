@@ -1,5 +1,5 @@
 /* Media: the thread, its queue and the public functions; see media.h. What a transfer does is in
- * media_transfer.c, media_fetch.c, media_copy.c and media_part.c. */
+ * media_transfer.c, media_fetch.c, media_send.c and media_copy.c. */
 #include "media_internal.h"
 
 #include "clock.h"
@@ -16,7 +16,7 @@
 /* How long tm_media_free waits before it leaves the thread to end by itself. */
 #define FREE_WAIT_MS 100
 
-static const size_t lane_limit[TM_LANES] = {TM_MEDIA_FETCHES, TM_MEDIA_COPIES};
+static const size_t lane_limit[TM_LANES] = {TM_MEDIA_FETCHES, TM_MEDIA_SENDS, TM_MEDIA_COPIES};
 
 static void end_running(tm_media *media, tm_transfer *transfer, const tm_error *err)
 {
@@ -69,13 +69,8 @@ static bool take_news(tm_media *media)
         for (transfer = media->running[lane].first; transfer; transfer = next) {
             tm_error err = {0};
             next = transfer->next;
-            if (transfer->fetch || transfer->copy) continue; /* started before */
-            if (lane == TM_LANE_FETCH) {
-                tm_fetch_start(transfer, media->multi, media->timeout_ms, media->proxy, &err);
-            } else {
-                tm_copy_start(transfer, &err);
-            }
-            if (err.code) end_running(media, transfer, &err);
+            if (transfer->http || transfer->copy) continue; /* started before */
+            if (tm_transfer_start(transfer, &err)) end_running(media, transfer, &err);
         }
     }
     return true;
@@ -90,7 +85,7 @@ static void run_copies(tm_media *media)
     }
 }
 
-static void run_fetches(tm_media *media)
+static void run_requests(tm_media *media)
 {
     int count;
     curl_multi_perform(media->multi, &count);
@@ -100,27 +95,31 @@ static void run_fetches(tm_media *media)
         if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         tm_transfer *transfer = (tm_transfer *)(void *)private;
-        if (tm_fetch_ended(transfer, message->data.result, &err)) end_running(media, transfer, &err);
+        if (transfer->kind == TM_TRANSFER_SEND)
+            tm_send_ended(transfer, message->data.result, &err);
+        else if (!tm_fetch_ended(transfer, message->data.result, &err))
+            continue;
+        end_running(media, transfer, &err);
     }
 }
 
-/* Ends the fetches that no byte came for; returns how long the next one may still be waited for. */
-static int check_pauses(tm_media *media)
+/* Ends the requests of a lane that no byte moved for; returns how long the next one may still be waited for,
+ * or `wait` if that is less. */
+static uint64_t check_pauses(tm_media *media, tm_lane lane, uint64_t wait)
 {
-    uint64_t now = tm_clock_ms(), wait = INT_MAX;
-    for (tm_transfer *transfer = media->running[TM_LANE_FETCH].first, *next; transfer; transfer = next) {
+    uint64_t now = tm_clock_ms();
+    for (tm_transfer *transfer = media->running[lane].first, *next; transfer; transfer = next) {
         tm_error err;
-        uint64_t paused = now - tm_fetch_active(transfer);
+        uint64_t paused = now - transfer->http->active_ms;
         next = transfer->next;
         if (paused < media->timeout_ms) {
             if (media->timeout_ms - paused < wait) wait = media->timeout_ms - paused;
         } else {
-            tm_fail(&err, ERR_REQUEST_TIMEOUT, "the server sent nothing for %" PRIu32 " ms",
-                    media->timeout_ms);
+            tm_fail(&err, ERR_REQUEST_TIMEOUT, "no byte moved for %" PRIu32 " ms", media->timeout_ms);
             end_running(media, transfer, &err);
         }
     }
-    return (int)wait;
+    return wait;
 }
 
 static void destroy(tm_media *media)
@@ -138,10 +137,11 @@ static void *run(void *argument)
     pthread_setname_np(pthread_self(), "timmsg-media");
     while (take_news(media)) {
         run_copies(media);
-        run_fetches(media);
-        int wait = check_pauses(media);
+        run_requests(media);
+        uint64_t wait = check_pauses(media, TM_LANE_FETCH, INT_MAX);
+        wait = check_pauses(media, TM_LANE_SEND, wait);
         if (media->running[TM_LANE_COPY].first || media->hurry) wait = 0;
-        curl_multi_poll(media->multi, NULL, 0, wait, NULL);
+        curl_multi_poll(media->multi, NULL, 0, (int)wait, NULL);
     }
 
     for (int lane = 0; lane < TM_LANES; lane++) {
@@ -277,6 +277,18 @@ static int32_t enqueue(tm_media *media, tm_transfer *transfer)
 int32_t tm_media_fetch(tm_media *media, uint64_t id, const char *url, const char *path)
 {
     return enqueue(media, tm_transfer_new(media, TM_TRANSFER_FETCH, id, url, path));
+}
+
+int32_t tm_media_send(tm_media *media, uint64_t id, const char *path, uint64_t size, const char *url,
+                      const char *const *headers, const char *content_type)
+{
+    tm_transfer *transfer = tm_transfer_new(media, TM_TRANSFER_SEND, id, path, url);
+    if (transfer && !tm_send_headers(&transfer->headers, headers, content_type)) {
+        tm_transfer_free(transfer, false);
+        transfer = NULL;
+    }
+    if (transfer) transfer->total = size;
+    return enqueue(media, transfer);
 }
 
 int32_t tm_media_store(tm_media *media, uint64_t id, const char *path, uint64_t size, const char *directory)

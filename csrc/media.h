@@ -1,6 +1,6 @@
-/* Media: moves files on a thread of its own: http(s) downloads through one curl_multi, and copies into and
- * out of a directory that stores files by the SHA-256 of their content. Nothing here touches the store or a
- * backend. */
+/* Media: moves files on a thread of its own: http(s) downloads and uploads through one curl_multi, and copies
+ * into and out of a directory that stores files by the SHA-256 of their content. Nothing here touches the
+ * store or a backend. */
 #ifndef TM_MEDIA_H
 #define TM_MEDIA_H
 
@@ -16,6 +16,7 @@ typedef struct tm_media tm_media;
 /* How many run at once; the others wait for their turn, and no timeout counts before it. A flood of requests
  * must not use up the process's descriptors. */
 #define TM_MEDIA_FETCHES 32
+#define TM_MEDIA_SENDS 8
 #define TM_MEDIA_COPIES 4
 
 typedef struct tm_media_report {
@@ -48,7 +49,7 @@ tm_media *tm_media_new(const tm_media_options *options, tm_error *err);
  * itself. */
 void tm_media_free(tm_media *media);
 
-/* The three transfers. All return at once and may be called on any thread; strings are copied; `id` is the
+/* The four transfers. All return at once and may be called on any thread; strings are copied; `id` is the
  * caller's and unique among those under way. They return 0, or ERR_OUT_OF_MEMORY (then no report comes).
  *
  * Fetch: http and https only, redirects within these (10 at most). The file appears at `path` only when
@@ -59,6 +60,15 @@ void tm_media_free(tm_media *media);
  * written, or another transfer writes it -> 6022; no byte for timeout_ms -> 6012; other network failures ->
  * 9508. */
 int32_t tm_media_fetch(tm_media *media, uint64_t id, const char *url, const char *path);
+/* Send: http and https only, by PUT of exactly `size` bytes, read from the file at `path` as they go, and no
+ * redirects. The file's size must still be `size` (else 7004 if it vanished, 6008 if it changed, also while
+ * it is read); unreadable is 7007. `headers` are whole "Name: value" lines, ended by NULL, or NULL for none:
+ * Authorization, Cookie and Expires are sent, 8 lines at most; other names and lines with control characters
+ * are left out. `content_type` may be NULL. 200, 201 and 204 are success, after the last byte; 413 -> 7005;
+ * all other statuses -> 6010; refused scheme -> 6008; no byte moved for timeout_ms -> 6012; other network
+ * failures -> 9508, and then the server may have the file all the same. */
+int32_t tm_media_send(tm_media *media, uint64_t id, const char *path, uint64_t size, const char *url,
+                      const char *const *headers, const char *content_type);
 /* Store in: copies the file at `path` into `directory` as <directory>/<first two hex digits>/<hash>, whole or
  * not at all (temporary file in <directory>/tmp, fsync, rename, directory synced), 0600. A file that is there
  * already with the same size is kept. The file's size must still be `size` (else 7004 if it vanished, 6008 if

@@ -6,57 +6,23 @@
 #include "path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sha256.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct tm_copy {
-    int in; /* the source */
-    struct stat source;
+    tm_source source;
     tm_part part;
     SHA2_CTX sha;
     uint64_t hashed; /* bytes of the content that went through `sha` */
     bool resumed;    /* the part held a beginning, which is hashed from there */
 };
 
-/* Reads all of `length` bytes unless the file ends before; -1 and errno on failure. */
-static ssize_t read_at(int fd, unsigned char *buffer, size_t length, uint64_t offset)
-{
-    size_t have = 0;
-    while (have < length) {
-        ssize_t n = pread(fd, buffer + have, length - have, (off_t)(offset + have));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        if (n == 0) break;
-        have += (size_t)n;
-    }
-    return (ssize_t)have;
-}
-
-static int32_t open_source(tm_transfer *transfer, int32_t missing, int32_t unreadable, tm_error *err)
-{
-    tm_copy *copy = transfer->copy;
-    const char *path = transfer->source;
-    /* O_NONBLOCK: a pipe of that name must not hold the thread. */
-    copy->in = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (copy->in < 0 && (errno == ENOENT || errno == ENOTDIR)) return tm_path_fail(err, missing, path, errno);
-    if (copy->in < 0 || fstat(copy->in, &copy->source) != 0)
-        return tm_path_fail(err, unreadable, path, errno);
-    if (!S_ISREG(copy->source.st_mode)) return tm_fail(err, unreadable, "%s: not a regular file", path);
-    return 0;
-}
-
 static int32_t start_store(tm_transfer *transfer, tm_error *err)
 {
     tm_copy *copy = transfer->copy;
-    int32_t code = open_source(transfer, ERR_SDK_COMM_FILE_NOT_FOUND, ERR_SDK_COMM_FILE_OPEN_FAILED, err);
+    int32_t code = tm_source_open_sized(&copy->source, transfer->source, transfer->total, err);
     if (code) return code;
-    if ((uint64_t)copy->source.st_size != transfer->total) {
-        return tm_fail(err, ERR_FILE_TRANS_UPLOAD_FAILED, "%s: its size has changed", transfer->source);
-    }
     char *directory = tm_path_join(transfer->target, "tmp");
     if (!directory) return tm_fail_memory(err);
     code = tm_path_make_directory(directory, err);
@@ -71,9 +37,10 @@ static int32_t start_copy(tm_transfer *transfer, tm_error *err)
     tm_part *part = &copy->part;
     char key[16 + TM_MEDIA_HASH] = "sha256:";
     strcat(key, transfer->hash);
-    int32_t code = open_source(transfer, ERR_FILE_TRANS_DOWNLOAD_FAILED, ERR_FILE_TRANS_DOWNLOAD_FAILED, err);
+    int32_t code = tm_source_open(&copy->source, transfer->source, ERR_FILE_TRANS_DOWNLOAD_FAILED,
+                                  ERR_FILE_TRANS_DOWNLOAD_FAILED, err);
     if (code) return code;
-    transfer->total = (uint64_t)copy->source.st_size;
+    transfer->total = (uint64_t)copy->source.info.st_size;
     code = tm_part_open(part, transfer->target, key, err);
     if (code) return code;
     if (part->size && part->total != transfer->total) code = tm_part_reset(part, err);
@@ -96,19 +63,10 @@ int32_t tm_copy_start(tm_transfer *transfer, tm_error *err)
 {
     tm_copy *copy = transfer->copy = tm_calloc(1, sizeof *copy);
     if (!copy) return tm_fail_memory(err);
-    copy->in = copy->part.fd = -1;
+    copy->source.fd = copy->part.fd = -1;
     SHA256Init(&copy->sha);
     if (transfer->kind == TM_TRANSFER_COPY) return start_copy(transfer, err);
     return start_store(transfer, err) ? store_code(err) : 0;
-}
-
-/* A file that is written to while it is read gives content that never was. */
-static bool has_changed(tm_copy *copy)
-{
-    struct stat now;
-    return fstat(copy->in, &now) != 0 || now.st_size != copy->source.st_size ||
-           now.st_mtim.tv_sec != copy->source.st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != copy->source.st_mtim.tv_nsec;
 }
 
 /* Gives the temporary file the name that its hash makes. */
@@ -117,11 +75,8 @@ static int32_t finish_store(tm_transfer *transfer, tm_error *err)
     tm_copy *copy = transfer->copy;
     char *directory = NULL, *path = NULL, prefix[3] = "";
     struct stat there;
-    int32_t code;
-    if (has_changed(copy)) {
-        return tm_fail(err, ERR_FILE_TRANS_UPLOAD_FAILED, "%s: has changed while it was read",
-                       transfer->source);
-    }
+    int32_t code = tm_source_check(&copy->source, transfer->source, err);
+    if (code) return code;
     SHA256End(&copy->sha, transfer->hash);
     memcpy(prefix, transfer->hash, 2);
     directory = tm_path_join(transfer->target, prefix);
@@ -174,7 +129,7 @@ static int32_t move(tm_transfer *transfer, unsigned char *buffer, tm_error *err)
     bool store = transfer->kind == TM_TRANSFER_STORE, again = copy->hashed < copy->part.size;
     uint64_t left = (again ? copy->part.size : transfer->total) - copy->hashed;
     size_t length = left < TM_MEDIA_SLICE ? (size_t)left : TM_MEDIA_SLICE;
-    ssize_t n = read_at(again ? copy->part.fd : copy->in, buffer, length, copy->hashed);
+    ssize_t n = tm_source_read(again ? copy->part.fd : copy->source.fd, buffer, length, copy->hashed);
     if (n < 0) {
         int32_t code = store ? ERR_SDK_COMM_FILE_OPEN_FAILED : ERR_FILE_TRANS_DOWNLOAD_FAILED;
         if (again) return tm_path_fail(err, ERR_IO_OPERATION_FAILED, copy->part.name, errno);
@@ -212,7 +167,7 @@ void tm_copy_free(tm_transfer *transfer, bool keep)
 {
     tm_copy *copy = transfer->copy;
     if (!copy) return;
-    if (copy->in >= 0) close(copy->in);
+    tm_source_close(&copy->source);
     tm_part_close(&copy->part, keep);
     tm_free(copy);
     transfer->copy = NULL;

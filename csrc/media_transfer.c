@@ -27,7 +27,11 @@ void tm_transfer_remove(tm_transfer_list *list, tm_transfer *transfer)
 
 tm_lane tm_transfer_lane(const tm_transfer *transfer)
 {
-    return transfer->kind == TM_TRANSFER_FETCH ? TM_LANE_FETCH : TM_LANE_COPY;
+    switch (transfer->kind) {
+    case TM_TRANSFER_FETCH: return TM_LANE_FETCH;
+    case TM_TRANSFER_SEND: return TM_LANE_SEND;
+    default: return TM_LANE_COPY;
+    }
 }
 
 tm_transfer *tm_transfer_new(tm_media *media, tm_transfer_kind kind, uint64_t id, const char *source,
@@ -45,10 +49,22 @@ tm_transfer *tm_transfer_new(tm_media *media, tm_transfer_kind kind, uint64_t id
     return NULL;
 }
 
+int32_t tm_transfer_start(tm_transfer *transfer, tm_error *err)
+{
+    switch (transfer->kind) {
+    case TM_TRANSFER_FETCH: return tm_fetch_start(transfer, err);
+    case TM_TRANSFER_SEND: return tm_send_start(transfer, err);
+    default: return tm_copy_start(transfer, err);
+    }
+}
+
 void tm_transfer_free(tm_transfer *transfer, bool keep)
 {
+    tm_http_close(transfer); /* first: its callbacks use the others */
     tm_fetch_free(transfer, keep);
+    tm_send_free(transfer);
     tm_copy_free(transfer, keep);
+    curl_slist_free_all(transfer->headers);
     tm_free(transfer->source);
     tm_free(transfer->target);
     tm_free(transfer);

@@ -1,5 +1,5 @@
-/* Web: the servers that media_test.c downloads from: an nginx of its own, and a small server for what nginx
- * does not do wrong. Both listen on 127.0.0.1 on ports the system picked. Included by one test file only. */
+/* Web: the servers that the media tests download from and upload to: an nginx of its own, and a small server
+ * for what nginx does not do wrong. Both listen on 127.0.0.1 on ports the system picked. */
 #ifndef WEB_H
 #define WEB_H
 
@@ -23,7 +23,9 @@
 #define ODD_SIZE 200000u
 
 typedef struct web {
-    const char *directory; /* nginx serves <directory>/www and is slow while <directory>/slow is there */
+    const char
+        *directory; /* nginx serves <directory>/www and is slow while <directory>/slow is there; what is
+                            * put to /put/ or its folders lands in <directory>/put */
     int port;
     pid_t nginx;
     int access_log; /* one datagram a request */
@@ -32,6 +34,7 @@ typedef struct web {
     pthread_t odd_thread;
     pthread_mutex_t lock; /* guards what follows */
     int odd_requests;     /* since the test began */
+    bool odd_stalling;    /* an upload is held */
     char odd_request[4096];
 } web;
 
@@ -70,7 +73,14 @@ static void web_write_config(const web *site, const char *path)
     fprintf(file, "    location = /forbidden { return 403 'an error page'; }\n");
     fprintf(file, "    location = /moved { return 302 /whole.bin; }\n");
     fprintf(file, "    location = /loop { return 302 /loop; }\n");
-    fprintf(file, "    location = /passwd { return 302 file:///etc/passwd; }\n  }\n}\n");
+    fprintf(file, "    location = /passwd { return 302 file:///etc/passwd; }\n");
+    fprintf(file, "    location = /fine { return 200 'a word of thanks'; }\n");
+    fprintf(file, "    location = /accepted { return 202; }\n");
+    fprintf(file, "    location = /elsewhere { return 307 /put/elsewhere; }\n");
+    fprintf(file, "    location /put/ { root %s; dav_methods PUT; client_max_body_size 12m; }\n", d);
+    fprintf(file, "    location /put/small/ { root %s; dav_methods PUT; client_max_body_size 1k; }\n", d);
+    fprintf(file, "    location /put/guarded/ { root %s; dav_methods PUT;\n", d);
+    fprintf(file, "      if ($http_authorization != 'Bearer slot') { return 403; } }\n  }\n}\n");
     fclose(file);
 }
 
@@ -132,15 +142,16 @@ static unsigned char odd_byte(size_t index)
     return (unsigned char)((index * 2654435761u) >> 13);
 }
 
-static void odd_send(int fd, const void *data, size_t length)
+static bool odd_send(int fd, const void *data, size_t length)
 {
     const char *from = data;
     while (length > 0) {
         ssize_t n = send(fd, from, length, MSG_NOSIGNAL);
-        if (n <= 0) return;
+        if (n <= 0) return false;
         from += n;
         length -= (size_t)n;
     }
+    return true;
 }
 
 static void odd_text(int fd, const char *text)
@@ -158,9 +169,16 @@ static void odd_bytes(int fd, size_t from, size_t to)
 
 static void odd_wait_for_close(int fd)
 {
-    char byte;
-    while (recv(fd, &byte, 1, 0) > 0) {
+    char dropped[16 * 1024];
+    while (recv(fd, dropped, sizeof dropped, 0) > 0) {
     }
+}
+
+/* Closing while there is something to read would reset the connection, and the answer could be lost. */
+static void odd_linger(int fd)
+{
+    shutdown(fd, SHUT_WR);
+    odd_wait_for_close(fd);
 }
 
 /* `last` is what the answer ends with, in words; `sent` is how far it really goes. */
@@ -183,6 +201,92 @@ static void odd_whole(int fd, const char *validator, size_t send_only)
              validator, ODD_SIZE);
     odd_text(fd, head);
     odd_bytes(fd, 0, send_only);
+}
+
+/* Reads a body and keeps it as <directory>/odd.bin; the beginning came with the head. With a pause it takes a
+ * sip every so often only. */
+static void odd_take(web *site, int fd, const char *request, size_t have, useconds_t pause)
+{
+    static char bytes[128 * 1024]; /* the one odd thread's */
+    char path[256];
+    const char *announced = strstr(request, "\r\nContent-Length: "), *body = strstr(request, "\r\n\r\n");
+    if (!announced || !body) return;
+    unsigned long left = strtoul(announced + 18, NULL, 10);
+    size_t early = have - (size_t)(body + 4 - request);
+    snprintf(path, sizeof path, "%s/odd.bin", site->directory);
+    FILE *file = fopen(path, "w");
+    if (!file) abort();
+    fwrite(body + 4, 1, early, file);
+    for (left -= early; left > 0;) {
+        ssize_t n = recv(fd, bytes, left < sizeof bytes ? left : sizeof bytes, pause ? MSG_WAITALL : 0);
+        if (n <= 0) break;
+        fwrite(bytes, 1, (size_t)n, file);
+        left -= (size_t)n;
+        if (pause) usleep(pause);
+    }
+    fclose(file);
+}
+
+/* Reads a request's head, and what comes with it; returns how many bytes that was. */
+static size_t odd_head(int fd, char *request, size_t size)
+{
+    size_t have = 0;
+    ssize_t n;
+    request[0] = '\0';
+    while (!strstr(request, "\r\n\r\n") && (n = recv(fd, request + have, size - 1 - have, 0)) > 0) {
+        have += (size_t)n;
+        request[have] = '\0';
+    }
+    return have;
+}
+
+/* Until it is released: that the client has gone would not be heard through the bytes that are in the way. */
+static void odd_stall(web *site)
+{
+    pthread_mutex_lock(&site->lock);
+    site->odd_stalling = true;
+    while (site->odd_stalling) {
+        pthread_mutex_unlock(&site->lock);
+        usleep(10000);
+        pthread_mutex_lock(&site->lock);
+    }
+    pthread_mutex_unlock(&site->lock);
+}
+
+static void odd_uploaded(web *site, int fd, const char *request, size_t have, int count)
+{
+    const char *created = "HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    if (strncmp(request, "PUT /stall ", 11) == 0) {
+        odd_stall(site); /* reads nothing of the body */
+    } else if (strncmp(request, "PUT /silent ", 12) == 0) {
+        odd_wait_for_close(fd); /* reads all and says nothing */
+    } else if (strncmp(request, "PUT /break ", 11) == 0) {
+        return; /* the body is unread, so this resets the connection */
+    } else if (strncmp(request, "PUT /hasty413 ", 14) == 0) {
+        odd_text(fd, "HTTP/1.1 413 Large\r\nConnection: close\r\nContent-Length: 500\r\n\r\nsorry");
+        odd_linger(fd);
+    } else if (strncmp(request, "PUT /hasty403 ", 14) == 0) {
+        odd_text(fd, "HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 500\r\n\r\nsorry");
+        odd_linger(fd);
+    } else if (strncmp(request, "PUT /hasty201 ", 14) == 0) {
+        odd_text(fd, created);
+    } else if (strncmp(request, "PUT /slow ", 10) == 0) {
+        odd_take(site, fd, request, have, 40000);
+        odd_text(fd, created);
+    } else if (strncmp(request, "PUT /endless ", 13) == 0) {
+        odd_take(site, fd, request, have, 0);
+        odd_text(fd, "HTTP/1.1 201 Created\r\nConnection: close\r\n\r\n");
+        while (odd_send(fd, request, have)) {
+        }
+    } else if (strncmp(request, "PUT /again ", 11) == 0 && count == 1) {
+        char next[4096];
+        odd_take(site, fd, request, have, 0);
+        odd_text(fd, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+        odd_head(fd, next, sizeof next); /* and then hangs up */
+    } else {
+        odd_take(site, fd, request, have, 0);
+        odd_text(fd, created);
+    }
 }
 
 static void odd_answer(int fd, const char *request, int count)
@@ -231,19 +335,15 @@ static void *odd_run(void *argument)
     web *site = argument;
     for (int fd; (fd = accept(site->odd_socket, NULL, NULL)) >= 0; close(fd)) {
         char request[4096];
-        size_t have = 0;
-        ssize_t n;
-        request[0] = '\0';
-        while (!strstr(request, "\r\n\r\n") &&
-               (n = recv(fd, request + have, sizeof request - 1 - have, 0)) > 0) {
-            have += (size_t)n;
-            request[have] = '\0';
-        }
+        size_t have = odd_head(fd, request, sizeof request);
         pthread_mutex_lock(&site->lock);
         int count = ++site->odd_requests;
         memcpy(site->odd_request, request, sizeof request);
         pthread_mutex_unlock(&site->lock);
-        odd_answer(fd, request, count);
+        if (strncmp(request, "PUT ", 4) == 0)
+            odd_uploaded(site, fd, request, have, count);
+        else
+            odd_answer(fd, request, count);
     }
     return NULL;
 }
@@ -253,6 +353,18 @@ static void odd_forget(web *site)
     pthread_mutex_lock(&site->lock);
     site->odd_requests = 0;
     pthread_mutex_unlock(&site->lock);
+}
+
+/* Lets the one upload go on that is held, or soon will be. */
+static void odd_release(web *site)
+{
+    bool stalling = false;
+    for (int ms = 0; !stalling && ms < WEB_PATIENCE_MS; ms += 10, usleep(10000)) {
+        pthread_mutex_lock(&site->lock);
+        stalling = site->odd_stalling;
+        site->odd_stalling = false;
+        pthread_mutex_unlock(&site->lock);
+    }
 }
 
 /* Whether the last request had this line, and how many there were. */
@@ -273,6 +385,8 @@ static bool web_start(web *site, const char *directory)
     if (!web_start_nginx(site)) return false;
     site->odd_socket = web_listen(&site->odd_port);
     pthread_mutex_init(&site->lock, NULL);
+    /* What is not read shall not be taken for this side's sake. */
+    setsockopt(site->odd_socket, SOL_SOCKET, SO_RCVBUF, &(int){128 * 1024}, sizeof(int));
     return site->odd_socket >= 0 && pthread_create(&site->odd_thread, NULL, odd_run, site) == 0;
 }
 

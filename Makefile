@@ -1,10 +1,17 @@
 # timmsg: `make demo` shows it, `make test` tests it; each installs what it needs first. `make help` lists the rest.
 
 # ---- what it needs: the one list (Debian package names) ----
-BUILD_PACKAGES := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libmd-dev
-TEST_PACKAGES  := g++ sqlite3 lua-busted lua-luv lua-filesystem nginx-light libcmocka-dev libjsoncpp-dev binutils
+BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libcurl4-openssl-dev libsqlite3-dev libmd-dev $(XMPP_PACKAGES)
+SERVE_PACKAGES    := lua-luv lua-filesystem openssl sqlite3
+PROSODY_PACKAGES  := prosody lua-dbi-sqlite3 $(SERVE_PACKAGES)
+EJABBERD_PACKAGES := ejabberd erlang-p1-sqlite3 $(SERVE_PACKAGES)
+TEST_PACKAGES  := g++ lua-busted nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
+# make demo on: hub, prosody, ejabberd
+SERVER   ?= hub
+# XMPP=0 builds without the XMPP backend, which needs libstrophe
+XMPP     ?= 1
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 BUILD    ?= build
@@ -15,15 +22,21 @@ OPT      ?= -O2 -g
 SANITIZE ?=
 
 PKGS       := libcjson libcurl sqlite3
+ifneq ($(XMPP),0)
+PKGS          += libstrophe
+XMPP_PACKAGES := libstrophe-dev
+else
+XMPP_CPPFLAGS := -DTM_WITHOUT_XMPP
+endif
 VERSION    := $(shell sed -n 's/.*TM_VERSION "\(.*\)"/\1/p' csrc/version.h)
 WARN       := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -fPIC -pthread $(WARN) $(OPT) $(SANITIZE) $(CFLAGS)
-ALL_CPPFLAGS = -Icsrc -Icsrc/include $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS)
+ALL_CPPFLAGS = -Icsrc -Icsrc/include $(shell pkg-config --cflags $(PKGS)) $(XMPP_CPPFLAGS) $(CPPFLAGS)
 LIBS        = $(shell pkg-config --libs $(PKGS)) -lmd -lm -pthread
 LUA_CFLAGS  = $(shell pkg-config --cflags lua5.4)
 
 FACE_SRC := $(wildcard csrc/cloud*.c) csrc/logic.c
-CORE_SRC := $(filter-out $(FACE_SRC),$(wildcard csrc/*.c))
+CORE_SRC := $(filter-out $(FACE_SRC) $(if $(XMPP_CPPFLAGS),csrc/xmpp%),$(wildcard csrc/*.c))
 LUA_SRC  := $(wildcard csrc/lua/*.c)
 objects   = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
 CORE_OBJ := $(call objects,$(CORE_SRC))
@@ -39,14 +52,15 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize bench test help install clean lint deps-build deps-test deps-lint test-lua test-c run-demo run-test format
+.PHONY: all lib demo sanitize bench test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
 
 help:
-	@echo 'make demo     install what is missing, build, show three players chatting'
+	@echo 'make demo     install what is missing, build, show three players chatting; SERVER=prosody, SERVER=ejabberd: there'
 	@echo 'make test     install what is missing, build, run all tests'
+	@echo 'make test-lua, test-prosody, test-ejabberd   the Lua specs on one backend (BUSTED_FLAGS=spec/x_spec.lua: some)'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
 	@echo 'make bench    measure how long a message takes from process to process'
@@ -56,14 +70,16 @@ help:
 	@echo 'make sanitize the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 
 # ---- setting up ----
-# Installs the packages of a list that are missing; where there is no apt-get it names them.
+# Installs the packages of a list that are missing; where there is no apt-get it names them. SYSTEMD_OFFLINE: the servers
+# among them are not started, the tests have their own.
 define install_packages
 	@missing=; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  if command -v apt-get >/dev/null; then \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	    echo "installing:$$missing"; \
-	    $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	    $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 \
+	      apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  else \
 	    echo "please install (Debian names):$$missing" >&2; exit 1; \
 	  fi; \
@@ -72,6 +88,11 @@ endef
 
 deps-build:
 	$(call install_packages,$(BUILD_PACKAGES))
+deps-demo-hub: deps-build
+deps-demo-prosody: deps-build
+	$(call install_packages,$(PROSODY_PACKAGES))
+deps-demo-ejabberd: deps-build
+	$(call install_packages,$(EJABBERD_PACKAGES))
 deps-test: deps-build
 	$(call install_packages,$(TEST_PACKAGES))
 deps-lint: deps-test
@@ -112,11 +133,12 @@ $(PC):
 -include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/lua/*.d)
 
 # ---- showing ----
-demo: deps-build
+# On the hub, or on an XMPP server of its own (spec/serve.lua).
+demo: deps-demo-$(SERVER)
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory run-demo
 run-demo:
-	@$(LUA_ENV) $(LUA) examples/demo.lua
+	@$(LUA_ENV) $(if $(filter hub,$(SERVER)),,$(LUA) spec/serve.lua $(SERVER)) $(LUA) examples/demo.lua
 
 # ---- testing ----
 C_TESTS   := $(patsubst spec/c/%_test.c,$(BUILD)/test/%_test,$(wildcard spec/c/*_test.c))
@@ -125,7 +147,8 @@ TEST_LIBS := -lcmocka
 test: deps-test
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory run-test
-run-test: test-c test-lua
+# XMPP_TESTS=1: the Lua specs on the XMPP backends too
+run-test: test-c test-lua $(if $(filter 1,$(XMPP_TESTS)),test-prosody test-ejabberd)
 
 # C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.
 $(BUILD)/test/abi_test: spec/c/abi_test.c $(LIB_SO)
@@ -144,8 +167,12 @@ $(BUILD)/test/%_test: spec/c/%_test.c $(CORE_OBJ) $(FACE_OBJ)
 test-c: $(C_TESTS) $(BUILD)/test/source_examples
 	@BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
 
-test-lua: $(LUA_SO)
-	@$(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
+# The Lua specs: on the hub, or on an XMPP server that they start by themselves, those that the backend has a part in.
+test-lua: BACKEND := hub
+test-prosody: BACKEND := prosody
+test-ejabberd: BACKEND := ejabberd
+test-lua test-prosody test-ejabberd: $(LUA_SO)
+	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
 
 # The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: deps-test

@@ -3,6 +3,9 @@
 
 #include "hub.h"
 #include "include/TIMCloudDef.h"
+#ifndef TM_WITHOUT_XMPP
+#include "xmpp.h"
+#endif
 
 #include <string.h>
 
@@ -35,12 +38,25 @@ void tm_op_free(tm_op *op)
 int32_t tm_backend_check(const char *address, tm_error *err)
 {
     if (strncmp(address, "hub:", 4) == 0 && address[4]) return 0;
-    return tm_fail(err, TIM_ERR_PARAM,
-                   "%s: \"%s\" is neither \"hub:DIRECTORY\" nor another server known here",
-                   kTIMSdkConfigServer, address);
+    if (strncmp(address, "xmpp:", 5) != 0)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: \"%s\" is neither \"hub:DIRECTORY\" nor \"xmpp://DOMAIN\"",
+                       kTIMSdkConfigServer, address);
+#ifdef TM_WITHOUT_XMPP
+    return tm_fail(err, TIM_ERR_PARAM, "%s: this library was built without XMPP", kTIMSdkConfigServer);
+#else
+    int32_t code = tm_xmpp_check(address, err);
+    if (code) tm_error_prefix(err, "sdk_config_server: ");
+    return code;
+#endif
 }
 
 tm_backend *tm_backend_open(const char *address, const tm_backend_host *host, tm_error *err)
 {
-    return tm_backend_check(address, err) ? NULL : tm_hub_open(address + 4, host, err);
+    if (tm_backend_check(address, err)) return NULL;
+    if (strncmp(address, "hub:", 4) == 0) return tm_hub_open(address + 4, host, err);
+#ifdef TM_WITHOUT_XMPP
+    return NULL;
+#else
+    return tm_xmpp_open(address, host, err);
+#endif
 }

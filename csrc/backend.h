@@ -94,6 +94,10 @@ typedef struct tm_backend_host {
     /* A number for a media transfer of this operation: its reports lead to `transferred`. */
     uint64_t (*transfer)(void *worker, tm_op *op);  /* 0: memory is short */
     void (*no_transfer)(void *worker, uint64_t id); /* it was not started after all */
+    /* The connection to the server went down, or is there again; `kicked`: for good, another session has taken
+     * this one's place. `err`: why it is down. Called on the worker thread, from inside `ready`. */
+    void (*network)(void *worker, bool up, bool kicked, const tm_error *err);
+    const char *directory; /* of the stores, for what a backend keeps beside them; borrowed until close */
     tm_log *log;
     const atomic_bool *stop; /* ends waits */
     uint32_t timeout_ms;
@@ -128,7 +132,7 @@ struct tm_backend {
 
 /* Whether an address names a backend that this library has: 0 or TIM_ERR_PARAM. Any thread. */
 int32_t tm_backend_check(const char *address, tm_error *err);
-/* Opens a backend for one login by its address ("hub:DIR"). NULL on failure. `host` is copied. */
+/* Opens a backend for one login by its address ("hub:DIR", "xmpp://DOMAIN"). NULL on failure. `host` is copied. */
 tm_backend *tm_backend_open(const char *address, const tm_backend_host *host, tm_error *err);
 
 #endif

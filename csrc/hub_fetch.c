@@ -5,6 +5,7 @@
 #include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "peer.h"
 #include "schema.h"
 
 #include <stdio.h>
@@ -17,52 +18,11 @@
  * others. */
 #define HISTORY_COLUMNS MESSAGE_COLUMNS ", EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id)"
 
-/* More than any message that a library wrote: GroupTips about 500 users in a group of a long name are the
- * longest. */
-#define MAX_ELEMS 131072
-
-/* Rule 7: `\u0000` and halves of surrogate pairs, which JSON can spell and a string cannot hold, become
- * U+FFFD. */
-static void repair_escapes(char *text)
-{
-    for (char *at = text; *at; at++) {
-        if (*at != '\\') continue;
-        at++;
-        if (!*at) return;
-        if (*at != 'u' || strspn(at + 1, "0123456789abcdefABCDEF") < 4) continue;
-        char digits[5] = {at[1], at[2], at[3], at[4], 0};
-        unsigned long unit = strtoul(digits, NULL, 16), low = 0;
-        if (unit >= 0xd800 && unit < 0xdc00 && at[5] == '\\' && at[6] == 'u') {
-            char next[5] = {0};
-            strncpy(next, at + 7, 4);
-            low = strtoul(next, NULL, 16);
-        }
-        if (low >= 0xdc00 && low < 0xe000)
-            at += 6; /* a whole pair */
-        else if (unit == 0 || (unit >= 0xd800 && unit < 0xe000))
-            memcpy(at + 1, "fffd", 4);
-        at += 4;
-    }
-}
-
-/* Only the backend speaks of members. */
-static bool forges_tips(const cJSON *elems, const char *sender)
-{
-    const cJSON *elem;
-    if (strcmp(sender, HUB_SYSTEM) == 0) return false;
-    cJSON_ArrayForEach(elem, elems)
-    {
-        int64_t type = tm_json_get_int(elem, kTIMElemType, -1);
-        if (type == kTIMElem_GroupTips || type == kTIMElem_GroupReport) return true;
-    }
-    return false;
-}
-
 int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err)
 {
     if (!tm_valid_user(sender)) return tm_fail(err, TIM_ERR_JSON, "%s: not a user id", kTIMMsgSender);
     int32_t code = tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, message, 0, err);
-    if (!code && forges_tips(tm_json_get(message, kTIMMsgElemArray), sender))
+    if (!code && strcmp(sender, HUB_SYSTEM) != 0 && tm_peer_has_tips(tm_json_get(message, kTIMMsgElemArray)))
         code = tm_fail(err, TIM_ERR_JSON, "%s: GroupTips of a user", kTIMMsgElemArray);
     /* whatever is wrong with it, out of range too: one code for what must be left out */
     return code ? (err->code = TIM_ERR_JSON) : 0;
@@ -72,27 +32,11 @@ int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *er
  * Owned by the caller; NULL on failure. */
 static char *read_elems(sqlite3_stmt *row, int column, const char *sender, tm_error *err)
 {
-    char *result = NULL;
     const char *text = tm_sql_column_text(row, column);
-    size_t length = (size_t)sqlite3_column_bytes(row, column);
-    if (length > MAX_ELEMS) {
-        tm_fail(err, TIM_ERR_JSON, "%s: %zu bytes", kTIMMsgElemArray, length);
-        return NULL;
-    }
-    char *repaired = tm_utf8_repair(text, length);
-    if (repaired) repair_escapes(repaired);
-    cJSON *message = cJSON_CreateObject(), *known = NULL;
-    cJSON *elems = repaired ? tm_json_parse(repaired, strlen(repaired), 0, err) : NULL;
-    if (!elems && err->code != TIM_ERR_JSON) tm_fail_memory(err);
-    if (elems && tm_json_add_item(message, kTIMMsgElemArray, elems) &&
-        !hub_check_message(message, sender, err)) {
-        known = tm_schema_copy_elems(elems, TM_LOCAL);
-        result = known ? tm_json_print(known) : NULL;
-        if (!result) tm_fail_memory(err);
-    }
-    cJSON_Delete(known);
-    cJSON_Delete(message);
-    tm_free(repaired);
+    cJSON *elems = tm_peer_parse(text, (size_t)sqlite3_column_bytes(row, column), err);
+    char *result = NULL;
+    if (elems) result = tm_peer_elems(elems, strcmp(sender, HUB_SYSTEM) == 0, err);
+    cJSON_Delete(elems);
     return result;
 }
 

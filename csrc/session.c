@@ -13,6 +13,16 @@
 
 enum { STEP_LOGIN, STEP_SETTLE };
 
+static void tell_network(tm_worker *worker, enum TIMNetworkStatus status, int32_t code, const char *text)
+{
+    if (!tm_worker_wanted(worker, TM_LETTER_NETWORK_STATUS)) return;
+    tm_letter *letter = tm_letter_new(TM_LETTER_NETWORK_STATUS, text, NULL);
+    if (!letter) return;
+    letter->event = (int32_t)status;
+    letter->code = code;
+    tm_mailbox_put(worker->client->mailbox, letter);
+}
+
 /* ---- what the backend asks of its host ---- */
 
 static void answer(void *argument, tm_op *op)
@@ -40,6 +50,13 @@ static void no_transfer(void *argument, uint64_t id)
     tm_job_forget(argument, id);
 }
 
+static void network(void *argument, bool up, bool kicked, const tm_error *err)
+{
+    tm_worker *worker = argument;
+    tell_network(worker, up ? kTIMConnected : kTIMDisconnected, up ? 0 : err->code, up ? "" : err->text);
+    worker->kicked |= kicked;
+}
+
 /* ---- ending ---- */
 
 static void free_ops(tm_op *list)
@@ -49,15 +66,6 @@ static void free_ops(tm_op *list)
         tm_op_free(list);
         list = next;
     }
-}
-
-static void tell_network(tm_worker *worker, enum TIMNetworkStatus status)
-{
-    if (!tm_worker_wanted(worker, TM_LETTER_NETWORK_STATUS)) return;
-    tm_letter *letter = tm_letter_new(TM_LETTER_NETWORK_STATUS, NULL, NULL);
-    if (!letter) return;
-    letter->event = (int32_t)status;
-    tm_mailbox_put(worker->client->mailbox, letter);
 }
 
 /* Closes what a log-in opened. */
@@ -71,7 +79,7 @@ static void close_session(tm_worker *worker)
     tm_store_close(worker->store);
     worker->backend = NULL;
     worker->store = NULL;
-    worker->online = worker->more_events = false;
+    worker->online = worker->more_events = worker->kicked = false;
     worker->retry_at = 0;
     worker->user[0] = '\0';
 }
@@ -90,7 +98,18 @@ void tm_worker_end_session(tm_worker *worker)
         tm_request_fail(request, ERR_USER_CANCELED, "cancelled: logged out");
         tm_worker_finish(worker, request);
     }
-    if (was_online) tell_network(worker, kTIMDisconnected);
+    if (was_online) tell_network(worker, kTIMDisconnected, 0, "");
+}
+
+void tm_worker_kicked(tm_worker *worker)
+{
+    worker->online = false; /* that the connection is down was told */
+    tm_worker_end_session(worker);
+    tm_client_set_session(worker->client, TM_SESSION_IN, TM_SESSION_OUT);
+    if (tm_worker_wanted(worker, TM_LETTER_KICKED_OFFLINE)) {
+        tm_letter *letter = tm_letter_new(TM_LETTER_KICKED_OFFLINE, NULL, NULL);
+        if (letter) tm_mailbox_put(worker->client->mailbox, letter);
+    }
 }
 
 static int32_t start_logout(tm_worker *worker, tm_request *request, tm_error *err)
@@ -120,7 +139,7 @@ static void login_done(tm_worker *worker, tm_request *request)
     worker->online = worker->more_events = true;
     tm_log_write(worker->client->log, kTIMLog_Info, "logged in");
     tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
-    tell_network(worker, kTIMConnected);
+    tell_network(worker, kTIMConnected, 0, "");
     tm_worker_finish(worker, request);
 }
 
@@ -155,6 +174,8 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
                             .media = media,
                             .transfer = transfer,
                             .no_transfer = no_transfer,
+                            .network = network,
+                            .directory = client->directory,
                             .log = client->log,
                             .stop = &client->stop,
                             .timeout_ms = client->timeout_ms,

@@ -63,6 +63,7 @@ static void wait_for_work(tm_worker *worker, bool busy)
     if (worker->backend && (fds[1].revents || look_is_due(worker)) &&
         worker->backend->ready(worker->backend, !has_room(worker)))
         worker->more_events = true;
+    if (worker->kicked) tm_worker_kicked(worker);
     if (worker->retry_at && time_until(worker->retry_at) == 0) {
         worker->retry_at = 0;
         worker->more_events = true;

@@ -36,6 +36,7 @@ typedef struct tm_worker {
     char user[TM_USER_ID_SIZE];
     bool online;               /* the log-in is through: events are handled */
     bool more_events;          /* the backend may have some */
+    bool kicked;               /* the backend's session is over: see tm_worker_kicked */
     uint64_t retry_at;         /* what the store could not take is tried again (tm_clock_ms); 0: nothing */
     uint64_t look_at;          /* a backend that cannot wake us is looked at (tm_clock_ms) */
     bool must_sync;            /* this transaction holds what nobody could give back */
@@ -98,6 +99,8 @@ void tm_worker_stop_waiting(tm_worker *worker, tm_request *request);
 void tm_worker_pump(tm_worker *worker);
 /* Ends all that is under way with ERR_USER_CANCELED, logs out and closes the store. */
 void tm_worker_end_session(tm_worker *worker);
+/* Another session took this one's place: ends it and tells of it. */
+void tm_worker_kicked(tm_worker *worker);
 /* The media thread, started if need be. NULL on failure. */
 tm_media *tm_worker_media(tm_worker *worker, tm_error *err);
 

@@ -1,6 +1,7 @@
--- The rockspec lists what the Makefile builds, which is what is there.
+-- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0).
 
 local lfs = require "lfs"
+local support = require "support"
 
 -- The names in a directory that match, with the directory before them.
 local function list(dir, pattern)
@@ -12,28 +13,33 @@ local function list(dir, pattern)
   return found
 end
 
-describe("the rockspec", function()
-  local spec = {}
-  assert(loadfile("timmsg-scm-1.rockspec", "t", spec))()
+local describe <const> = support.hub_only(describe)
 
-  it("lists all C files but those of the C face", function()
-    local expected = {}
-    for _, path in ipairs(list("csrc", "%.c$")) do
-      if not path:find "/cloud" and not path:find "/logic" then expected[#expected + 1] = path end
-    end
-    for _, path in ipairs(list("csrc/lua", "%.c$")) do expected[#expected + 1] = path end
-    local listed = table.move(spec.build.modules["timmsg.core"].sources, 1, #expected + 10, 1, {})
-    table.sort(listed)
-    table.sort(expected)
-    assert.same(expected, listed)
-  end)
+for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm-1.rockspec"] = false } do
+  describe(rockspec, function()
+    local spec = {}
+    assert(loadfile(rockspec, "t", spec))()
 
-  it("lists all Lua files", function()
-    local listed = { spec.build.install.lua["timmsg._meta"] }
-    for _, path in pairs(spec.build.modules) do
-      if type(path) == "string" then listed[#listed + 1] = path end
-    end
-    table.sort(listed)
-    assert.same(list("lua/timmsg", "%.lua$"), listed)
+    it("lists all C files but those of the C face" .. (xmpp and "" or " and of XMPP"), function()
+      local expected = {}
+      for _, path in ipairs(list("csrc", "%.c$")) do
+        local left_out = path:find "/cloud" or path:find "/logic" or (not xmpp and path:find "/xmpp")
+        if not left_out then expected[#expected + 1] = path end
+      end
+      for _, path in ipairs(list("csrc/lua", "%.c$")) do expected[#expected + 1] = path end
+      local listed = table.move(spec.build.modules["timmsg.core"].sources, 1, #expected + 10, 1, {})
+      table.sort(listed)
+      table.sort(expected)
+      assert.same(expected, listed)
+    end)
+
+    it("lists all Lua files", function()
+      local listed = { spec.build.install.lua["timmsg._meta"] }
+      for _, path in pairs(spec.build.modules) do
+        if type(path) == "string" then listed[#listed + 1] = path end
+      end
+      table.sort(listed)
+      assert.same(list("lua/timmsg", "%.lua$"), listed)
+    end)
   end)
-end)
+end

@@ -1,12 +1,12 @@
 -- A peer of the specs: a process of its own that does one task and prints a line for each thing it did or saw.
--- lua5.4 spec/peer.lua TASK DIR ARGUMENT...    (started by spec/process.lua)
+-- lua5.4 spec/peer.lua TASK DIR SERVER ARGUMENT...    (started by spec/process.lua)
 -- It ends when its task is done or its standard input tells it so; a task that waits for too long is an error.
 
 local timmsg = require "timmsg"
 
 local LIMIT_S <const> = 30
 
-local task <const>, dir <const> = arg[1], arg[2]
+local task <const>, dir <const>, server <const> = arg[1], arg[2], arg[3]
 
 io.stdout:setvbuf "line"
 
@@ -20,7 +20,7 @@ end
 
 -- A client of the user, logged in; `before(client)` may add handlers first. Further options may be given.
 local function login(user, before, options)
-  local all = { sdk_app_id = 1400000001, data_dir = dir .. "/" .. user, server = "hub:" .. dir .. "/hub" }
+  local all = { sdk_app_id = 1400000001, data_dir = dir .. "/" .. user, server = server }
   for key, value in pairs(options or {}) do
     all[key] = value
   end
@@ -192,4 +192,4 @@ function tasks.block_hub()
   io.read()
 end
 
-assert(tasks[task], "no such task")(table.unpack(arg, 3))
+assert(tasks[task], "no such task")(table.unpack(arg, 4))

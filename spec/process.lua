@@ -15,14 +15,15 @@ local SCRIPT <const> = debug.getinfo(1, "S").source:match("^@(.*)process%.lua$")
 local methods = {}
 methods.__index = methods
 
--- Starts a peer: its task, the directory of data and hub (as in support.new_client), and what the task takes. What it
--- prints becomes `lines`; what it says on stderr is `complaint`.
+-- Starts a peer: its task, its directory (as in support.new_client), and what the task takes, which is its user first.
+-- What it prints becomes `lines`; what it says on stderr is `complaint`.
 function process.start(task, dir, ...)
   local self = setmetatable({ task = task, lines = {}, rest = "", complaint = "", seen = 0 }, methods)
-  local args = { SCRIPT, task, dir }
+  local args = { SCRIPT, task, dir, support.server(dir) }
   for i, value in ipairs { ... } do
-    args[3 + i] = tostring(value)
+    args[4 + i] = tostring(value)
   end
+  support.account(dir, (...))
   self.input, self.output, self.errors = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
   local handle, pid = uv.spawn(LUA, { args = args, stdio = { self.input, self.output, self.errors } }, function(code, signal)
     self.code, self.signal = code, signal
@@ -43,6 +44,18 @@ function process.start(task, dir, ...)
   end)
   self.errors:read_start(function(_, data) self.complaint = self.complaint .. (data or "") end)
   return self
+end
+
+-- Nobody reaches the backend until `release()` of what this returns, or until cleanup.
+function process.block_backend(dir)
+  if support.is_hub then
+    local peer = process.start("block_hub", dir)
+    peer:expect "(blocked)"
+    return { release = function() peer:kill() end }
+  end
+  local server = support.xmpp_server()
+  server:freeze()
+  return { release = function() server:thaw() end }
 end
 
 -- Lets the peers' news in; for predicates of support.pump.
@@ -125,8 +138,9 @@ function methods:finish(...)
   forget(self)
 end
 
--- For after_each, before support.cleanup: nothing that was started is left running.
+-- For after_each, before support.cleanup: nothing that was started is left running, nothing blocked.
 function process.cleanup()
+  if not support.is_hub then support.xmpp_server():thaw() end
   for peer in pairs(running) do
     peer:kill()
   end

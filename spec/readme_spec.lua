@@ -24,6 +24,8 @@ local function run(dir, command)
   return output, pipe:close()
 end
 
+local describe <const> = support.hub_only(describe)
+
 describe("the README", function()
   local dir
 
@@ -53,7 +55,7 @@ describe("the README", function()
   it("has a host without dynamic loading that links and runs", function()
     support.write_file(dir .. "/embed.c", blocks "c embed"[1])
     local output, ok = run(dir, ("%s -I%s/csrc/include $(pkg-config --cflags lua5.4) embed.c %s/libtimmsg.a -lcjson -lcurl "
-      .. "-lsqlite3 -lmd -lm -pthread $(pkg-config --libs lua5.4) -o embed"):format(cc, root, build))
+      .. "-lsqlite3 -lstrophe -lmd -lm -pthread $(pkg-config --libs lua5.4) -o embed"):format(cc, root, build))
     assert.is_true(ok, output)
     output, ok = run(root, dir .. "/embed")
     assert.is_true(ok, output)

@@ -1,4 +1,5 @@
--- Support for the specs: temporary directories, clients on the embedded hub, and polling with a deadline.
+-- Support for the specs: temporary directories, clients on the backend that the specs run on, and polling with a
+-- deadline. The backend is what TIMMSG_BACKEND says: hub (the default), prosody or ejabberd.
 
 local lfs = require "lfs"
 local system = require "system"
@@ -6,10 +7,21 @@ local timmsg = require "timmsg"
 
 local support = {}
 
+local given = os.getenv "TIMMSG_BACKEND"
+support.backend = given and given ~= "" and given or "hub"
+support.is_hub = support.backend == "hub"
+assert(support.is_hub or support.backend == "prosody" or support.backend == "ejabberd", "TIMMSG_BACKEND: no such backend")
+local xmpp_server = not support.is_hub and require "xmpp_server" or nil
+
 -- What a spec waits for at most. Only a failure takes that long.
-support.DEADLINE_MS = 10000
+support.DEADLINE_MS = support.is_hub and 10000 or 20000
+
+-- Every user's password, where there are any.
+local PASSWORD <const> = "sig"
 
 local directories, clients = {}, {}
+-- On XMPP: the virtual host of each directory, the users that it has, and the directory of each client.
+local hosts, accounts, homes = {}, {}, setmetatable({}, { __mode = "k" })
 
 local function remove(path)
   if lfs.symlinkattributes(path, "mode") == "directory" then
@@ -46,26 +58,63 @@ function support.read_file(path)
   return file:read "a"
 end
 
+-- The bytes of a file whose upload takes a while, as one of that many megabytes does on the hub. Prosody takes 2.5 MB a
+-- second.
+function support.upload_size(megabytes)
+  return (megabytes << 20) // (support.backend == "prosody" and 20 or 1)
+end
+
 -- Closes the client at cleanup, if the spec hasn't.
 function support.keep(client)
   clients[#clients + 1] = client
   return client
 end
 
--- A client whose data is in `dir`/<user> and whose hub is `dir`/hub: clients of one `dir` can talk. It is logged in if
--- a user is given. `options` are added; data_dir among them is another device of the user.
+-- The XMPP server that all specs of a run share.
+function support.xmpp_server()
+  return xmpp_server.shared(support.backend)
+end
+
+-- The virtual host on XMPP that belongs to `dir` until cleanup, and was nobody's before.
+function support.xmpp_host(dir)
+  if not hosts[dir] then
+    hosts[dir] = support.xmpp_server():new_host()
+    accounts[dir] = {}
+  end
+  return hosts[dir]
+end
+
+-- The option `server` for the clients of a directory: its hub, or its host on XMPP. Nobody else is there.
+function support.server(dir)
+  if support.is_hub then return "hub:" .. dir .. "/hub" end
+  return support.xmpp_server():address(support.xmpp_host(dir))
+end
+
+-- On the hub a user exists from the first login on; on XMPP somebody must see to it. This does, before a login; what
+-- no user can be called is left to it. (support.new_client and support.call do so by themselves.)
+function support.account(dir, user)
+  if support.is_hub or type(user) ~= "string" or #user > 32 or not user:find "^[ -~]+$" then return end
+  local host = support.xmpp_host(dir)
+  if accounts[dir][user] then return end
+  accounts[dir][user] = true
+  support.xmpp_server():register(user, PASSWORD, host)
+end
+
+-- A client whose data is in `dir`/<user> and whose server is that of `dir`: clients of one `dir` can talk. It is logged
+-- in if a user is given. `options` are added; data_dir among them is another device of the user.
 function support.new_client(dir, user, options)
   local all = {
     sdk_app_id = 1400000001,
     data_dir = dir .. "/" .. (user or "nobody"),
-    server = "hub:" .. dir .. "/hub",
+    server = support.server(dir),
   }
   for name, value in pairs(options or {}) do
     all[name] = value
   end
   local client = support.keep(assert(timmsg.new(all)))
+  homes[client] = dir
   if user then
-    local code, desc = support.call(client, "login", user, "sig")
+    local code, desc = support.call(client, "login", user, PASSWORD)
     assert(code == 0, desc)
   end
   return client
@@ -97,6 +146,7 @@ end
 
 -- Makes a call and polls until it completes: code, desc, result. A refused one: its TIMResult and the message.
 function support.call(client, method, ...)
+  if method == "login" and homes[client] then support.account(homes[client], (...)) end
   local done
   local args = table.pack(...)
   args[args.n + 1] = function(...)
@@ -156,7 +206,7 @@ function support.device(dir, user, name, options)
   if options and options.read_receipt then
     support.must(client, "set_config", { set_config_user_config = { user_config_is_read_receipt = true } })
   end
-  support.must(client, "login", user, "sig")
+  support.must(client, "login", user, PASSWORD)
   return client, seen
 end
 
@@ -240,9 +290,17 @@ function support.pass(time, ...)
   support.eventually(function() return os.time() > time end, ...)
 end
 
--- `it` for what holds on the embedded hub only, where the specs run on another backend it does not apply.
+local function nothing() end
+
+-- `it` or `describe` for what only the embedded hub does or shows, or where the backend plays no role, so that once is
+-- enough: on XMPP it registers nothing.
 function support.hub_only(it)
-  return it
+  return support.is_hub and it or nothing
+end
+
+-- And for what only an XMPP backend does.
+function support.xmpp_only(it)
+  return support.is_hub and nothing or it
 end
 
 -- For after_each: closes what is open and removes the directories. Errors of callbacks that closing runs are no
@@ -254,7 +312,14 @@ function support.cleanup()
   for _, path in ipairs(directories) do
     remove(path)
   end
-  directories, clients = {}, {}
+  for _, host in pairs(hosts) do
+    local server = support.xmpp_server()
+    server:drop_host(host)
+    -- the next spec doesn't know what this one did with it
+    server:thaw()
+    if not server.pid then server:restart() end
+  end
+  directories, clients, hosts, accounts = {}, {}, {}, {}
 end
 
 return support

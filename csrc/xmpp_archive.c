@@ -1,0 +1,300 @@
+/* XMPP archive: following one: reading what is new into the mirror. See xmpp_archive.h. */
+#include "xmpp_archive.h"
+
+#include "include/TIMCloudDef.h"
+
+#include <string.h>
+
+/* Items a page. Prosody gives 250 at most. */
+#define PAGE 100
+/* How far back reading begins when something may be missing, in microseconds. */
+#define REWIND 60000000u
+
+static void go_on(tm_xmpp *x, tm_archive *archive);
+
+/* What is said from now on is news: remembered before anything is read. */
+static void begin_from(tm_xmpp *x, const tm_archive *archive, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    if (!code) code = tm_mirror_set_archive(x->mirror, archive->group, "", archive->stamp, err);
+    if (!code) code = tm_mirror_set_start(x->mirror, archive->group, archive->start, err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) tm_mirror_rollback(x->mirror);
+}
+
+tm_archive *tm_archive_open(tm_xmpp *x, const char *group, uint64_t stamp, tm_error *err)
+{
+    tm_archive *archive = tm_calloc(1, sizeof *archive);
+    if (!archive) {
+        tm_fail_memory(err);
+        return NULL;
+    }
+    strcpy(archive->group, group);
+    archive->known =
+        tm_mirror_archive(x->mirror, group, &archive->after, &archive->stamp, &archive->start, err);
+    if (!archive->known && !err->code) {
+        archive->after = tm_strdup("");
+        archive->stamp = archive->start = stamp;
+        archive->known = stamp != 0;
+        if (!archive->after)
+            tm_fail_memory(err);
+        else if (stamp)
+            begin_from(x, archive, err);
+    }
+    if (!err->code) return archive;
+    tm_archive_close(archive);
+    return NULL;
+}
+
+static void forget_expected(tm_archive *archive)
+{
+    while (archive->expected_count)
+        tm_free(archive->expected[--archive->expected_count]);
+}
+
+void tm_archive_close(tm_archive *archive)
+{
+    if (!archive) return;
+    archive->closed = true;
+    if (archive->busy) return; /* the page that is under way still points here */
+    forget_expected(archive);
+    tm_free(archive->after);
+    tm_free(archive->walk);
+    tm_free(archive);
+}
+
+/* ---- what a page brings ---- */
+
+static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    for (size_t i = 0; i < page->count && !code; i++) {
+        tm_item *item = &page->items[i];
+        /* not every room's archive says what its writers were */
+        if (item->kind == TM_ITEM_RETRACT && *archive->group) item->may_revoke = tm_rooms_may_revoke(x, item);
+        code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
+                             x->window_s, &mirrored[i], err);
+    }
+    /* reading from earlier on passes what is known first: the place only moves on */
+    bool further = page->last && (!archive->walk || page->last_stamp > archive->stamp || page->complete);
+    if (!code && further) {
+        char *after = tm_strdup(page->last);
+        code = after ? tm_mirror_set_archive(x->mirror, archive->group, after, page->last_stamp, err)
+                     : tm_fail_memory(err);
+        if (!code) code = tm_mirror_commit(x->mirror, err);
+        if (!code) {
+            tm_free(archive->after);
+            archive->after = after;
+            archive->stamp = page->last_stamp;
+        } else {
+            tm_free(after);
+        }
+    } else if (!code) {
+        code = tm_mirror_commit(x->mirror, err);
+    }
+    if (code) tm_mirror_rollback(x->mirror);
+    return code;
+}
+
+/* What items mean for the rest of the session, once they are in the mirror. */
+static void tell_items(tm_xmpp *x, const tm_page *page, const tm_mirrored *mirrored)
+{
+    bool news = false;
+    for (size_t i = 0; i < page->count; i++) {
+        const tm_item *item = &page->items[i];
+        news |= mirrored[i].fresh;
+        if (item->is_self) tm_outbox_seen(x, item, &mirrored[i]);
+        if (item->kind == TM_ITEM_RECEIVED && !item->is_self)
+            tm_outbox_received(x, item->sender, item->targets, item->target_count);
+        if (item->kind == TM_ITEM_MESSAGE && !mirrored[i].fresh && item->wants_receipt)
+            tm_receipt_again(x, item->sender, item->id);
+        if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
+        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
+    }
+    if (news) tm_xmpp_ring(x);
+}
+
+/* True if something that was pushed does not show. */
+static bool something_is_missing(tm_xmpp *x, tm_archive *archive)
+{
+    bool missing = false;
+    for (int i = 0; i < archive->expected_count; i++)
+        missing |= !tm_mirror_has(x->mirror, archive->group, archive->expected[i]);
+    forget_expected(archive);
+    return missing;
+}
+
+/* The archive was read to its end. */
+static void end_reached(tm_xmpp *x, tm_archive *archive)
+{
+    bool walked = archive->walk != NULL;
+    tm_free(archive->walk);
+    archive->walk = NULL;
+    if (archive->rings || archive->rewind) return; /* there may be more by now */
+    if (something_is_missing(x, archive) && !walked) {
+        archive->rings = archive->rewind = true;
+        return;
+    }
+    archive->caught_up = true;
+    tm_outbox_caught_up(x, archive->group);
+}
+
+static void page_failed(tm_xmpp *x, tm_archive *archive, xmpp_stanza_t *answer)
+{
+    if (!tm_link_is_up(x->link)) return; /* it is asked anew once the connection is back */
+    const char *why = answer ? tm_stanza_error(answer) : "no answer";
+    tm_xmpp_log(x, kTIMLog_Warn, "the archive of \"%s\" was not read: %s",
+                *archive->group ? archive->group : x->user, why);
+    tm_room *room = *archive->group ? tm_room_find(x, archive->group) : NULL;
+    if (strcmp(why, "item-not-found") == 0 && !archive->walk) { /* the id has run out: go by time */
+        tm_archive_rewind(x, archive);
+    } else if (answer && *archive->group) {
+        if (room) tm_room_reenter(x, room); /* the user may be in it no more */
+    } else {
+        tm_link_drop(x->link, "the message archive does not answer");
+    }
+}
+
+static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
+{
+    tm_archive *archive = argument;
+    tm_error err = {0};
+    archive->busy = false;
+    if (archive->closed) {
+        tm_archive_close(archive);
+        return;
+    }
+    if (!page) {
+        page_failed(x, archive, answer);
+        return;
+    }
+    tm_mirrored *mirrored = tm_calloc(page->count + 1, sizeof *mirrored);
+    if (!mirrored ? tm_fail_memory(&err) : add_items(x, archive, page, mirrored, &err)) {
+        tm_free(mirrored);
+        tm_xmpp_log(x, kTIMLog_Error, "what an archive has was not stored: %s", err.text);
+        tm_link_drop(x->link, err.text); /* once that is over it is read again */
+        return;
+    }
+    archive->busy = true; /* what they mean may close it */
+    tell_items(x, page, mirrored);
+    archive->busy = false;
+    tm_free(mirrored);
+    if (archive->closed) {
+        tm_archive_close(archive);
+        return;
+    }
+    if (!page->complete && page->last) {
+        if (archive->walk) {
+            tm_free(archive->walk);
+            archive->walk = tm_strdup(page->last);
+        }
+        archive->rings = true;
+    } else {
+        end_reached(x, archive);
+    }
+    go_on(x, archive);
+}
+
+/* ---- asking ---- */
+
+int32_t tm_archive_begin_at(tm_xmpp *x, const char *group, const tm_page *page, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    if (!code)
+        code = tm_mirror_set_archive(x->mirror, group, page->last ? page->last : "", page->last_stamp, err);
+    if (!code) code = tm_mirror_set_start(x->mirror, group, page->last_stamp, err);
+    for (size_t i = 0; i < page->count && !code; i++)
+        code = tm_mirror_pass(x->mirror, group, page->items[i].archive_id, err);
+    /* a whole second stands for all of it: history gets the numbers below */
+    int64_t top = (int64_t)page->last_stamp + (page->last_stamp % 1000000 ? 0 : 999999);
+    if (!code && page->last && tm_mirror_top(x->mirror, err) < top)
+        code = tm_mirror_set_top(x->mirror, top, err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) tm_mirror_rollback(x->mirror);
+    return code;
+}
+
+void tm_archive_read_from(tm_archive *archive, uint64_t stamp)
+{
+    uint64_t from = stamp > 2000000 ? stamp - 2000000 : 1; /* stamps may be whole seconds */
+    if (!archive->from || from < archive->from) archive->from = from;
+}
+
+static void begin_at_end(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
+{
+    tm_archive *archive = argument;
+    tm_error err = {0};
+    archive->busy = false;
+    if (archive->closed) {
+        tm_archive_close(archive);
+        return;
+    }
+    if (!page) {
+        page_failed(x, archive, answer);
+        return;
+    }
+    if (tm_archive_begin_at(x, archive->group, page, &err)) {
+        tm_link_drop(x->link, err.text);
+        return;
+    }
+    tm_free(archive->after);
+    archive->known =
+        tm_mirror_archive(x->mirror, archive->group, &archive->after, &archive->stamp, &archive->start, &err);
+    archive->rewind = false;
+    archive->rings = true;
+    go_on(x, archive);
+}
+
+static void go_on(tm_xmpp *x, tm_archive *archive)
+{
+    if (archive->busy || !archive->rings || archive->closed || !tm_link_is_up(x->link)) return;
+    archive->busy = true;
+    if (!archive->known) {
+        tm_page_query end = {.group = archive->group, .before = "", .max = PAGE};
+        tm_page_ask(x, &end, begin_at_end, archive);
+        return;
+    }
+    archive->rings = false;
+    tm_page_query query = {.group = archive->group, .max = PAGE};
+    /* a start as well: servers count what matches, and would count all that there is */
+    query.start = archive->stamp > REWIND ? archive->stamp - REWIND : 0;
+    if (archive->rewind && archive->from && archive->from < query.start) query.start = archive->from;
+    if (archive->rewind || (archive->walk && !*archive->walk)) {
+        archive->rewind = false;
+        archive->from = 0;
+        tm_free(archive->walk);
+        archive->walk = tm_strdup("");
+    } else {
+        query.after = archive->walk ? archive->walk : archive->after;
+    }
+    tm_page_ask(x, &query, take_page, archive);
+}
+
+void tm_archive_ring(tm_xmpp *x, tm_archive *archive, const char *archive_id)
+{
+    if (!archive) return;
+    if (archive_id && *archive_id) {
+        char *copy = NULL;
+        size_t room = sizeof archive->expected / sizeof *archive->expected;
+        if ((size_t)archive->expected_count < room) copy = tm_strdup(archive_id);
+        if (copy) archive->expected[archive->expected_count++] = copy;
+    }
+    archive->rings = true;
+    go_on(x, archive);
+}
+
+void tm_archive_rewind(tm_xmpp *x, tm_archive *archive)
+{
+    if (!archive) return;
+    archive->rings = archive->rewind = true;
+    go_on(x, archive);
+}
+
+void tm_archive_lost(tm_archive *archive)
+{
+    if (!archive) return;
+    tm_free(archive->walk);
+    archive->walk = NULL;
+    archive->caught_up = false;
+    forget_expected(archive);
+}

@@ -1,0 +1,75 @@
+/* XMPP archive: a message archive (XEP-0313), the user's own or a room's: asked page by page, and followed. XMPP
+ * thread only.
+ *
+ * Following: an archive that rings is read behind the last id that is known, until it says that there is no
+ * more; what it brings goes into the mirror. After a connection was made, and when something that was pushed
+ * or sent does not show, reading starts a little earlier, since servers do not always show items in the order
+ * of their ids; what is known already is known by its id. */
+#ifndef TM_XMPP_ARCHIVE_H
+#define TM_XMPP_ARCHIVE_H
+
+#include "xmpp_session.h"
+
+/* ---- xmpp_page.c: one page ---- */
+typedef struct tm_page {
+    tm_item *items; /* in the archive's order */
+    size_t count;
+    size_t results;                   /* how many there were, those of no use too */
+    bool complete;                    /* there is nothing further in this direction */
+    char *first, *last;               /* archive ids; NULL if it is empty */
+    uint64_t first_stamp, last_stamp; /* microseconds */
+} tm_page;
+
+typedef struct tm_page_query {
+    const char *group;   /* whose archive: a group id; "": the user's */
+    const char *with;    /* only with this bare JID; NULL: all */
+    uint64_t start, end; /* microseconds, both included; 0: open */
+    const char *after;   /* archive id; NULL or "": none */
+    const char *before;  /* archive id; "": the last page; NULL: forward */
+    unsigned max;
+} tm_page_query;
+
+/* `page` is NULL when it could not be had; `answer` the server's error then, or NULL. Both are borrowed until
+ * return. */
+typedef void (*tm_page_answer)(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer);
+/* Asks for a page; `answer` is called once. */
+void tm_page_ask(tm_xmpp *x, const tm_page_query *query, tm_page_answer answer, void *argument);
+/* A message stanza: true if it is a result of a page that was asked for (it counts only from whose archive
+ * was asked, under an id that nobody can guess). */
+bool tm_page_result(tm_xmpp *x, xmpp_stanza_t *stanza);
+void tm_pages_free(tm_xmpp *x);
+
+/* ---- xmpp_archive.c: following ---- */
+struct tm_archive {
+    char group[TM_MAX_GROUP_ID + 1]; /* "": the user's own */
+    char *after;                     /* the last archive id that is known; "" for none; owned */
+    uint64_t stamp;                  /* its time, microseconds */
+    uint64_t start;                  /* what is older was there before the device */
+    char *walk;                      /* while it is read from earlier on: where that stands; owned */
+    bool known;                      /* where to go on is known */
+    bool rings;                      /* something new may be there */
+    bool rewind;                     /* read from a little earlier on */
+    uint64_t from;                   /* or from here, if that is earlier still; 0: not asked for */
+    bool busy;                       /* a page is under way */
+    bool closed;                     /* frees itself once the page has come */
+    bool caught_up;                  /* read to its end on this connection */
+    int expected_count;
+    char *expected[8]; /* archive ids that were pushed live; owned */
+};
+/* An archive to follow, from where the mirror has it. `stamp`: where to begin if the mirror does not know it;
+ * 0: it must be asked (the user is new here, or the room is): then it begins at its present end. NULL: memory
+ * or mirror. Owned by the caller: tm_archive_close. */
+tm_archive *tm_archive_open(tm_xmpp *x, const char *group, uint64_t stamp, tm_error *err);
+void tm_archive_close(tm_archive *archive);
+/* Something new may be there. `archive_id` (may be NULL or ""): what was pushed says that it is that. */
+void tm_archive_ring(tm_xmpp *x, tm_archive *archive, const char *archive_id);
+/* Read from a little earlier on: something is missing that should be there. */
+void tm_archive_rewind(tm_xmpp *x, tm_archive *archive);
+/* The user's new device begins behind what that page (its last one) shows: nothing of it is news. */
+int32_t tm_archive_begin_at(tm_xmpp *x, const char *group, const tm_page *page, tm_error *err);
+/* The next rewind goes back to that time (microseconds) at least. */
+void tm_archive_read_from(tm_archive *archive, uint64_t stamp);
+/* The connection is gone. */
+void tm_archive_lost(tm_archive *archive);
+
+#endif

@@ -1,0 +1,669 @@
+/* XMPP group: task GROUP: groups made, joined, left, ended and listed (rule 42). See xmpp_session.h.
+ *
+ * A group is a persistent room. What the API knows of it and a room does not stands as JSON in the last line of the
+ * room's description, where everybody can read it. */
+#include "xmpp_session.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "json.h"
+#include "xmpp_archive.h"
+#include "xmpp_jid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MARK "timmsg:"
+
+/* A task that has just come waits until the archives were read. */
+enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_GOING };
+
+/* What a GROUP task keeps between its steps. */
+typedef struct group_state {
+    char group[TM_MAX_GROUP_ID + 1];
+    cJSON *names; /* create: the first members; list: the groups; owned */
+    cJSON *roles; /* create: theirs; owned */
+    int at;       /* list: the next one */
+} group_state;
+
+static void drop_state(tm_task *task)
+{
+    group_state *of = task->state;
+    if (!of) return;
+    cJSON_Delete(of->names);
+    cJSON_Delete(of->roles);
+    tm_free(of);
+    task->state = NULL;
+}
+
+static void *number_of(const tm_task *task)
+{
+    return (void *)(uintptr_t)task->number;
+}
+
+static void fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    tm_xmpp_error(x, answer, &err);
+    tm_xmpp_fail(x, task, err.code, err.text);
+}
+
+static void fail_memory(tm_xmpp *x, tm_task *task)
+{
+    tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* ---- what a room says of itself ---- */
+
+static void ask_info(tm_xmpp *x, tm_task *task, const char *group, tm_link_answer answer)
+{
+    tm_stanza iq;
+    char *jid = tm_jid_of(group, x->rooms);
+    tm_xmpp_iq(x, &iq, "get", jid ? jid : "");
+    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
+    tm_free(jid);
+    tm_xmpp_ask(x, &iq, answer, number_of(task));
+}
+
+static bool has_feature(xmpp_stanza_t *answer, const char *feature)
+{
+    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_INFO);
+    for (xmpp_stanza_t *at = query ? xmpp_stanza_get_children(query) : NULL; at;
+         at = xmpp_stanza_get_next(at)) {
+        const char *name = xmpp_stanza_get_name(at);
+        if (name && strcmp(name, "feature") == 0 && strcmp(tm_stanza_attribute(at, "var"), feature) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The JSON in the room's description; NULL if there is none. Owned by the caller. */
+static cJSON *read_info(xmpp_stanza_t *answer)
+{
+    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_INFO);
+    xmpp_stanza_t *form = tm_stanza_child(query, "x", TM_NS_FORM);
+    for (xmpp_stanza_t *at = form ? xmpp_stanza_get_children(form) : NULL; at;
+         at = xmpp_stanza_get_next(at)) {
+        if (strcmp(tm_stanza_attribute(at, "var"), "muc#roominfo_description") != 0) continue;
+        char *text = tm_stanza_text(tm_stanza_child(at, "value", NULL));
+        const char *mark = NULL;
+        for (const char *next = text ? strstr(text, MARK) : NULL; next; next = strstr(next + 1, MARK))
+            mark = next;
+        cJSON *info = mark ? tm_json_parse(mark + strlen(MARK), strlen(mark + strlen(MARK)), 0, NULL) : NULL;
+        tm_free(text);
+        return info;
+    }
+    return NULL;
+}
+
+static const char *group_of(const tm_op *op)
+{
+    switch (op->call) {
+    case TM_CALL_GROUP_INVITE_MEMBER:
+        return tm_json_get_string(op->param, kTIMGroupInviteMemberParamGroupId, "");
+    case TM_CALL_GROUP_DELETE_MEMBER:
+        return tm_json_get_string(op->param, kTIMGroupDeleteMemberParamGroupId, "");
+    case TM_CALL_GROUP_MODIFY_MEMBER_INFO:
+        return tm_json_get_string(op->param, kTIMGroupModifyMemberInfoParamGroupId, "");
+    case TM_CALL_GROUP_GET_MEMBER_INFO_LIST:
+        return tm_json_get_string(op->param, kTIMGroupGetMemberInfoListParamGroupId, "");
+    default:
+        if (op->kind != TM_OP_GROUP) return op->message->conv_id;
+        return op->text ? op->text : "";
+    }
+}
+
+/* ---- a group that the user is not in ---- */
+
+static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    char text[TM_ERROR_TEXT];
+    if (!task) return;
+    const char *group = ((group_state *)task->state)->group;
+    const char *why = tm_stanza_error(answer);
+    bool unknown = strcmp(why, "item-not-found") == 0 || strcmp(why, "gone") == 0;
+    if (!answer) {
+        tm_xmpp_fail(x, task, ERR_SDK_NET_DISCONNECT, "the server has not answered");
+        return;
+    }
+    if (unknown)
+        snprintf(text, sizeof text, "there is no group \"%s\"", group);
+    else
+        snprintf(text, sizeof text, "\"%s\" is not a member of group \"%s\"", x->user, group);
+    tm_xmpp_fail(x, task, unknown ? ERR_SVR_GROUP_NOT_FOUND : ERR_SVR_GROUP_PERMISSION_DENY, text);
+}
+
+static group_state *make_state(tm_xmpp *x, tm_task *task, const char *group)
+{
+    if (task->drop) task->drop(task);
+    group_state *of = tm_calloc(1, sizeof *of);
+    task->state = of;
+    task->drop = drop_state;
+    if (of)
+        snprintf(of->group, sizeof of->group, "%s", group);
+    else
+        fail_memory(x, task);
+    return of;
+}
+
+void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
+{
+    if (!x->welcome || !x->rooms || !*x->rooms) {
+        bool none = x->rooms && !*x->rooms;
+        tm_xmpp_fail(x, task, none ? ERR_SVR_GROUP_NOT_FOUND : ERR_SDK_NET_DISCONNECT,
+                     none ? "the server has no groups" : "the connection to the server is down");
+        return;
+    }
+    if (!make_state(x, task, group)) return;
+    if (!tm_xmpp_find(x, number_of(task))) tm_xmpp_keep(x, task);
+    ask_info(x, task, group, explain);
+}
+
+/* ---- making a group ---- */
+
+void tm_group_told(tm_xmpp *x, tm_task *tips)
+{
+    tm_task *task = tm_xmpp_find(x, tips->argument);
+    /* what was done is done, whether or not it could be said */
+    if (task) tm_xmpp_answer(x, task);
+}
+
+static void made(tm_xmpp *x, tm_task *task, cJSON *results)
+{
+    group_state *of = task->state;
+    const cJSON *result, *name = of->names->child;
+    cJSON *added = cJSON_CreateArray();
+    cJSON_ArrayForEach(result, results)
+    {
+        if (result->valueint == kTIMGroupMember_HandledErr) {
+            char text[TM_ERROR_TEXT];
+            tm_stanza iq;
+            char *jid = tm_jid_of(of->group, x->rooms);
+            snprintf(text, sizeof text, "there is no user \"%s\"", name->valuestring);
+            tm_xmpp_iq(x, &iq, "set", jid ? jid : "");
+            xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+            tm_stanza_add(&iq, query, "destroy", NULL, NULL);
+            tm_link_send(x->link, tm_stanza_finish(&iq));
+            tm_room *room = tm_room_find(x, of->group);
+            if (room) tm_room_drop(x, room);
+            tm_free(jid);
+            cJSON_Delete(added);
+            cJSON_Delete(results);
+            tm_xmpp_fail(x, task, ERR_SVR_MSG_INVALID_ID, text);
+            return;
+        }
+        tm_json_append(added, cJSON_CreateString(name->valuestring));
+        name = name->next;
+    }
+    cJSON_Delete(results);
+    uint64_t now = tm_clock_seconds();
+    tm_bookmark_set(x, of->group, true, now);
+    tm_room_begin(x, of->group, now, 0);
+    task->op.result = cJSON_CreateObject();
+    if (!added || !tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group))
+        fail_memory(x, task);
+    else if (added->child)
+        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, number_of(task));
+    else
+        tm_xmpp_answer(x, task);
+    cJSON_Delete(added);
+}
+
+static void configured(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    if (!answer || *tm_stanza_error(answer)) {
+        fail_by_answer(x, task, answer);
+        return;
+    }
+    group_state *of = task->state;
+    tm_member_add(x, task, of->names, of->roles, made);
+}
+
+/* The description that says what a room does not. Owned by the caller. */
+static char *description(const cJSON *param, const char *owner)
+{
+    cJSON *info = cJSON_CreateObject();
+    bool ok =
+        tm_json_add_string(info, "owner", owner) &&
+        tm_json_add_string(info, "name", tm_json_get_string(param, kTIMCreateGroupParamGroupName, "")) &&
+        tm_json_add_int(info, "type",
+                        tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public)) &&
+        tm_json_add_int(info, "add",
+                        tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any)) &&
+        tm_json_add_int(info, "max", tm_json_get_int(param, kTIMCreateGroupParamMaxMemberCount, 0)) &&
+        tm_json_add_string(info, "face", tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, "")) &&
+        tm_json_add_string(info, "notice", tm_json_get_string(param, kTIMCreateGroupParamNotification, ""));
+    char *json = ok ? tm_json_print(info) : NULL;
+    char *text = json ? tm_format("%s\n" MARK "%s",
+                                  tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""), json)
+                      : NULL;
+    cJSON_Delete(info);
+    tm_free(json);
+    return text;
+}
+
+static bool offers(xmpp_stanza_t *form, const char *var)
+{
+    for (xmpp_stanza_t *at = form ? xmpp_stanza_get_children(form) : NULL; at; at = xmpp_stanza_get_next(at))
+        if (strcmp(tm_stanza_attribute(at, "var"), var) == 0) return true;
+    return false;
+}
+
+/* Fills what the server's form has: servers differ in what they call some of it. */
+static void fill_form(tm_stanza *iq, xmpp_stanza_t *to, xmpp_stanza_t *form, const cJSON *param,
+                      const char *text)
+{
+    int64_t type = tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public);
+    int64_t add = tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any);
+    bool closed = type == kTIMGroup_Private || add != kTIMGroupAddOpt_Any;
+    const struct {
+        const char *var, *value;
+    } fields[] = {{"muc#roomconfig_roomname", tm_json_get_string(param, kTIMCreateGroupParamGroupName, "")},
+                  {"muc#roomconfig_roomdesc", text},
+                  {"muc#roomconfig_persistentroom", "1"},
+                  {"muc#roomconfig_publicroom", "0"},
+                  {"muc#roomconfig_membersonly", closed ? "1" : "0"},
+                  {"muc#roomconfig_whois", "anyone"},
+                  {"muc#roomconfig_moderatedroom", "0"},
+                  {"members_by_default", "1"},
+                  {"muc#roomconfig_allowinvites", "1"},
+                  {"{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites", "1"},
+                  {"muc#roomconfig_enablearchiving", "1"},
+                  {"mam", "1"},
+                  {"muc#roomconfig_historylength", "0"}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (offers(form, fields[i].var)) tm_stanza_field(iq, to, fields[i].var, fields[i].value);
+}
+
+static void form_came(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_stanza iq;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_OWNER);
+    xmpp_stanza_t *form = tm_stanza_child(query, "x", TM_NS_FORM);
+    char *text = form ? description(task->op.param, x->user) : NULL;
+    if (!text) {
+        fail_by_answer(x, task, answer);
+        return;
+    }
+    tm_xmpp_iq(x, &iq, "set", xmpp_stanza_get_from(answer));
+    xmpp_stanza_t *own = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+    xmpp_stanza_t *filled = tm_stanza_add(&iq, own, "x", TM_NS_FORM, NULL);
+    tm_stanza_set(&iq, filled, "type", "submit");
+    tm_stanza_field(&iq, filled, "FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig");
+    fill_form(&iq, filled, form, task->op.param, text);
+    tm_free(text);
+    tm_xmpp_ask(x, &iq, configured, argument);
+}
+
+static void fail_taken(tm_xmpp *x, tm_task *task)
+{
+    char text[TM_ERROR_TEXT];
+    snprintf(text, sizeof text, "there is a group \"%s\" already", ((group_state *)task->state)->group);
+    tm_xmpp_fail(x, task, ERR_SVR_GROUP_GROUPID_IN_USED, text);
+}
+
+static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    if (strcmp(tm_stanza_error(answer), "item-not-found") != 0) {
+        if (answer)
+            fail_taken(x, task);
+        else
+            fail_by_answer(x, task, answer);
+        return;
+    }
+    tm_room *room = tm_room_make(x, ((group_state *)task->state)->group);
+    if (!room) {
+        fail_memory(x, task);
+        return;
+    }
+    room->may_create = true;
+    room->task = task->number;
+    tm_room_enter(x, room);
+}
+
+static bool read_members(const cJSON *param, group_state *of, const char *creator)
+{
+    const cJSON *member, *name;
+    of->names = cJSON_CreateArray();
+    of->roles = cJSON_CreateArray();
+    bool ok = of->names && of->roles;
+    cJSON_ArrayForEach(member, tm_json_get(param, kTIMCreateGroupParamGroupMemberArray))
+    {
+        const char *user = tm_json_get_string(member, kTIMGroupMemberInfoIdentifier, "");
+        bool known = strcmp(user, creator) == 0;
+        cJSON_ArrayForEach(name, of->names) known |= strcmp(name->valuestring, user) == 0;
+        if (known) continue;
+        int64_t role =
+            (int64_t)tm_json_get_uint(member, kTIMGroupMemberInfoMemberRole, kTIMMemberRole_Normal);
+        ok = ok && tm_json_append(of->names, cJSON_CreateString(user)) &&
+             tm_json_append(of->roles, cJSON_CreateNumber((double)role));
+    }
+    return ok;
+}
+
+static void create(tm_xmpp *x, tm_task *task)
+{
+    char made_up[TM_MAX_GROUP_ID + 1];
+    const cJSON *param = task->op.param, *role;
+    const char *wanted = tm_json_get_string(param, kTIMCreateGroupParamGroupId, "");
+    if (!*wanted) {
+        snprintf(made_up, sizeof made_up, "@TGS#%08llx%08llx", (unsigned long long)tm_message_random(),
+                 (unsigned long long)tm_message_random());
+        wanted = made_up;
+    }
+    group_state *of = make_state(x, task, wanted);
+    if (!of) return;
+    if (!read_members(param, of, x->user)) {
+        fail_memory(x, task);
+        return;
+    }
+    int64_t max = tm_json_get_int(param, kTIMCreateGroupParamMaxMemberCount, 0);
+    if (max && cJSON_GetArraySize(of->names) + 1 > max) {
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "more than the group's members");
+        return;
+    }
+    cJSON_ArrayForEach(role, of->roles)
+    {
+        if (role->valueint != kTIMMemberRole_SuperAdmin) continue;
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
+        return;
+    }
+    ask_info(x, task, of->group, name_looked_up);
+}
+
+/* ---- joining ---- */
+
+static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    char text[TM_ERROR_TEXT];
+    if (!task) return;
+    const char *group = ((group_state *)task->state)->group;
+    if (!answer || *tm_stanza_error(answer)) {
+        explain(x, argument, answer);
+        return;
+    }
+    cJSON *info = read_info(answer);
+    bool private = tm_json_get_int(info, "type", kTIMGroup_Public) == kTIMGroup_Private;
+    int64_t add = tm_json_get_int(info, "add", kTIMGroupAddOpt_Any);
+    cJSON_Delete(info);
+    if (private || add != kTIMGroupAddOpt_Any || has_feature(answer, "muc_membersonly")) {
+        snprintf(text, sizeof text,
+                 private ? "a private group is joined by invitation"
+                 : add == kTIMGroupAddOpt_Forbid
+                     ? "group \"%s\" does not let anybody join"
+                     : "group \"%s\" wants to approve who joins: ask a member to invite you",
+                 group);
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, text);
+        return;
+    }
+    tm_room *room = tm_room_make(x, group);
+    if (!room) {
+        fail_memory(x, task);
+        return;
+    }
+    room->task = task->number;
+    tm_room_enter(x, room);
+}
+
+static void joined(tm_xmpp *x, tm_task *task)
+{
+    const char *group = ((group_state *)task->state)->group;
+    uint64_t now = tm_clock_seconds();
+    cJSON *users = cJSON_CreateArray();
+    tm_json_append(users, cJSON_CreateString(x->user));
+    tm_bookmark_set(x, group, true, now);
+    tm_room_begin(x, group, now, 0);
+    if (users) tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, number_of(task));
+    cJSON_Delete(users);
+}
+
+void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
+{
+    tm_stanza iq;
+    if (task->op.call == TM_CALL_GROUP_JOIN) {
+        joined(x, task);
+    } else if (!created) {
+        if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
+        fail_taken(x, task);
+    } else {
+        tm_xmpp_iq(x, &iq, "get", room->jid);
+        tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+        tm_xmpp_ask(x, &iq, form_came, number_of(task));
+    }
+}
+
+void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
+{
+    char group[TM_MAX_GROUP_ID + 1];
+    snprintf(group, sizeof group, "%s", ((group_state *)task->state)->group);
+    if (task->op.call == TM_CALL_GROUP_CREATE && error)
+        fail_taken(x, task);
+    else
+        fail_by_answer(x, task, error);
+    tm_room *room = tm_room_find(x, group);
+    if (room && !tm_mirror_in_group(x->mirror, group, NULL)) tm_room_drop(x, room);
+}
+
+/* ---- leaving and ending ---- */
+
+static void leave(tm_xmpp *x, const char *group)
+{
+    tm_room *room = tm_room_find(x, group);
+    tm_stanza presence;
+    char *to = room ? tm_format("%s/%s", room->jid, room->nick) : NULL;
+    if (to) {
+        tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, "unavailable", NULL);
+        tm_link_send(x->link, tm_stanza_finish(&presence));
+        tm_free(to);
+    }
+    tm_room_end(x, group);
+    tm_bookmark_set(x, group, false, 0);
+}
+
+static void quit_was_told(tm_xmpp *x, tm_task *tips)
+{
+    tm_task *task = tm_xmpp_find(x, tips->argument);
+    if (!task) return;
+    if (tips->op.error.code) {
+        tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
+        return;
+    }
+    leave(x, ((group_state *)task->state)->group);
+    tm_xmpp_answer(x, task);
+}
+
+static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
+{
+    if (room->own == TM_STANDING_OWNER) {
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT,
+                     "the owner cannot quit, only delete the group");
+        return;
+    }
+    cJSON *users = cJSON_CreateArray();
+    tm_json_append(users, cJSON_CreateString(x->user));
+    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, number_of(task));
+    cJSON_Delete(users);
+}
+
+static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    if (!answer || *tm_stanza_error(answer)) {
+        fail_by_answer(x, task, answer);
+        return;
+    }
+    const char *group = ((group_state *)task->state)->group;
+    tm_room_end(x, group);
+    tm_bookmark_set(x, group, false, 0);
+    tm_xmpp_answer(x, task);
+}
+
+static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
+{
+    tm_stanza iq;
+    if (room->own != TM_STANDING_OWNER) {
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner may delete a group");
+        return;
+    }
+    room->leaving = true;
+    tm_xmpp_iq(x, &iq, "set", room->jid);
+    xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+    tm_stanza_add(&iq, query, "destroy", NULL, NULL);
+    tm_xmpp_ask(x, &iq, destroyed, number_of(task));
+}
+
+/* ---- the list ---- */
+
+static void list_next(tm_xmpp *x, tm_task *task);
+
+static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    group_state *of = task->state;
+    const char *group = cJSON_GetArrayItem(of->names, of->at)->valuestring;
+    cJSON *info = read_info(answer), *entry = cJSON_CreateObject();
+    bool ok =
+        tm_json_append(task->op.result, entry) &&
+        tm_json_add_string(entry, kTIMGroupBaseInfoGroupId, group) &&
+        tm_json_add_string(entry, kTIMGroupBaseInfoGroupName, tm_json_get_string(info, "name", group)) &&
+        tm_json_add_int(entry, kTIMGroupBaseInfoGroupType, tm_json_get_int(info, "type", kTIMGroup_Public)) &&
+        tm_json_add_string(entry, kTIMGroupBaseInfoFaceUrl, tm_json_get_string(info, "face", "")) &&
+        tm_json_add_uint(entry, kTIMGroupBaseInfoLastestSeq, 0);
+    cJSON_Delete(info);
+    of->at++;
+    if (ok)
+        list_next(x, task);
+    else
+        fail_memory(x, task);
+}
+
+static void list_next(tm_xmpp *x, tm_task *task)
+{
+    group_state *of = task->state;
+    const cJSON *name = cJSON_GetArrayItem(of->names, of->at);
+    if (name)
+        ask_info(x, task, name->valuestring, info_came);
+    else
+        tm_xmpp_answer(x, task);
+}
+
+static void add_name(void *argument, const char *group, uint64_t since)
+{
+    (void)since;
+    tm_json_append(argument, cJSON_CreateString(group));
+}
+
+static void list_groups(tm_xmpp *x, tm_task *task)
+{
+    tm_error err = {0};
+    group_state *of = make_state(x, task, "");
+    if (!of) return;
+    of->names = cJSON_CreateArray();
+    task->op.result = cJSON_CreateArray();
+    if (!of->names || !task->op.result || tm_mirror_groups(x->mirror, add_name, of->names, &err))
+        tm_xmpp_fail(x, task, err.code ? err.code : ERR_OUT_OF_MEMORY, err.code ? err.text : "out of memory");
+    else
+        list_next(x, task);
+}
+
+/* ---- starting ---- */
+
+static void join(tm_xmpp *x, tm_task *task, const char *group)
+{
+    char text[TM_ERROR_TEXT];
+    if (tm_mirror_in_group(x->mirror, group, NULL)) {
+        snprintf(text, sizeof text, "\"%s\" is a member of group \"%s\"", x->user, group);
+        tm_xmpp_fail(x, task, ERR_SVR_GROUP_ALLREADY_MEMBER, text);
+    } else if (make_state(x, task, group)) {
+        ask_info(x, task, group, looked_at);
+    }
+}
+
+static void go(tm_xmpp *x, tm_task *task)
+{
+    const char *group = group_of(&task->op);
+    tm_room *room = *group ? tm_room_find(x, group) : NULL;
+    if (task->op.call == TM_CALL_GROUP_CREATE) {
+        create(x, task);
+    } else if (task->op.call == TM_CALL_GROUP_GET_JOINED_GROUP_LIST) {
+        list_groups(x, task);
+    } else if (task->op.call == TM_CALL_GROUP_JOIN) {
+        join(x, task, group);
+    } else if (!room) {
+        tm_group_explain(x, task, group);
+    } else if (task->op.call == TM_CALL_GROUP_QUIT) {
+        if (make_state(x, task, group)) quit(x, task, room);
+    } else if (task->op.call == TM_CALL_GROUP_DELETE) {
+        if (make_state(x, task, group)) delete_group(x, task, room);
+    } else {
+        tm_member_start(x, task, room);
+    }
+}
+
+/* Whether nothing more is known to be in the archive than what was read. */
+static bool is_read(const tm_archive *archive)
+{
+    return archive && archive->caught_up && !archive->rings && !archive->busy;
+}
+
+/* What was said before the call counts: an invitation, that somebody joined. */
+static bool is_up_to_date(tm_xmpp *x, tm_task *task)
+{
+    const char *group = group_of(&task->op);
+    if (!is_read(x->own)) return false;
+    tm_room *room = *group && tm_mirror_in_group(x->mirror, group, NULL) ? tm_room_find(x, group) : NULL;
+    if (!room || task->op.kind != TM_OP_GROUP) return true;
+    if (!room->in) return false;
+    if (task->step == STEP_PARKED) {
+        task->step = STEP_READING;
+        tm_archive_ring(x, room->archive, NULL);
+    }
+    return is_read(room->archive);
+}
+
+void tm_group_run(tm_xmpp *x)
+{
+    for (tm_task *task = x->working; task;) {
+        bool parked = task->step == STEP_PARKED || task->step == STEP_READING;
+        if (!parked || !is_up_to_date(x, task)) {
+            task = task->next;
+            continue;
+        }
+        task->step = STEP_GOING;
+        if (task->op.kind == TM_OP_GROUP)
+            go(x, task);
+        else if (tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL))
+            tm_outbox_add(x, tm_xmpp_release(x, task));
+        else
+            tm_group_explain(x, task, task->op.message->conv_id);
+        task = x->working; /* others may be gone */
+    }
+}
+
+void tm_group_start(tm_xmpp *x, tm_task *task)
+{
+    tm_xmpp_keep(x, task);
+    if (!x->welcome || !x->rooms || !*x->rooms) {
+        tm_group_explain(x, task, group_of(&task->op));
+        return;
+    }
+    task->step = STEP_PARKED;
+    tm_archive_ring(x, x->own, NULL);
+}

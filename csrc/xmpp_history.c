@@ -1,0 +1,301 @@
+/* XMPP history: what an archive has of a conversation: a stretch of it (rule 35), and whether it has a message
+ * of an earlier life (rule 15). See xmpp_session.h.
+ *
+ * A stretch is read page by page until enough messages are there and the last second is whole; then what it
+ * brought goes into the mirror in the order of the archive, which gives it numbers, and from there into the
+ * answer. */
+#include "xmpp_archive.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "xmpp_jid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Items a page: more than is asked for, since markers and receipts lie between. */
+#define PAGE 100
+#define SECOND 1000000u
+/* Pages that one stretch may take: a conversation of nothing but receipts must not keep it for ever. */
+#define MOST_PAGES 200
+
+typedef struct stretch {
+    tm_item *items; /* in the archive's order */
+    size_t count, size;
+    char *with; /* bare JID; NULL: a room's archive */
+    char *edge; /* the archive id that the next page goes on from; NULL at first */
+    uint64_t edge_stamp;
+    uint32_t messages; /* how many there are */
+    int pages;
+    bool all; /* the archive has nothing further in the range */
+} stretch;
+
+static void drop_stretch(tm_task *task)
+{
+    stretch *of = task->state;
+    if (!of) return;
+    for (size_t i = 0; i < of->count; i++)
+        tm_item_clear(&of->items[i]);
+    tm_free(of->items);
+    tm_free(of->with);
+    tm_free(of->edge);
+    tm_free(of);
+    task->state = NULL;
+}
+
+/* Takes over a page's items: behind those that are there, or (backwards) before them. */
+static int32_t take_items(stretch *of, tm_page *page, bool forward, tm_error *err)
+{
+    if (of->count + page->count > of->size) {
+        size_t size = (of->count + page->count) * 2;
+        tm_item *grown = tm_realloc(of->items, size * sizeof *grown);
+        if (!grown) return tm_fail_memory(err);
+        of->items = grown;
+        of->size = size;
+    }
+    if (!page->count) return 0;
+    tm_item *to = of->items;
+    if (forward)
+        to += of->count;
+    else
+        memmove(of->items + page->count, of->items, of->count * sizeof *of->items);
+    memcpy(to, page->items, page->count * sizeof *page->items);
+    for (size_t i = 0; i < page->count; i++)
+        of->messages += page->items[i].kind == TM_ITEM_MESSAGE || page->items[i].kind == TM_ITEM_TIPS;
+    of->count += page->count;
+    page->count = 0; /* taken over */
+    return 0;
+}
+
+/* The first and the last second of the range that are whole. */
+static void set_edges(const stretch *of, tm_op *op)
+{
+    if (of->all) return;
+    if (op->forward)
+        op->high = of->edge_stamp / SECOND - 1;
+    else
+        op->low = of->edge_stamp / SECOND + 1;
+}
+
+/* Whether enough is there, apart from the second at the edge, which may not be whole. */
+static bool is_enough(const stretch *of, const tm_op *op)
+{
+    uint64_t edge = of->edge_stamp / SECOND;
+    uint32_t whole = 0;
+    for (size_t i = 0; i < of->count; i++) {
+        const tm_item *item = &of->items[i];
+        bool counts = item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS;
+        whole += counts && (of->all || item->stamp / SECOND != edge);
+    }
+    return whole >= op->want;
+}
+
+static tm_event *event_of(const tm_op *op, const tm_item *item, const tm_mirrored *mirrored, uint64_t joined)
+{
+    tm_event *event = tm_calloc(1, sizeof *event);
+    if (!event) return NULL;
+    tm_message *message = &event->message;
+    event->kind = TM_EVENT_MESSAGE;
+    event->position = mirrored->number;
+    event->revoked = mirrored->revoked;
+    event->unaddressed = joined && item->stamp / SECOND < joined;
+    message->conv_type = op->message->conv_type;
+    message->conv_id = tm_strdup(op->message->conv_id);
+    message->sender = tm_strdup(item->sender);
+    message->elems = mirrored->revoked ? NULL : tm_strdup(item->elems);
+    message->seq = mirrored->seq;
+    message->rand = item->rand;
+    message->client_time = item->client_time;
+    message->server_time = item->stamp / SECOND;
+    message->priority = item->priority;
+    message->is_self = item->is_self && item->kind == TM_ITEM_MESSAGE;
+    message->status = mirrored->revoked ? kTIMMsg_Revoked : kTIMMsg_SendSucc;
+    if (message->conv_id && message->sender && (message->elems || mirrored->revoked)) return event;
+    tm_event_free(event);
+    return NULL;
+}
+
+/* Puts what was read into the mirror and makes the answer of it. */
+static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
+{
+    stretch *of = task->state;
+    tm_op *op = &task->op;
+    uint64_t edge = of->edge_stamp / SECOND, joined = 0;
+    bool group = op->message->conv_type == kTIMConv_Group;
+    const char *archive = group ? op->message->conv_id : "";
+    if (group) tm_mirror_in_group(x->mirror, archive, &joined);
+    set_edges(of, op);
+    tm_mirrored *mirrored = tm_calloc(of->count + 1, sizeof *mirrored);
+    int32_t code = mirrored ? tm_mirror_begin(x->mirror, err) : tm_fail_memory(err);
+    bool begun = mirrored && !code;
+    int64_t floor = 0;
+    for (size_t i = 0; i < of->count && !code; i++) {
+        const tm_item *item = &of->items[i];
+        if (!of->all && item->stamp / SECOND == edge) continue; /* it comes with the next stretch */
+        code =
+            tm_mirror_add(x->mirror, archive, item, TM_MIRROR_HISTORY, floor, x->window_s, &mirrored[i], err);
+        if (mirrored[i].fresh) floor = mirrored[i].number;
+    }
+    if (!code)
+        code = tm_mirror_read_marks(x->mirror, op->message->conv_type, op->message->conv_id, x->user,
+                                    &op->my_read, &op->peer_read, err);
+    /* what lies behind the cursor comes as events, with their callbacks: history must not be first */
+    for (size_t i = 0; i < of->count && !code; i++) {
+        const tm_item *item = &of->items[i];
+        if (item->kind != TM_ITEM_MESSAGE && item->kind != TM_ITEM_TIPS) continue;
+        if (!mirrored[i].number || mirrored[i].number > op->position) continue;
+        /* a retraction may stand behind its message in the same stretch */
+        tm_mirror_message now = {0};
+        code = tm_mirror_at(x->mirror, mirrored[i].number, &now, err);
+        mirrored[i].revoked |= now.revoked;
+        tm_free(now.id);
+        if (code) break;
+        tm_event *event = event_of(op, item, &mirrored[i], joined);
+        if (!event) {
+            code = tm_fail_memory(err);
+            break;
+        }
+        event->next = op->events;
+        op->events = event;
+    }
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code && begun) tm_mirror_rollback(x->mirror);
+    tm_free(mirrored);
+    return code;
+}
+
+static void ask_page(tm_xmpp *x, tm_task *task);
+
+static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    stretch *of = task->state;
+    if (!page) {
+        tm_xmpp_error(x, answer, &err);
+        tm_xmpp_fail(x, task, err.code, err.text);
+        return;
+    }
+    const char *edge = task->op.forward ? page->last : page->first;
+    uint64_t stamp = task->op.forward ? page->last_stamp : page->first_stamp;
+    char *copy = edge ? tm_strdup(edge) : NULL;
+    of->all = page->complete;
+    int32_t code = edge && !copy ? tm_fail_memory(&err) : take_items(of, page, task->op.forward, &err);
+    if (code) {
+        tm_free(copy);
+        tm_xmpp_fail(x, task, code, err.text);
+        return;
+    }
+    if (copy) {
+        tm_free(of->edge);
+        of->edge = copy;
+        of->edge_stamp = stamp;
+    }
+    if (!of->all && !is_enough(of, &task->op) && ++of->pages < MOST_PAGES) {
+        ask_page(x, task);
+        return;
+    }
+    if (answer_stretch(x, task, &err))
+        tm_xmpp_fail(x, task, err.code, err.text);
+    else
+        tm_xmpp_answer(x, task);
+}
+
+static void ask_page(tm_xmpp *x, tm_task *task)
+{
+    const stretch *of = task->state;
+    const tm_op *op = &task->op;
+    tm_page_query query = {.group = of->with ? "" : op->message->conv_id, .with = of->with, .max = PAGE};
+    query.start = op->low < UINT64_MAX / SECOND ? op->low * SECOND : 0;
+    query.end = op->high < UINT64_MAX / SECOND / 2 ? op->high * SECOND + SECOND - 1 : 0;
+    if (op->forward)
+        query.after = of->edge;
+    else
+        query.before = of->edge ? of->edge : "";
+    tm_page_ask(x, &query, take_page, (void *)(uintptr_t)task->number);
+}
+
+/* ---- rule 35 ---- */
+
+static bool begin(tm_xmpp *x, tm_task *task)
+{
+    tm_error err = {0};
+    const tm_message *message = task->op.message;
+    bool group = message->conv_type == kTIMConv_Group;
+    if (!x->welcome)
+        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down", x->address.domain);
+    else if (group && (!x->rooms || !*x->rooms))
+        tm_fail(&err, ERR_SVR_GROUP_NOT_FOUND, "%s has no groups", x->address.domain);
+    stretch *of = err.code ? NULL : tm_calloc(1, sizeof *of);
+    if (!err.code && (!of || (!group && !(of->with = tm_jid_of(message->conv_id, x->address.domain)))))
+        tm_fail_memory(&err);
+    task->state = of;
+    task->drop = drop_stretch;
+    if (err.code) {
+        tm_xmpp_fail(x, task, err.code, err.text);
+        return false;
+    }
+    tm_xmpp_keep(x, task);
+    return true;
+}
+
+void tm_history_start(tm_xmpp *x, tm_task *task)
+{
+    if (begin(x, task)) ask_page(x, task);
+}
+
+/* ---- rule 15 ---- */
+
+static void settle_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer);
+
+/* Whatever this device sent and does not know the outcome of lies behind its cursor, if anywhere. */
+static void ask_settle(tm_xmpp *x, tm_task *task)
+{
+    const stretch *of = task->state;
+    uint64_t cursor = x->first_cursor > 0 ? (uint64_t)x->first_cursor : 0;
+    uint64_t before = 2ull * 60 * SECOND; /* servers do not show all in the order of their times */
+    tm_page_query query = {.group = of->with ? "" : task->op.message->conv_id,
+                           .with = of->with,
+                           .start = cursor > before ? cursor - before : 0,
+                           .after = of->edge,
+                           .max = PAGE};
+    tm_page_ask(x, &query, settle_page, (void *)(uintptr_t)task->number);
+}
+
+static void settle_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    stretch *of = task->state;
+    bool gone = !page && answer && task->op.message->conv_type == kTIMConv_Group;
+    if (!page && !gone) {
+        tm_xmpp_error(x, answer, &err);
+        tm_xmpp_fail(x, task, err.code, err.text);
+        return;
+    }
+    for (size_t i = 0; page && i < page->count && !task->op.found; i++) {
+        const tm_item *item = &page->items[i];
+        if (!item->is_self || item->kind != TM_ITEM_MESSAGE || strcmp(item->id, task->id) != 0) continue;
+        /* its number comes with the event; until then it has no position */
+        task->op.found = true;
+        task->op.server_time = item->stamp / SECOND;
+        task->op.seq = item->seq;
+    }
+    tm_free(of->edge);
+    of->edge = page && page->last ? tm_strdup(page->last) : NULL;
+    if (!page || task->op.found || page->complete || !of->edge)
+        tm_xmpp_answer(x, task);
+    else
+        ask_settle(x, task);
+}
+
+void tm_settle_start(tm_xmpp *x, tm_task *task)
+{
+    if (!(task->id = tm_item_id(task->op.message))) {
+        tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    if (begin(x, task)) ask_settle(x, task);
+}

@@ -1,0 +1,398 @@
+/* XMPP mirror: the file, archives, and adding what they say. See xmpp_mirror.h. */
+#include "xmpp_mirror_internal.h"
+
+#include "include/TIMCloudDef.h"
+#include "path.h"
+
+#include <string.h>
+
+static const char *const migrations[] = {
+    /* archive: "" is the user's own. kind: tm_item_kind, 100 a membership. target: the id that a retraction or
+     * marker names; target_number: the message, once it is known. told: it is an event for the worker. */
+    "CREATE TABLE log("
+    "  number INTEGER PRIMARY KEY, archive TEXT NOT NULL, archive_id TEXT, kind INTEGER NOT NULL,"
+    "  conv_type INTEGER NOT NULL, conv TEXT NOT NULL, sender TEXT NOT NULL, actor TEXT NOT NULL, id TEXT,"
+    "  seq, rand, client_time, stamp NOT NULL, priority INTEGER, is_self INTEGER NOT NULL DEFAULT 0,"
+    "  ours INTEGER NOT NULL DEFAULT 0, powers INTEGER NOT NULL DEFAULT 0, receipt INTEGER NOT NULL DEFAULT "
+    "0,"
+    "  revoked INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, elems TEXT, target TEXT,"
+    "  target_number INTEGER);"
+    "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6);"
+    "CREATE INDEX log_rand ON log(conv, rand) WHERE kind = 1;"
+    "CREATE INDEX log_target ON log(conv, target) WHERE target NOTNULL;"
+    "CREATE INDEX log_receipt ON log(number) WHERE receipt;"
+    "CREATE INDEX log_content ON log(number) WHERE elems NOTNULL;"
+    /* which archived messages are known, and the number that each stands for; -1: it is wanted */
+    "CREATE TABLE known(archive TEXT NOT NULL, archive_id TEXT NOT NULL, number INTEGER NOT NULL,"
+    "  PRIMARY KEY(archive, archive_id)) WITHOUT ROWID;"
+    "CREATE INDEX known_number ON known(number);"
+    "CREATE TABLE archives(name TEXT PRIMARY KEY, after TEXT NOT NULL, stamp NOT NULL,"
+    "  start NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE letters(peer TEXT NOT NULL, id TEXT NOT NULL, seq, rand, client_time, priority INTEGER,"
+    "  elems TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 1, sent NOT NULL, due INTEGER NOT NULL,"
+    "  PRIMARY KEY(peer, id)) WITHOUT ROWID;"
+    "CREATE INDEX letter_due ON letters(due);"
+    "CREATE TABLE refused(conv TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(conv, id)) WITHOUT ROWID;"
+    "CREATE TABLE groups(name TEXT PRIMARY KEY, member INTEGER NOT NULL, joined NOT NULL, place INTEGER NOT "
+    "NULL)"
+    " WITHOUT ROWID;",
+};
+
+#define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
+#define BUSY_MS 5000
+
+tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
+{
+    tm_mirror *mirror = tm_calloc(1, sizeof *mirror);
+    char *name = tm_path_escape(user), *base = name ? tm_path_join(directory, name) : NULL;
+    char *path = base ? tm_format("%s.mirror", base) : NULL;
+    if (!mirror || !path) {
+        tm_fail_memory(err);
+    } else {
+        tm_sql_options options = {path, migrations, MIRROR_VERSION, BUSY_MS, stop};
+        mirror->sql = tm_sql_open(&options, err);
+    }
+    tm_free(name);
+    tm_free(base);
+    tm_free(path);
+    if (mirror && mirror->sql) return mirror;
+    tm_free(mirror);
+    return NULL;
+}
+
+void tm_mirror_close(tm_mirror *mirror)
+{
+    if (!mirror) return;
+    tm_sql_close(mirror->sql);
+    tm_free(mirror);
+}
+
+int32_t tm_mirror_begin(tm_mirror *mirror, tm_error *err)
+{
+    return tm_sql_begin(mirror->sql, false, err);
+}
+
+int32_t tm_mirror_commit(tm_mirror *mirror, tm_error *err)
+{
+    return tm_sql_commit(mirror->sql, err);
+}
+
+void tm_mirror_rollback(tm_mirror *mirror)
+{
+    tm_sql_rollback(mirror->sql);
+}
+
+/* ---- archives ---- */
+
+bool tm_mirror_archive(tm_mirror *mirror, const char *group, char **after, uint64_t *stamp, uint64_t *start,
+                       tm_error *err)
+{
+    bool found = false;
+    *after = NULL;
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, err, "SELECT after, stamp, start FROM archives WHERE name = ?", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, err)) {
+        found = true;
+        *after = tm_strdup(tm_sql_column_text(row, 0));
+        *stamp = tm_sql_column_u64(row, 1);
+        *start = tm_sql_column_u64(row, 2);
+        tm_sql_drop(row);
+        if (!*after) tm_fail_memory(err);
+    }
+    return found && *after;
+}
+
+int32_t tm_mirror_set_archive(tm_mirror *mirror, const char *group, const char *after, uint64_t stamp,
+                              tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO archives(name, after, stamp) VALUES(?, ?, ?) "
+                      "ON CONFLICT DO UPDATE SET after = excluded.after, stamp = excluded.stamp",
+                      "ttu", group, after, stamp);
+}
+
+int32_t tm_mirror_drop_archive(tm_mirror *mirror, const char *group, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "DELETE FROM archives WHERE name = ?", "t", group);
+}
+
+int32_t tm_mirror_set_start(tm_mirror *mirror, const char *group, uint64_t stamp, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE archives SET start = ? WHERE name = ?", "ut", stamp, group);
+}
+
+int32_t tm_mirror_want(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err)
+{
+    return tm_sql_run(
+        mirror->sql, err,
+        "INSERT INTO known VALUES(?, ?, -1) ON CONFLICT DO UPDATE SET number = -1 WHERE number = 0", "tt",
+        archive, archive_id);
+}
+
+int32_t tm_mirror_pass(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "INSERT OR IGNORE INTO known VALUES(?, ?, 0)", "tt", archive,
+                      archive_id);
+}
+
+bool tm_mirror_has(tm_mirror *mirror, const char *archive, const char *archive_id)
+{
+    return tm_sql_int(mirror->sql, NULL, 0,
+                      "SELECT 1 FROM known WHERE archive = ? AND archive_id = ? AND number >= 0", "tt",
+                      archive, archive_id) == 1;
+}
+
+/* ---- numbers ---- */
+
+int64_t tm_mirror_top(tm_mirror *mirror, tm_error *err)
+{
+    return tm_sql_int(mirror->sql, err, 0, "SELECT value FROM meta WHERE name = 'top'", "");
+}
+
+int32_t tm_mirror_set_top(tm_mirror *mirror, int64_t number, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO meta VALUES('top', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                      "i", number);
+}
+
+static int64_t at_least(uint64_t stamp, int64_t number)
+{
+    return stamp < INT64_MAX && (int64_t)stamp > number ? (int64_t)stamp : number;
+}
+
+/* A number for a new row; 0 on failure. */
+static int64_t make_number(tm_mirror *mirror, uint64_t stamp, tm_mirror_way way, int64_t floor, tm_error *err)
+{
+    tm_error local = {0};
+    int64_t number;
+    if (way == TM_MIRROR_NEWS) {
+        number = at_least(stamp, tm_mirror_top(mirror, &local) + 1);
+        if (!local.code) tm_mirror_set_top(mirror, number, &local);
+    } else {
+        number = at_least(stamp, floor + 1);
+        while (!local.code &&
+               tm_sql_int(mirror->sql, &local, 0, "SELECT 1 FROM log WHERE number = ?", "i", number))
+            number++;
+    }
+    if (!local.code) return number;
+    tm_fail(err, local.code, "%s", local.text);
+    return 0;
+}
+
+/* ---- what items mean ---- */
+
+/* A message row as far as retractions and markers need it. */
+typedef struct meant {
+    int64_t number;
+    uint64_t stamp;
+    bool revoked;
+    char sender[TM_MAX_USER_ID + 1];
+} meant;
+
+static int32_t read_meant(tm_mirror *mirror, sqlite3_stmt *row, meant *out, tm_error *err)
+{
+    tm_error local = {0};
+    memset(out, 0, sizeof *out);
+    if (row && tm_sql_step(mirror->sql, row, &local)) {
+        out->number = sqlite3_column_int64(row, 0);
+        out->stamp = tm_sql_column_u64(row, 1);
+        out->revoked = sqlite3_column_int(row, 2);
+        snprintf(out->sender, sizeof out->sender, "%s", tm_sql_column_text(row, 3));
+        tm_sql_drop(row);
+    }
+    if (!row) return err->code;
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+/* The message of an id in the item's conversation. `sender` NULL: whoever wrote it, the item's own first. */
+static int32_t find_meant(tm_mirror *mirror, const tm_item *item, const char *sender, meant *out,
+                          tm_error *err)
+{
+    int32_t code = read_meant(
+        mirror,
+        tm_sql_query(
+            mirror->sql, err,
+            "SELECT number, stamp, revoked, sender FROM log WHERE conv = ?1 AND conv_type = ?2 AND id = ?3"
+            " AND kind = 1 AND (?4 IS NULL OR sender = ?4) ORDER BY sender <> ?5 LIMIT 1",
+            "titt"
+            "t",
+            item->conv_id, (int64_t)item->conv_type, item->target, sender, item->actor),
+        out, err);
+    if (code || out->number || item->conv_type != kTIMConv_Group) return code;
+    /* in a room other clients name the archive's id */
+    return read_meant(
+        mirror,
+        tm_sql_query(mirror->sql, err,
+                     "SELECT l.number, l.stamp, l.revoked, l.sender FROM known k JOIN log l ON "
+                     "l.number = k.number WHERE k.archive = ? AND k.archive_id = ? AND l.kind = 1",
+                     "tt", item->conv_id, item->target),
+        out, err);
+}
+
+static bool in_time(uint64_t retracted, uint64_t said, uint32_t window_s)
+{
+    return retracted < said || (retracted - said) / 1000000 <= window_s;
+}
+
+static int32_t mark_revoked(tm_mirror *mirror, int64_t number, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE log SET revoked = 1, elems = NULL WHERE number = ?", "i",
+                      number);
+}
+
+/* Rule 28, as each receiver checks it. */
+static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t window_s, tm_mirrored *out,
+                                tm_error *err)
+{
+    meant found;
+    int32_t code = find_meant(mirror, item, NULL, &found, err);
+    if (code) return code;
+    out->target = found.number;
+    if (!found.number) {
+        /* a message that this device never had: its author may say so of his own */
+        uint64_t seq, rand, time;
+        out->valid = tm_item_read_id(item->target, &seq, &rand, &time);
+        return 0;
+    }
+    bool may =
+        strcmp(found.sender, item->actor) == 0 || (item->conv_type == kTIMConv_Group && item->may_revoke);
+    out->valid = may && !found.revoked && in_time(item->stamp, found.stamp, window_s);
+    return out->valid ? mark_revoked(mirror, found.number, err) : 0;
+}
+
+static int32_t judge_marker(tm_mirror *mirror, const tm_item *item, tm_mirrored *out, tm_error *err)
+{
+    meant found;
+    int32_t code = find_meant(mirror, item, NULL, &found, err);
+    if (code) return code;
+    bool own = item->is_self && strcmp(item->conv_id, item->sender) == 0; /* with oneself */
+    out->target = found.number;
+    out->valid = found.number && (own || strcmp(found.sender, item->sender) != 0);
+    if (item->conv_type == kTIMConv_Group && !item->is_self) out->valid = false;
+    return 0;
+}
+
+/* Whether a message was retracted before it was heard here. */
+static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t window_s, bool *revoked,
+                             tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &local,
+        "SELECT actor, powers, stamp FROM log WHERE conv = ? AND target = ? AND kind = 2 AND conv_type = ?",
+        "tti", item->conv_id, item->id, (int64_t)item->conv_type);
+    while (row && tm_sql_step(mirror->sql, row, &local)) {
+        bool may = strcmp(tm_sql_column_text(row, 0), item->sender) == 0 || sqlite3_column_int(row, 1);
+        if (may && in_time(tm_sql_column_u64(row, 2), item->stamp, window_s)) *revoked = true;
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+/* ---- adding ---- */
+
+static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirrored *out,
+                      tm_error *err)
+{
+    bool message = item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS;
+    uint64_t seq = item->seq, rand = item->rand, client_time = item->client_time;
+    if (item->kind == TM_ITEM_RETRACT && !tm_item_read_id(item->target, &seq, &rand, &client_time))
+        seq = rand = client_time = 0;
+    if (message && !item->is_ours) seq = (uint64_t)out->number;
+    out->seq = seq;
+    bool told = message || out->valid;
+    int32_t code = tm_sql_run(
+        mirror->sql, err,
+        "INSERT INTO log(number, archive, archive_id, kind, conv_type, conv, sender, actor, id, seq, rand, "
+        "client_time,"
+        " stamp, priority, is_self, ours, powers, receipt, revoked, told, elems, target, target_number)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ittiitt"
+        "ttuuuu"
+        "iiiiii"
+        "i"
+        "tti",
+        out->number, archive, item->archive_id, (int64_t)item->kind, (int64_t)item->conv_type, item->conv_id,
+        item->sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
+        (int64_t)item->priority, (int64_t)(item->is_self && item->kind != TM_ITEM_TIPS),
+        (int64_t)item->is_ours, (int64_t)item->may_revoke, (int64_t)item->wants_receipt,
+        (int64_t)out->revoked, (int64_t)told, out->revoked ? NULL : item->elems, item->target, out->target);
+    return code;
+}
+
+static int32_t note_known(tm_mirror *mirror, const char *archive, const tm_item *item, int64_t number,
+                          tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO known VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number",
+                      "tti", archive, item->archive_id, number);
+}
+
+/* The same archived message, or a message of that id and sender: out->number is not 0 then. */
+static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
+                         bool *same_item, bool *wanted, tm_mirrored *out, tm_error *err)
+{
+    tm_error local = {0};
+    int64_t number =
+        tm_sql_int(mirror->sql, &local, -2, "SELECT number FROM known WHERE archive = ? AND archive_id = ?",
+                   "tt", archive, item->archive_id);
+    /* what was no news when the device began is history all the same */
+    *same_item = number > 0 || (number == 0 && way == TM_MIRROR_NEWS);
+    *wanted = number == -1;
+    if (number <= 0 && (item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS))
+        number = tm_sql_int(mirror->sql, &local, -1,
+                            "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND sender = "
+                            "? AND kind IN (1, 6)",
+                            "titt", item->conv_id, (int64_t)item->conv_type, item->id, item->sender);
+    if (!local.code && number > 0) {
+        sqlite3_stmt *row =
+            tm_sql_query(mirror->sql, &local, "SELECT seq, revoked FROM log WHERE number = ?", "i", number);
+        if (row && tm_sql_step(mirror->sql, row, &local)) {
+            out->seq = tm_sql_column_u64(row, 0);
+            out->revoked = sqlite3_column_int(row, 1);
+            tm_sql_drop(row);
+        }
+    }
+    out->number = number > 0 ? number : 0;
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
+                      int64_t floor, uint32_t window_s, tm_mirrored *out, tm_error *err)
+{
+    bool same_item = false, wanted = false,
+         message = item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS;
+    memset(out, 0, sizeof *out);
+    int32_t code = find_same(mirror, archive, item, way, &same_item, &wanted, out, err);
+    if (code || same_item) return code;
+    bool older = way == TM_MIRROR_NEWS && !wanted && item->stamp < (uint64_t)floor;
+    if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, 0, err);
+    if (out->number) return note_known(mirror, archive, item, out->number, err);
+    if (item->kind == TM_ITEM_MESSAGE && item->is_self &&
+        tm_sql_int(mirror->sql, NULL, 0, "SELECT 1 FROM refused WHERE conv = ? AND id = ?", "tt",
+                   item->conv_id, item->id))
+        return note_known(mirror, archive, item, 0, err);
+    out->fresh = true;
+    if (!message && item->kind != TM_ITEM_RETRACT && item->kind != TM_ITEM_DISPLAYED)
+        return note_known(mirror, archive, item, 0, err);
+    out->number = make_number(mirror, item->stamp, way, floor, err);
+    if (!out->number) return err->code;
+    if (item->kind == TM_ITEM_RETRACT) code = judge_retraction(mirror, item, window_s, out, err);
+    if (item->kind == TM_ITEM_DISPLAYED) code = judge_marker(mirror, item, out, err);
+    if (message) code = was_retracted(mirror, item, window_s, &out->revoked, err);
+    if (!code) code = insert(mirror, archive, item, out, err);
+    return code ? code : note_known(mirror, archive, item, out->number, err);
+}
+
+int32_t tm_mirror_add_membership(tm_mirror *mirror, const char *group, bool joined, uint64_t time,
+                                 tm_error *err)
+{
+    int64_t number = make_number(mirror, 0, TM_MIRROR_NEWS, 0, err);
+    if (!number) return err->code;
+    return tm_sql_run(
+        mirror->sql, err,
+        "INSERT INTO log(number, archive, kind, conv_type, conv, sender, actor, stamp, priority, told)"
+        " VALUES(?, '', 100, ?, ?, '', '', ?, ?, 1)",
+        "iitui", number, (int64_t)kTIMConv_Group, group, time, (int64_t)joined);
+}

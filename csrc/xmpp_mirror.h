@@ -1,0 +1,140 @@
+/* XMPP mirror: what the archives said, in the order in which this device heard it: an SQLite file beside the
+ * store. The XMPP thread writes it, the worker reads events from it behind the device's cursor; each has a
+ * handle of its own.
+ *
+ * Every archived message of use gets a number. Numbers are the backend's positions and the cursor: they grow
+ * with what is heard live, start from the archive's time in microseconds, and what is older than the device
+ * (fetched as history) gets smaller ones. Contents are erased once the store has them; what remains says
+ * which ids are known, which message an id means, and what was revoked and read.
+ *
+ * A lost or older mirror (a power cut) costs nothing but time: the archives have it all, the store knows what
+ * it has. */
+#ifndef TM_XMPP_MIRROR_H
+#define TM_XMPP_MIRROR_H
+
+#include "backend.h"
+#include "sql.h"
+#include "xmpp_item.h"
+
+typedef struct tm_mirror tm_mirror;
+
+/* "<directory>/<escaped user>.mirror". `stop` ends waits. NULL on failure. Owned by the caller. */
+tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err);
+void tm_mirror_close(tm_mirror *mirror);
+
+/* ---- the XMPP thread's ---- */
+/* All that follows runs inside a transaction where it writes. Commits survive the process, not a power cut. */
+int32_t tm_mirror_begin(tm_mirror *mirror, tm_error *err);
+int32_t tm_mirror_commit(tm_mirror *mirror, tm_error *err);
+void tm_mirror_rollback(tm_mirror *mirror);
+
+/* Where an archive was read up to: `group` "" is the user's own. *after: its last id ("": from the beginning;
+ * owned by the caller), *stamp: its time in microseconds, *start: what is older was there before the device. False: that archive was never read (or on failure,
+ * err->code). */
+bool tm_mirror_archive(tm_mirror *mirror, const char *group, char **after, uint64_t *stamp, uint64_t *start,
+                       tm_error *err);
+int32_t tm_mirror_set_archive(tm_mirror *mirror, const char *group, const char *after, uint64_t stamp,
+                              tm_error *err);
+/* Where the device begins: see *start above. */
+int32_t tm_mirror_set_start(tm_mirror *mirror, const char *group, uint64_t stamp, tm_error *err);
+/* An item that is older than the device, and is news all the same: it waited for the user's first device. */
+int32_t tm_mirror_want(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err);
+/* An item that is no news, unless it is wanted. */
+int32_t tm_mirror_pass(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err);
+int32_t tm_mirror_drop_archive(tm_mirror *mirror, const char *group, tm_error *err);
+
+/* How an item came. */
+typedef enum tm_mirror_way {
+    TM_MIRROR_NEWS,    /* behind what was read: its number is the highest */
+    TM_MIRROR_HISTORY, /* older: its number is its time, or the next one that is free and over `floor` */
+} tm_mirror_way;
+
+/* What became of an item. */
+typedef struct tm_mirrored {
+    int64_t number; /* the item's, or that of the same item or message that was there; 0: not kept */
+    bool fresh;     /* it was not there: neither that archive id, nor (a message) that id of that sender */
+    uint64_t seq;   /* a message's */
+    bool revoked;   /* a message that was revoked */
+    bool valid;     /* a retraction that counts: by its author (in a group also the owner and admins), in
+                     * time; a marker that names a known message of the other side */
+    int64_t target; /* the number of the message that a retraction or marker means; 0: not known */
+} tm_mirrored;
+
+/* Adds what an item says. `floor`: for HISTORY, the number before it in the same walk; for NEWS the archive's
+ * start: what is older is left to history, unless it is wanted. */
+int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
+                      int64_t floor, uint32_t window_s, tm_mirrored *out, tm_error *err);
+/* Adds an event that no archive holds: the user came into a group (or left it) at `time` (seconds). */
+int32_t tm_mirror_add_membership(tm_mirror *mirror, const char *group, bool joined, uint64_t time,
+                                 tm_error *err);
+/* The highest number given so far. */
+int64_t tm_mirror_top(tm_mirror *mirror, tm_error *err);
+/* A new device: numbers start behind `stamp`. */
+int32_t tm_mirror_set_top(tm_mirror *mirror, int64_t number, tm_error *err);
+/* Whether an item of that archive id is known. */
+bool tm_mirror_has(tm_mirror *mirror, const char *archive, const char *archive_id);
+
+/* A message as the mirror knows it. */
+typedef struct tm_mirror_message {
+    int64_t number; /* 0: not known */
+    char *id;       /* owned: tm_free */
+    uint64_t seq, rand, client_time;
+    uint64_t stamp; /* microseconds */
+    bool revoked, is_self;
+    char sender[TM_MAX_USER_ID + 1];
+} tm_mirror_message;
+/* By identity, and by number. out->number 0: there is none. */
+int32_t tm_mirror_find(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *sender,
+                       uint64_t seq, uint64_t rand, tm_mirror_message *out, tm_error *err);
+int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, tm_error *err);
+/* How far the user (and in C2C the peer) has read, by markers: numbers; 0: not known. */
+int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
+                             tm_position *my_read, tm_position *peer_read, tm_error *err);
+/* The next message that asks for a receipt, behind `number` and up to `end`: its number, 0 for none. */
+int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, char peer[TM_MAX_USER_ID + 1],
+                               char **id, tm_error *err);
+/* Erases the contents of what the store has, up to `number`, and forgets what is older than 30 days, unless
+ * only the mirror knows its identity. */
+int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err);
+
+/* ---- outbox: C2C messages that were sent and not confirmed by a device of their recipient ---- */
+typedef struct tm_mirror_letter {
+    char peer[TM_MAX_USER_ID + 1];
+    char *id;           /* owned */
+    tm_message message; /* as it travels; owned */
+    uint32_t attempts;
+} tm_mirror_letter;
+int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
+                             tm_error *err);
+/* A letter was sent again, and is due at `due` (Unix seconds). */
+int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *id, uint64_t due,
+                               tm_error *err);
+int32_t tm_mirror_drop_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err);
+/* All that were sent after `since` (Unix seconds) are due at once: the connection broke. */
+int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err);
+/* The first that is due at `now`; out->id NULL: none. *next: when the next is due, 0: none is left. */
+int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *out, uint64_t *next,
+                             tm_error *err);
+
+/* A message that was refused: archives of its sender show it all the same, and it must not count as sent; and one
+ * that is sent again under that id. */
+int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err);
+int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err);
+
+/* ---- groups that the user is in ---- */
+/* Remembers (or forgets) a group; `joined`: Unix seconds, 0: not known. */
+int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, uint64_t joined,
+                            tm_error *err);
+/* Calls `each` for every group, in the order they were joined. `each` must not write. */
+int32_t tm_mirror_groups(tm_mirror *mirror, void (*each)(void *argument, const char *group, uint64_t joined),
+                         void *argument, tm_error *err);
+/* Whether the user is in the group as far as this device knows; *joined (may be NULL): since when. */
+bool tm_mirror_in_group(tm_mirror *mirror, const char *group, uint64_t *joined);
+
+/* ---- the worker's ---- */
+/* Up to `limit` events behind `cursor`, oldest first, owned by the caller; *next: the number of the last one
+ * looked at (`cursor` if there was none), *rows: how many were looked at. */
+int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event **list, int64_t *next,
+                        int *rows, tm_error *err);
+
+#endif

@@ -1,0 +1,16 @@
+/* XMPP mirror internals: what its files share. */
+#ifndef TM_XMPP_MIRROR_INTERNAL_H
+#define TM_XMPP_MIRROR_INTERNAL_H
+
+#include "xmpp_mirror.h"
+
+#include <stdio.h>
+
+struct tm_mirror {
+    tm_sql *sql;
+};
+
+/* The kind of a row that no item made. */
+#define TM_MIRROR_MEMBERSHIP 100
+
+#endif

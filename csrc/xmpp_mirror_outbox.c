@@ -1,0 +1,118 @@
+/* XMPP mirror: letters that wait for their receipts, messages that were refused, and groups. See
+ * xmpp_mirror.h. */
+#include "xmpp_mirror_internal.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+
+#include <string.h>
+
+/* ---- letters ---- */
+
+int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
+                             tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO letters(peer, id, seq, rand, client_time, priority, elems, sent, due)"
+                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET due = excluded.due",
+                      "ttuuuitui", message->conv_id, id, message->seq, message->rand, message->client_time,
+                      (int64_t)message->priority, message->elems, tm_clock_seconds(), (int64_t)due);
+}
+
+int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *id, uint64_t due,
+                               tm_error *err)
+{
+    return tm_sql_run(
+        mirror->sql, err,
+        "UPDATE letters SET attempts = attempts + 1, due = ?, sent = ? WHERE peer = ? AND id = ?", "iutt",
+        (int64_t)due, tm_clock_seconds(), peer, id);
+}
+
+int32_t tm_mirror_drop_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "DELETE FROM letters WHERE peer = ? AND id = ?", "tt", peer, id);
+}
+
+int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = 0 WHERE sent >= ?", "u", since);
+}
+
+int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *out, uint64_t *next,
+                             tm_error *err)
+{
+    tm_error local = {0};
+    memset(out, 0, sizeof *out);
+    *next = 0;
+    sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
+                                     "SELECT due, peer, id, seq, rand, client_time, priority, elems, "
+                                     "attempts FROM letters ORDER BY due LIMIT 1",
+                                     "");
+    if (row && tm_sql_step(mirror->sql, row, &local)) {
+        *next = (uint64_t)sqlite3_column_int64(row, 0);
+        if (*next <= now) {
+            tm_message *message = &out->message;
+            snprintf(out->peer, sizeof out->peer, "%s", tm_sql_column_text(row, 1));
+            out->id = tm_strdup(tm_sql_column_text(row, 2));
+            message->conv_type = kTIMConv_C2C;
+            message->conv_id = tm_strdup(out->peer);
+            message->seq = tm_sql_column_u64(row, 3);
+            message->rand = tm_sql_column_u64(row, 4);
+            message->client_time = tm_sql_column_u64(row, 5);
+            message->priority = (uint32_t)sqlite3_column_int64(row, 6);
+            message->elems = tm_strdup(tm_sql_column_text(row, 7));
+            out->attempts = (uint32_t)sqlite3_column_int64(row, 8);
+            if (!out->id || !message->conv_id || !message->elems) tm_fail_memory(&local);
+        }
+        tm_sql_drop(row);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "INSERT OR IGNORE INTO refused VALUES(?, ?)", "tt", conv_id, id);
+}
+
+int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "DELETE FROM refused WHERE conv = ? AND id = ?", "tt", conv_id, id);
+}
+
+/* ---- groups ---- */
+
+int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, uint64_t joined, tm_error *err)
+{
+    return tm_sql_run(
+        mirror->sql, err,
+        "INSERT INTO groups(name, member, joined, place) VALUES(?1, ?2, ?3,"
+        " (SELECT coalesce(max(place), 0) + 1 FROM groups)) ON CONFLICT DO UPDATE SET"
+        " place = CASE WHEN member THEN place ELSE excluded.place END, member = excluded.member,"
+        " joined = excluded.joined",
+        "tiu", group, (int64_t)member, joined);
+}
+
+int32_t tm_mirror_groups(tm_mirror *mirror, void (*each)(void *argument, const char *group, uint64_t joined),
+                         void *argument, tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &local, "SELECT name, joined FROM groups WHERE member ORDER BY place", "");
+    while (row && tm_sql_step(mirror->sql, row, &local))
+        each(argument, tm_sql_column_text(row, 0), tm_sql_column_u64(row, 1));
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+bool tm_mirror_in_group(tm_mirror *mirror, const char *group, uint64_t *joined)
+{
+    bool member = false;
+    tm_error err = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &err, "SELECT member, joined FROM groups WHERE name = ?", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        member = sqlite3_column_int(row, 0);
+        if (joined) *joined = tm_sql_column_u64(row, 1);
+        tm_sql_drop(row);
+    }
+    return member;
+}

@@ -1,0 +1,213 @@
+/* XMPP mirror: reading: events for the worker, messages by what names them, what was read. See xmpp_mirror.h. */
+#include "xmpp_mirror_internal.h"
+
+#include "include/TIMCloudDef.h"
+
+#include <string.h>
+
+/* Contents and receipts are erased at once, rows after this time. */
+#define KEEP_DAYS 30
+/* Rows that one trim removes at most. */
+#define TRIM_ROWS 500
+
+/* ---- events ---- */
+
+static int32_t fill_message(sqlite3_stmt *row, tm_event *event, bool revoke, tm_error *err)
+{
+    tm_message *message = &event->message;
+    message->sender = tm_strdup(tm_sql_column_text(row, 4));
+    message->seq = tm_sql_column_u64(row, 5);
+    message->rand = tm_sql_column_u64(row, 6);
+    message->client_time = tm_sql_column_u64(row, 7);
+    message->server_time = tm_sql_column_u64(row, 8) / 1000000;
+    message->priority = (uint32_t)sqlite3_column_int64(row, 9);
+    message->is_self = sqlite3_column_int(row, 10);
+    event->revoked = revoke || sqlite3_column_int(row, 11);
+    message->status = event->revoked ? kTIMMsg_Revoked : kTIMMsg_SendSucc;
+    if (!event->revoked) message->elems = tm_strdup(tm_sql_column_text(row, 12));
+    return message->sender && (event->revoked || message->elems) ? 0 : tm_fail_memory(err);
+}
+
+/* One row; NULL with err->code 0: it is no event (any more). */
+static tm_event *read_event(sqlite3_stmt *row, tm_error *err)
+{
+    int kind = sqlite3_column_int(row, 1);
+    bool message = kind == TM_ITEM_MESSAGE || kind == TM_ITEM_TIPS;
+    bool erased = message && !sqlite3_column_int(row, 11) && sqlite3_column_type(row, 12) == SQLITE_NULL;
+    if (!sqlite3_column_int(row, 16) || erased) return NULL;
+    tm_event *event = tm_calloc(1, sizeof *event);
+    int32_t code =
+        event && (event->message.conv_id = tm_strdup(tm_sql_column_text(row, 3))) ? 0 : tm_fail_memory(err);
+    if (code) goto fail;
+    event->message.conv_type = sqlite3_column_int(row, 2);
+    event->position = sqlite3_column_int64(row, message ? 0 : 13);
+    if (message) {
+        event->kind = TM_EVENT_MESSAGE;
+        code = fill_message(row, event, false, err);
+    } else if (kind == TM_ITEM_RETRACT) {
+        event->kind = TM_EVENT_REVOKE;
+        code = fill_message(row, event, true, err);
+    } else if (kind == TM_ITEM_DISPLAYED) {
+        event->kind = TM_EVENT_READ;
+        event->time = tm_sql_column_u64(row, 8) / 1000000;
+        snprintf(event->reader, sizeof event->reader, "%s", tm_sql_column_text(row, 14));
+    } else {
+        event->kind = TM_EVENT_MEMBERSHIP;
+        event->time = tm_sql_column_u64(row, 15);
+        event->joined = sqlite3_column_int(row, 9);
+        event->position = 0;
+    }
+    if (!code) return event;
+fail:
+    tm_event_free(event);
+    return NULL;
+}
+
+int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event **list, int64_t *next,
+                        int *rows, tm_error *err)
+{
+    tm_error local = {0};
+    tm_event **end = list;
+    *list = NULL;
+    *next = cursor;
+    *rows = 0;
+    /* a retraction or marker tells of the message it is about (t), which a device may never have had */
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &local,
+        "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, l.sender), coalesce(t.seq, l.seq),"
+        " coalesce(t.rand, l.rand), coalesce(t.client_time, l.client_time),"
+        " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, l.client_time * 1000000) ELSE coalesce(t.stamp, "
+        "l.stamp) END,"
+        " l.priority, coalesce(t.is_self, l.is_self), l.revoked, l.elems, coalesce(l.target_number, 0), "
+        "l.sender,"
+        " l.stamp, l.told"
+        " FROM log l LEFT JOIN log t ON t.number = l.target_number AND l.target_number > 0"
+        " WHERE l.number > ? ORDER BY l.number LIMIT ?",
+        "ii", cursor, (int64_t)limit);
+    while (row && tm_sql_step(mirror->sql, row, &local)) {
+        tm_event *event = read_event(row, &local);
+        if (local.code) {
+            tm_sql_drop(row);
+            break;
+        }
+        *next = sqlite3_column_int64(row, 0);
+        ++*rows;
+        if (!event) continue;
+        *end = event;
+        end = &event->next;
+    }
+    if (!local.code) return 0;
+    tm_event_free_list(*list);
+    *list = NULL;
+    *next = cursor;
+    return tm_fail(err, local.code, "%s", local.text);
+}
+
+/* ---- messages ---- */
+
+#define MESSAGE "SELECT number, id, seq, rand, client_time, stamp, revoked, is_self, sender FROM log "
+
+static int32_t read_message(tm_mirror *mirror, sqlite3_stmt *row, tm_mirror_message *out, tm_error *err)
+{
+    tm_error local = {0};
+    memset(out, 0, sizeof *out);
+    if (!row) return err->code;
+    if (tm_sql_step(mirror->sql, row, &local)) {
+        out->number = sqlite3_column_int64(row, 0);
+        out->id = tm_strdup(tm_sql_column_text(row, 1));
+        out->seq = tm_sql_column_u64(row, 2);
+        out->rand = tm_sql_column_u64(row, 3);
+        out->client_time = tm_sql_column_u64(row, 4);
+        out->stamp = tm_sql_column_u64(row, 5);
+        out->revoked = sqlite3_column_int(row, 6);
+        out->is_self = sqlite3_column_int(row, 7);
+        snprintf(out->sender, sizeof out->sender, "%s", tm_sql_column_text(row, 8));
+        tm_sql_drop(row);
+        if (!out->id) tm_fail_memory(&local);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_mirror_find(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *sender,
+                       uint64_t seq, uint64_t rand, tm_mirror_message *out, tm_error *err)
+{
+    return read_message(mirror,
+                        tm_sql_query(mirror->sql, err,
+                                     MESSAGE
+                                     "WHERE conv = ? AND rand = ? AND kind = 1 AND conv_type = ? AND seq = ?"
+                                     " AND sender = ?",
+                                     "tuiut", conv_id, rand, (int64_t)conv_type, seq, sender),
+                        out, err);
+}
+
+int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, tm_error *err)
+{
+    return read_message(
+        mirror, tm_sql_query(mirror->sql, err, MESSAGE "WHERE number = ? AND kind IN (1, 6)", "i", number),
+        out, err);
+}
+
+int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
+                             tm_position *my_read, tm_position *peer_read, tm_error *err)
+{
+    tm_error local = {0};
+    *my_read = *peer_read = 0;
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &local,
+        "SELECT m.sender = ?3, max(t.number) FROM log m JOIN log t ON t.conv = m.conv AND t.conv_type = "
+        "m.conv_type"
+        " AND t.id = m.target AND t.kind = 1 WHERE m.conv = ?1 AND m.target NOTNULL AND m.kind = 3"
+        " AND m.conv_type = ?2 AND (t.sender <> m.sender OR ?1 = ?3) GROUP BY 1",
+        "tit", conv_id, (int64_t)conv_type, user);
+    while (row && tm_sql_step(mirror->sql, row, &local)) {
+        if (sqlite3_column_int(row, 0))
+            *my_read = sqlite3_column_int64(row, 1);
+        else if (conv_type == kTIMConv_C2C)
+            *peer_read = sqlite3_column_int64(row, 1);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, char peer[TM_MAX_USER_ID + 1],
+                               char **id, tm_error *err)
+{
+    int64_t found = 0;
+    *id = NULL;
+    sqlite3_stmt *row = tm_sql_query(mirror->sql, err,
+                                     "SELECT number, sender, id FROM log WHERE receipt AND number > ? AND "
+                                     "number <= ? ORDER BY number LIMIT 1",
+                                     "ii", number, end);
+    if (row && tm_sql_step(mirror->sql, row, err)) {
+        found = sqlite3_column_int64(row, 0);
+        snprintf(peer, TM_MAX_USER_ID + 1, "%s", tm_sql_column_text(row, 1));
+        *id = tm_strdup(tm_sql_column_text(row, 2));
+        tm_sql_drop(row);
+        if (!*id) {
+            tm_fail_memory(err);
+            found = 0;
+        }
+    }
+    return found;
+}
+
+int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err)
+{
+    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000;
+    int32_t code = tm_sql_run(mirror->sql, err,
+                              "UPDATE log SET elems = NULL WHERE elems NOTNULL AND number <= ?", "i", number);
+    if (!code)
+        code = tm_sql_run(mirror->sql, err, "UPDATE log SET receipt = 0 WHERE receipt AND number <= ?", "i",
+                          number);
+    /* numbers are times, so the oldest rows are the first; what only the mirror can name stays */
+    if (!code)
+        code = tm_sql_run(mirror->sql, err,
+                          "DELETE FROM log WHERE number IN (SELECT number FROM log WHERE number < ?1 AND"
+                          " (kind <> 1 OR ours) AND kind <> 3 ORDER BY number LIMIT ?2)",
+                          "ii", old, (int64_t)TRIM_ROWS);
+    if (!code && tm_sql_changes(mirror->sql))
+        code = tm_sql_run(mirror->sql, err,
+                          "DELETE FROM known WHERE number > 0 AND number < ?1 AND"
+                          " NOT EXISTS(SELECT 1 FROM log WHERE log.number = known.number)",
+                          "i", old);
+    return code;
+}

@@ -1,0 +1,561 @@
+/* XMPP outbox: stanzas that must get into an archive: messages, retractions, markers. See xmpp_session.h.
+ *
+ * A stanza to a user is done when a ping sent behind it was answered (errors come before that) and the user's
+ * own archive shows it; one to a group when the room's archive shows it. If the connection breaks before, the
+ * archives are read first, and what they do not show is sent again under the same id: receivers keep one.
+ *
+ * A message to a user stays in the mirror as a letter until a device of the recipient says that it has it: an
+ * archive of the sender proves nothing about that of the recipient. */
+#include "xmpp_session.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "xmpp_archive.h"
+#include "xmpp_jid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A ping behind so many stanzas, and so many stanzas on their way at most. */
+#define PER_PING 25
+#define WINDOW 200
+/* When a letter is sent again, in seconds: each pause is four times the one before. */
+#define FIRST_PAUSE_S 30
+#define LONGEST_PAUSE_S (7 * 86400)
+#define GIVE_UP_S (30 * 86400)
+/* Letters of the last minute are sent again as soon as a broken connection is back. */
+#define RECENT_S 60
+/* So many letters at a time. */
+#define LETTERS 20
+
+/* ---- the list ---- */
+
+static void append(tm_xmpp *x, tm_task *task)
+{
+    task->next = NULL;
+    if (x->last_sending)
+        x->last_sending->next = task;
+    else
+        x->sending = task;
+    x->last_sending = task;
+}
+
+static void take_out(tm_xmpp *x, tm_task *task)
+{
+    tm_task *before = NULL;
+    for (tm_task *at = x->sending; at; before = at, at = at->next) {
+        if (at != task) continue;
+        if (before)
+            before->next = task->next;
+        else
+            x->sending = task->next;
+        if (x->last_sending == task) x->last_sending = before;
+        task->next = NULL;
+        return;
+    }
+}
+
+static bool is_group(const tm_task *task)
+{
+    return task->op.message->conv_type == kTIMConv_Group;
+}
+
+/* A message that the recipient's device must confirm. */
+static bool is_letter(const tm_xmpp *x, const tm_task *task)
+{
+    const tm_message *message = task->op.message;
+    return task->op.kind == TM_OP_SEND && !task->own && !is_group(task) && !message->is_online &&
+           strcmp(message->conv_id, x->user) != 0;
+}
+
+static void finish(tm_xmpp *x, tm_task *task)
+{
+    take_out(x, task);
+    tm_xmpp_answer(x, task);
+}
+
+static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
+{
+    tm_error err = {0};
+    if (is_letter(x, task) && !tm_mirror_begin(x->mirror, &err) &&
+        (tm_mirror_drop_letter(x->mirror, task->op.message->conv_id, task->id, &err) ||
+         tm_mirror_commit(x->mirror, &err)))
+        tm_mirror_rollback(x->mirror);
+    take_out(x, task);
+    tm_xmpp_fail(x, task, code, text);
+}
+
+/* ---- what can be refused at once ---- */
+
+/* Rule 28, by what the mirror knows. */
+static int32_t check_revoke(tm_xmpp *x, tm_task *task, tm_error *err)
+{
+    const tm_message *message = task->op.message;
+    tm_mirror_message found = {0};
+    bool group = is_group(task);
+    int32_t late = group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT;
+    uint64_t now = tm_clock_seconds();
+    int32_t code = tm_mirror_find(x->mirror, message->conv_type, message->conv_id, message->sender,
+                                  message->seq, message->rand, &found, err);
+    if (code) return code;
+    uint64_t time = found.number ? found.stamp / 1000000 : message->server_time;
+    bool too_old = time && now > time && now - time > x->window_s;
+    if (found.number && message->server_time && message->server_time != time)
+        code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
+                       "the message has another time");
+    else if (found.revoked)
+        code = tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
+    else if (found.number && !found.is_self && !(group && tm_group_may_revoke(x, message->conv_id)))
+        code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
+                       group ? "only the sender, the owner and admins may revoke it"
+                             : "only the sender may revoke it");
+    else if (too_old)
+        code = tm_fail(err, late, "the message is older than %u s", x->window_s);
+    else if (!found.number)
+        code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
+                       "the message to revoke is not in the conversation");
+    task->target = found.id;
+    if (!code && !task->target) code = tm_fail_memory(err);
+    return code;
+}
+
+static int32_t find_read(tm_xmpp *x, tm_task *task, tm_error *err)
+{
+    tm_mirror_message found = {0};
+    int32_t code = tm_mirror_at(x->mirror, task->op.position, &found, err);
+    task->target = found.id;
+    return code;
+}
+
+/* The stanza's own id and whom it goes to. */
+static int32_t name_stanza(tm_xmpp *x, tm_task *task, tm_error *err)
+{
+    char id[TM_LINK_ID];
+    const char *domain = is_group(task) ? x->rooms ? x->rooms : "" : x->address.domain;
+    if (is_group(task) && !*domain)
+        return tm_fail(err, ERR_SVR_GROUP_NOT_FOUND, "%s has no groups", x->address.domain);
+    tm_link_make_id(id);
+    if (!task->id)
+        task->id = task->op.kind == TM_OP_SEND && !task->done ? tm_item_id(task->op.message) : tm_strdup(id);
+    if (!task->to) task->to = tm_jid_of(task->op.message->conv_id, domain);
+    return task->id && task->to ? 0 : tm_fail_memory(err);
+}
+
+void tm_outbox_add(tm_xmpp *x, tm_task *task)
+{
+    tm_error err = {0};
+    int32_t code = 0;
+    if (is_group(task) && task->op.kind != TM_OP_READ && !task->done &&
+        !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL)) {
+        tm_group_start(x, task);
+        return;
+    }
+    if (task->op.kind == TM_OP_REVOKE) code = check_revoke(x, task, &err);
+    if (!code && task->op.kind == TM_OP_READ) code = find_read(x, task, &err);
+    if (!code) code = name_stanza(x, task, &err);
+    if (code) {
+        tm_xmpp_fail(x, task, code, err.text);
+        return;
+    }
+    /* what a group's message was read is nobody else's business (rules 27, 45); and there is nothing to say
+     * of what no archive has */
+    if (task->op.kind == TM_OP_READ && (is_group(task) || !task->target)) {
+        tm_xmpp_answer(x, task);
+        return;
+    }
+    append(x, task);
+}
+
+/* A stanza of the session's own: `body` is what it carries. */
+static void add_own(tm_xmpp *x, int32_t conv_type, const char *conv_id, tm_own_stanza what, const char *body,
+                    void (*done)(tm_xmpp *x, tm_task *task), void *argument)
+{
+    tm_error err = {0};
+    tm_message message = {.conv_type = conv_type,
+                          .conv_id = (char *)(uintptr_t)conv_id,
+                          .elems = (char *)(uintptr_t)body,
+                          .priority = kTIMMsgPriority_Normal};
+    tm_op op = {.kind = TM_OP_SEND, .message = &message};
+    tm_task *task = tm_task_new(&op);
+    if (!task) {
+        tm_xmpp_log(x, kTIMLog_Error, "something about a group was not sent: out of memory");
+        return;
+    }
+    task->done = done ? done : tm_task_nothing;
+    task->argument = argument;
+    task->own = what;
+    task->deadline = tm_clock_ms() + x->timeout_ms;
+    if (name_stanza(x, task, &err))
+        tm_xmpp_fail(x, task, err.code, err.text);
+    else
+        append(x, task);
+}
+
+void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
+                    void *argument)
+{
+    add_own(x, kTIMConv_Group, group, TM_OWN_TIPS, elems, done, argument);
+}
+
+void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
+                      void (*done)(tm_xmpp *x, tm_task *task), void *argument)
+{
+    add_own(x, kTIMConv_C2C, user, TM_OWN_INVITATION, group, done, argument);
+}
+
+/* ---- sending ---- */
+
+static void write_invitation(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)
+{
+    char *room = tm_jid_of(task->op.message->elems, x->rooms ? x->rooms : "");
+    tm_item_write_invitation(stanza, tm_link_ctx(x->link), task->to, task->id, room ? room : "");
+    tm_free(room);
+}
+
+static xmpp_stanza_t *stanza_of(tm_xmpp *x, const tm_task *task)
+{
+    tm_stanza stanza;
+    xmpp_ctx_t *ctx = tm_link_ctx(x->link);
+    switch (task->op.kind) {
+    case TM_OP_REVOKE:
+        tm_item_write_retract(&stanza, ctx, task->to, is_group(task), task->id, task->target);
+        break;
+    case TM_OP_READ: tm_item_write_displayed(&stanza, ctx, task->to, task->id, task->target); break;
+    default:
+        if (task->own == TM_OWN_TIPS)
+            tm_item_write_tips(&stanza, ctx, task->to, task->op.message->elems, task->id);
+        else if (task->own == TM_OWN_INVITATION)
+            write_invitation(x, &stanza, task);
+        else
+            tm_item_write_message(&stanza, ctx, task->to, task->op.message, task->id, is_letter(x, task));
+    }
+    return tm_stanza_finish(&stanza);
+}
+
+/* An online-only message to a user reaches the user's own other sessions too. */
+static void send_copy(tm_xmpp *x, const tm_task *task)
+{
+    tm_stanza stanza;
+    if (is_group(task) || strcmp(task->op.message->conv_id, x->user) == 0) return;
+    tm_item_write_message(&stanza, tm_link_ctx(x->link), x->self, task->op.message, task->id, false);
+    tm_link_send(x->link, tm_stanza_finish(&stanza));
+}
+
+static void check_done(tm_xmpp *x, tm_task *task)
+{
+    bool online = task->op.kind == TM_OP_SEND && task->op.message->is_online;
+    if (online) {
+        if (!task->acked) return;
+        task->op.server_time = tm_clock_seconds();
+        task->op.seq = task->op.message->seq;
+    } else if (task->own == TM_OWN_INVITATION) {
+        /* it is of no use in the own archive, and no item: that nothing came back must do */
+        if (!task->acked) return;
+    } else if (!task->archived || (!task->acked && !is_group(task) && task->ping)) {
+        return;
+    }
+    finish(x, task);
+}
+
+static void ping_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    uint64_t number = (uint64_t)(uintptr_t)argument;
+    if (!answer) {
+        if (tm_link_is_up(x->link)) tm_link_drop(x->link, "the server does not answer a ping");
+        return;
+    }
+    x->ponged = number;
+    bool look = false;
+    for (tm_task *task = x->sending; task;) {
+        tm_task *next = task->next;
+        if (task->ping && task->ping <= number && !task->acked) {
+            task->acked = true;
+            bool online = task->op.message->is_online || task->own == TM_OWN_INVITATION;
+            tm_room *room = is_group(task) ? tm_room_find(x, task->op.message->conv_id) : NULL;
+            /* a room's reflection rings; where none came the archive may still have it */
+            if (room && !task->archived && !online) tm_archive_ring(x, room->archive, NULL);
+            look |= !is_group(task) && !task->archived && !online;
+            check_done(x, task);
+        }
+        task = next;
+    }
+    if (look) tm_archive_ring(x, x->own, NULL);
+}
+
+static void send_ping(tm_xmpp *x)
+{
+    tm_stanza iq;
+    tm_xmpp_iq(x, &iq, "get", x->address.domain);
+    tm_stanza_add(&iq, NULL, "ping", TM_NS_PING, NULL);
+    tm_xmpp_ask(x, &iq, ping_answered, (void *)(uintptr_t)x->pings);
+}
+
+/* Where the user is not in the room on this connection, nothing can be said there yet. */
+static bool can_go(tm_xmpp *x, const tm_task *task)
+{
+    if (!x->welcome || !x->own || !x->own->caught_up) return false;
+    if (!is_group(task)) return true;
+    tm_room *room = tm_room_find(x, task->op.message->conv_id);
+    return room && room->in && room->archive && (room->archive->caught_up || task->op.message->is_online);
+}
+
+static int32_t keep_letters(tm_xmpp *x, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    uint64_t due = tm_clock_seconds() + FIRST_PAUSE_S;
+    int sent = 0;
+    for (tm_task *task = x->sending; task && !code && sent < WINDOW; task = task->next) {
+        sent++;
+        if (!task->ping && is_letter(x, task) && !task->kept && can_go(x, task)) {
+            code = tm_mirror_put_letter(x->mirror, task->id, task->op.message, due, err);
+            /* an attempt that was refused may have been one to a user who is there by now */
+            if (!code) code = tm_mirror_unrefuse(x->mirror, task->op.message->conv_id, task->id, err);
+            task->kept = !code;
+        }
+    }
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) tm_mirror_rollback(x->mirror);
+    if (!x->letters_at || x->letters_at > due) x->letters_at = due;
+    return code;
+}
+
+static void send_waiting(tm_xmpp *x)
+{
+    tm_error err = {0};
+    bool kept = false, any = false, to_users = false;
+    int on_their_way = 0, since_ping = 0;
+    uint64_t now = tm_clock_ms();
+    for (tm_task *task = x->sending; task;) {
+        tm_task *next = task->next;
+        if (task->deadline && task->deadline <= now) {
+            fail(x, task, ERR_REQUEST_TIMEOUT,
+                 tm_link_is_up(x->link) ? "the server's archive did not show it in time"
+                                        : "the server could not be reached in time");
+        } else if (task->ping) {
+            on_their_way++;
+        } else if (on_their_way < WINDOW && can_go(x, task)) {
+            if (is_letter(x, task) && !kept) {
+                if (keep_letters(x, &err)) {
+                    tm_xmpp_log(x, kTIMLog_Error, "messages wait: %s", err.text);
+                    break;
+                }
+                kept = true;
+            }
+            if (!since_ping) x->pings++;
+            task->ping = x->pings;
+            if (task->op.message->is_online) send_copy(x, task);
+            if (!tm_link_send(x->link, stanza_of(x, task))) {
+                if (tm_link_is_up(x->link))
+                    fail(x, task, ERR_SDK_MSG_BODY_SIZE_LIMIT, "the stanza is too large");
+                break;
+            }
+            any = true;
+            to_users |= !is_group(task);
+            on_their_way++;
+            if (++since_ping == PER_PING) {
+                send_ping(x);
+                since_ping = 0;
+            }
+        }
+        task = next;
+    }
+    if (since_ping) send_ping(x);
+    /* the question goes right behind the ping: one round trip */
+    if (any && to_users) tm_archive_ring(x, x->own, NULL);
+}
+
+/* ---- letters ---- */
+
+static uint64_t pause_after(uint32_t attempts)
+{
+    uint64_t pause = FIRST_PAUSE_S;
+    while (attempts-- && pause < LONGEST_PAUSE_S)
+        pause *= 4;
+    return pause < LONGEST_PAUSE_S ? pause : LONGEST_PAUSE_S;
+}
+
+/* True if the letter is still on its first way. */
+static bool is_under_way(tm_xmpp *x, const tm_mirror_letter *letter)
+{
+    for (const tm_task *task = x->sending; task; task = task->next)
+        if (task->id && strcmp(task->id, letter->id) == 0 &&
+            strcmp(task->op.message->conv_id, letter->peer) == 0)
+            return true;
+    return false;
+}
+
+static int32_t send_letter(tm_xmpp *x, tm_mirror_letter *letter, uint64_t now, tm_error *err)
+{
+    tm_stanza stanza;
+    if (letter->message.client_time + GIVE_UP_S < now && letter->attempts > 4) {
+        tm_xmpp_log(x, kTIMLog_Warn, "\"%s\" has not confirmed message %s in a month", letter->peer,
+                    letter->id);
+        return tm_mirror_drop_letter(x->mirror, letter->peer, letter->id, err);
+    }
+    if (!is_under_way(x, letter)) {
+        char *to = tm_jid_of(letter->peer, x->address.domain);
+        if (!to) return tm_fail_memory(err);
+        tm_item_write_message(&stanza, tm_link_ctx(x->link), to, &letter->message, letter->id, true);
+        tm_link_send(x->link, tm_stanza_finish(&stanza));
+        tm_free(to);
+    }
+    return tm_mirror_delay_letter(x->mirror, letter->peer, letter->id,
+                                  now + pause_after(letter->attempts + 1), err);
+}
+
+static void send_letters(tm_xmpp *x)
+{
+    tm_error err = {0};
+    uint64_t now = tm_clock_seconds();
+    if (!x->letters_at || x->letters_at > now || !x->welcome || !x->own->caught_up) return;
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    for (int i = 0; i < LETTERS && !code; i++) {
+        tm_mirror_letter letter = {0};
+        code = tm_mirror_due_letter(x->mirror, now, &letter, &x->letters_at, &err);
+        bool due = !code && letter.id;
+        if (due) code = send_letter(x, &letter, now, &err);
+        tm_free(letter.id);
+        tm_message_clear(&letter.message);
+        if (!due) break;
+    }
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (!code) return;
+    tm_mirror_rollback(x->mirror);
+    x->letters_at = now + FIRST_PAUSE_S;
+    tm_xmpp_log(x, kTIMLog_Error, "letters wait: %s", err.text);
+}
+
+void tm_outbox_run(tm_xmpp *x)
+{
+    send_waiting(x);
+    if (x->welcome && x->own) send_letters(x);
+}
+
+uint64_t tm_outbox_deadline(tm_xmpp *x)
+{
+    uint64_t first = 0;
+    for (const tm_task *task = x->sending; task; task = task->next)
+        if (task->deadline && (!first || task->deadline < first)) first = task->deadline;
+    if (x->letters_at && x->welcome && x->own && x->own->caught_up) {
+        uint64_t now = tm_clock_seconds(), wait = x->letters_at > now ? x->letters_at - now : 0;
+        uint64_t at = tm_clock_ms() + wait * 1000 + 1;
+        if (!first || at < first) first = at;
+    }
+    return first;
+}
+
+/* ---- what comes of it ---- */
+
+static tm_task *find_task(tm_xmpp *x, const char *id, const char *conv_id)
+{
+    for (tm_task *task = x->sending; task; task = task->next)
+        if (task->id && strcmp(task->id, id) == 0 && strcmp(task->op.message->conv_id, conv_id) == 0)
+            return task;
+    return NULL;
+}
+
+void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored)
+{
+    tm_task *task = find_task(x, item->id, item->conv_id);
+    if (!task || task->archived || task->op.message->conv_type != item->conv_type) return;
+    task->archived = true;
+    task->op.found = true;
+    task->op.server_time = item->stamp / 1000000;
+    task->op.seq = mirrored->seq;
+    if (task->op.kind == TM_OP_SEND) task->op.position = mirrored->number;
+    check_done(x, task);
+}
+
+void tm_outbox_caught_up(tm_xmpp *x, const char *group)
+{
+    bool missing = false;
+    tm_archive *archive = x->own;
+    if (*group) {
+        tm_room *room = tm_room_find(x, group);
+        archive = room ? room->archive : NULL;
+    }
+    for (tm_task *task = x->sending; task; task = task->next) {
+        bool of_this = is_group(task) ? strcmp(task->op.message->conv_id, group) == 0 : !*group;
+        /* acknowledged, read behind that, and not there: perhaps shown out of order */
+        if (of_this && task->acked && !task->archived && !task->op.message->is_online && ++task->looks == 2)
+            missing = true;
+    }
+    if (missing) tm_archive_rewind(x, archive);
+}
+
+/* The sender's archive has it all the same: it must not count as sent because of that. */
+static void refuse(tm_xmpp *x, const tm_task *task)
+{
+    tm_error err = {0};
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_refuse(x->mirror, task->op.message->conv_id, task->id, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code) tm_mirror_rollback(x->mirror);
+}
+
+/* The code of an error that a message brought back. */
+static int32_t error_code(const tm_task *task, const char *condition)
+{
+    bool group = is_group(task);
+    if (strcmp(condition, "item-not-found") == 0)
+        return group ? ERR_SVR_GROUP_NOT_FOUND : ERR_SVR_MSG_INVALID_ID;
+    if (group) return ERR_SVR_GROUP_PERMISSION_DENY;
+    return strcmp(condition, "resource-constraint") == 0 || strcmp(condition, "policy-violation") == 0
+               ? ERR_SDK_NET_REQ_COUNT_LIMIT
+               : ERR_SVR_MSG_INVALID_ID;
+}
+
+void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza)
+{
+    const char *id = xmpp_stanza_get_id(stanza), *from = xmpp_stanza_get_from(stanza);
+    const char *condition = tm_stanza_error(stanza);
+    for (tm_task *task = x->sending; id && from && task; task = task->next) {
+        if (!task->ping || strcmp(task->id, id) != 0 || !tm_jid_same_bare(from, task->to)) continue;
+        tm_room *room = is_group(task) ? tm_room_find(x, task->op.message->conv_id) : NULL;
+        if (room && strcmp(condition, "not-acceptable") == 0) {
+            /* not in the room any more, since its node died: it goes out again once that is mended */
+            task->ping = 0;
+            tm_room_reenter(x, room);
+            return;
+        }
+        char text[TM_ERROR_TEXT];
+        snprintf(text, sizeof text,
+                 is_group(task)                                  ? "group \"%s\" did not take it: %s"
+                 : strcmp(condition, "service-unavailable") == 0 ? "there is no user \"%s\" (%s)"
+                                                                 : "\"%s\" did not get it: %s",
+                 task->op.message->conv_id, condition);
+        refuse(x, task);
+        fail(x, task, error_code(task, condition), text);
+        return;
+    }
+}
+
+void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count)
+{
+    tm_error err = {0};
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    for (size_t i = 0; i < count && !code; i++)
+        code = tm_mirror_drop_letter(x->mirror, peer, ids[i], &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code) tm_mirror_rollback(x->mirror);
+}
+
+void tm_outbox_lost(tm_xmpp *x)
+{
+    tm_error err = {0};
+    for (tm_task *task = x->sending; task; task = task->next) {
+        task->ping = 0;
+        task->acked = false;
+        task->looks = 0;
+    }
+    uint64_t now = tm_clock_seconds();
+    if (!x->mirror || !x->was_welcome) return;
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_hasten_letters(x->mirror, now - RECENT_S, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code)
+        tm_mirror_rollback(x->mirror);
+    else
+        x->letters_at = now;
+}

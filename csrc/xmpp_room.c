@@ -1,0 +1,509 @@
+/* XMPP room: the rooms of the user's groups: entering them, and who is in them. See xmpp_session.h.
+ *
+ * A nick says nothing of who somebody is: users are known by the JID that the room itself puts into their
+ * presence (rooms here are not anonymous), and by its lists of members. */
+#include "xmpp_archive.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "xmpp_jid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FIRST_PAUSE_MS 1000
+#define LONGEST_PAUSE_MS 60000
+
+static uint64_t microseconds(uint64_t seconds)
+{
+    return seconds < UINT64_MAX / 1000000 ? seconds * 1000000 : 0;
+}
+
+/* ---- rooms ---- */
+
+tm_room *tm_room_find(tm_xmpp *x, const char *group)
+{
+    for (tm_room *room = x->first_room; room; room = room->next)
+        if (strcmp(room->group, group) == 0) return room;
+    return NULL;
+}
+
+tm_room *tm_room_of_jid(tm_xmpp *x, const char *jid)
+{
+    for (tm_room *room = x->first_room; room; room = room->next)
+        if (tm_jid_same_bare(room->jid, jid)) return room;
+    return NULL;
+}
+
+tm_room *tm_room_make(tm_xmpp *x, const char *group)
+{
+    tm_room *room = tm_room_find(x, group);
+    if (room) return room;
+    room = tm_calloc(1, sizeof *room);
+    if (!room) return NULL;
+    snprintf(room->group, sizeof room->group, "%s", group);
+    room->jid = tm_jid_of(group, x->rooms ? x->rooms : "");
+    room->nick = tm_strdup(x->localpart);
+    if (!room->jid || !room->nick) {
+        tm_free(room->jid);
+        tm_free(room->nick);
+        tm_free(room);
+        return NULL;
+    }
+    room->next = x->first_room;
+    x->first_room = room;
+    return room;
+}
+
+static void forget_occupants(tm_room *room)
+{
+    while (room->occupants) {
+        tm_occupant *of = room->occupants;
+        room->occupants = of->next;
+        tm_free(of->nick);
+        tm_free(of);
+    }
+}
+
+static void free_room(tm_room *room)
+{
+    forget_occupants(room);
+    tm_member_forget_notes(room);
+    tm_archive_close(room->archive);
+    tm_free(room->jid);
+    tm_free(room->nick);
+    tm_free(room);
+}
+
+void tm_room_drop(tm_xmpp *x, tm_room *room)
+{
+    for (tm_room **at = &x->first_room; *at; at = &(*at)->next)
+        if (*at == room) {
+            *at = room->next;
+            free_room(room);
+            return;
+        }
+}
+
+void tm_rooms_free(tm_xmpp *x)
+{
+    while (x->first_room) {
+        tm_room *room = x->first_room;
+        x->first_room = room->next;
+        if (room->archive) room->archive->busy = false; /* no page comes any more */
+        free_room(room);
+    }
+}
+
+/* ---- who is what ---- */
+
+tm_standing tm_standing_read(const char *affiliation)
+{
+    if (strcmp(affiliation, "owner") == 0) return TM_STANDING_OWNER;
+    if (strcmp(affiliation, "admin") == 0) return TM_STANDING_ADMIN;
+    return strcmp(affiliation, "member") == 0 ? TM_STANDING_MEMBER : TM_STANDING_NONE;
+}
+
+tm_standing tm_room_standing(const tm_room *room, const char *user)
+{
+    for (const tm_occupant *of = room->occupants; of; of = of->next)
+        if (strcmp(of->user, user) == 0) return of->standing;
+    return TM_STANDING_NONE;
+}
+
+static tm_occupant *add_occupant(tm_room *room, const char *user)
+{
+    tm_occupant *of = tm_calloc(1, sizeof *of);
+    if (!of) return NULL;
+    snprintf(of->user, sizeof of->user, "%s", user);
+    of->next = room->occupants;
+    room->occupants = of;
+    return of;
+}
+
+void tm_room_note(tm_room *room, const char *user, tm_standing standing)
+{
+    bool found = false;
+    for (tm_occupant *of = room->occupants; of; of = of->next)
+        if (strcmp(of->user, user) == 0) {
+            of->standing = standing;
+            found = true;
+        }
+    tm_occupant *of = found ? NULL : add_occupant(room, user);
+    if (of) of->standing = standing;
+}
+
+static tm_occupant *find_nick(tm_room *room, const char *nick)
+{
+    for (tm_occupant *of = room->occupants; of; of = of->next)
+        if (of->nick && strcmp(of->nick, nick) == 0) return of;
+    return NULL;
+}
+
+bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item)
+{
+    tm_room *room = tm_room_find(x, item->conv_id);
+    return item->may_revoke || (room && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN);
+}
+
+bool tm_group_may_revoke(tm_xmpp *x, const char *group)
+{
+    tm_room *room = tm_room_find(x, group);
+    return room && room->own >= TM_STANDING_ADMIN;
+}
+
+/* A list of those of one standing, which the room was asked for. */
+static void list_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    (void)argument;
+    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_ADMIN);
+    const char *from = answer ? xmpp_stanza_get_from(answer) : NULL;
+    tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
+    for (xmpp_stanza_t *at = room && query ? xmpp_stanza_get_children(query) : NULL; at;
+         at = xmpp_stanza_get_next(at)) {
+        char user[TM_MAX_USER_ID + 1];
+        if (tm_jid_id(tm_stanza_attribute(at, "jid"), x->address.domain, TM_MAX_USER_ID, user))
+            tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(at, "affiliation")));
+    }
+}
+
+static void ask_powers(tm_xmpp *x, tm_room *room)
+{
+    static const char *const lists[] = {"owner", "admin"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        tm_stanza iq;
+        tm_xmpp_iq(x, &iq, "get", room->jid);
+        xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_ADMIN, NULL);
+        tm_stanza_set(&iq, tm_stanza_add(&iq, query, "item", NULL, NULL), "affiliation", lists[i]);
+        tm_xmpp_ask(x, &iq, list_answered, NULL);
+    }
+}
+
+/* ---- coming and going of the user ---- */
+
+static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    if (!code) code = tm_mirror_set_group(x->mirror, group, member, joined, err);
+    if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
+    if (!code)
+        code = tm_mirror_add_membership(x->mirror, group, member, joined ? joined : tm_clock_seconds(), err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) tm_mirror_rollback(x->mirror);
+    return code;
+}
+
+void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start)
+{
+    tm_error err = {0};
+    if (store_membership(x, group, true, joined, &err)) {
+        tm_link_drop(x->link, err.text);
+        return;
+    }
+    tm_xmpp_ring(x);
+    tm_room *room = tm_room_make(x, group);
+    if (!room) return;
+    room->start = start;
+    if (!room->in) {
+        tm_room_enter(x, room);
+    } else if (!room->archive) { /* it was entered to be made: now it counts */
+        room->archive = tm_archive_open(x, group, start, &err);
+        tm_archive_rewind(x, room->archive);
+    }
+}
+
+void tm_room_end(tm_xmpp *x, const char *group)
+{
+    tm_error err = {0};
+    tm_room *room = tm_room_find(x, group);
+    if (room) tm_room_drop(x, room);
+    if (!tm_mirror_in_group(x->mirror, group, NULL)) return;
+    if (store_membership(x, group, false, 0, &err))
+        tm_link_drop(x->link, err.text);
+    else
+        tm_xmpp_ring(x);
+}
+
+/* It turned out that the user is in a group no more. */
+void tm_room_found_out(tm_xmpp *x, tm_room *room)
+{
+    char group[TM_MAX_GROUP_ID + 1];
+    snprintf(group, sizeof group, "%s", room->group);
+    bool member = tm_mirror_in_group(x->mirror, group, NULL);
+    tm_room_end(x, group);
+    if (member) tm_bookmark_set(x, group, false, 0);
+}
+
+static void try_again(tm_room *room)
+{
+    uint32_t pause = FIRST_PAUSE_MS;
+    for (int i = 0; i < room->failures && pause < LONGEST_PAUSE_MS; i++)
+        pause *= 2;
+    room->failures++;
+    room->entering = room->in = false;
+    room->retry_at = tm_clock_ms() + pause;
+}
+
+/* The task that waits to be let into the room, if there is one. */
+static tm_task *waiting_task(tm_xmpp *x, tm_room *room)
+{
+    tm_task *task = room->task ? tm_xmpp_find(x, (void *)(uintptr_t)room->task) : NULL;
+    room->task = 0;
+    return task;
+}
+
+static void send_presence(tm_xmpp *x, tm_room *room, bool leave)
+{
+    tm_stanza presence;
+    char *to = tm_format("%s/%s", room->jid, room->nick);
+    if (!to) return;
+    tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, leave ? "unavailable" : NULL, NULL);
+    if (!leave) {
+        xmpp_stanza_t *muc = tm_stanza_add(&presence, NULL, "x", TM_NS_MUC, NULL);
+        tm_stanza_set(&presence, tm_stanza_add(&presence, muc, "history", NULL, NULL), "maxstanzas", "0");
+    }
+    room->entering = !leave;
+    tm_link_send(x->link, tm_stanza_finish(&presence));
+    tm_free(to);
+}
+
+static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    char *group = argument;
+    tm_room *room = tm_room_find(x, group);
+    const char *why = tm_stanza_error(answer);
+    bool gone = strcmp(why, "item-not-found") == 0 || strcmp(why, "gone") == 0 ||
+                strcmp(why, "forbidden") == 0 || strcmp(why, "registration-required") == 0;
+    if (room) room->entering = false;
+    if (!room || !tm_link_is_up(x->link)) {
+        /* asked again with the next connection */
+    } else if (!answer || (*why && !gone)) {
+        try_again(room);
+    } else if (gone) {
+        tm_task *task = waiting_task(x, room);
+        if (task) tm_group_refused(x, task, answer);
+        if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
+    } else {
+        send_presence(x, room, false);
+    }
+    tm_free(group);
+}
+
+void tm_room_enter(tm_xmpp *x, tm_room *room)
+{
+    tm_stanza iq;
+    room->retry_at = 0;
+    if (room->entering || !x->welcome) return;
+    if (room->may_create) {
+        send_presence(x, room, false);
+        return;
+    }
+    /* who enters a room that is not there makes it */
+    char *group = tm_strdup(room->group);
+    if (!group) return;
+    room->entering = true;
+    tm_xmpp_iq(x, &iq, "get", room->jid);
+    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
+    tm_xmpp_ask(x, &iq, existence_answered, group);
+}
+
+void tm_room_reenter(tm_xmpp *x, tm_room *room)
+{
+    if (room->entering) return;
+    room->in = false;
+    forget_occupants(room);
+    tm_archive_lost(room->archive);
+    tm_room_enter(x, room);
+}
+
+static void enter_group(void *argument, const char *group, uint64_t joined)
+{
+    (void)joined;
+    tm_room *room = tm_room_make(argument, group);
+    if (room) room->retry_at = 1; /* entered by tm_rooms_run: the mirror is being read here */
+}
+
+void tm_rooms_enter(tm_xmpp *x)
+{
+    tm_error err = {0};
+    if (!x->rooms || !*x->rooms) return;
+    tm_mirror_groups(x->mirror, enter_group, x, &err);
+    tm_bookmarks_read(x);
+}
+
+void tm_rooms_lost(tm_xmpp *x)
+{
+    for (tm_room *room = x->first_room; room; room = room->next) {
+        room->in = room->entering = false;
+        room->retry_at = 0;
+        room->failures = 0;
+        forget_occupants(room);
+        tm_archive_lost(room->archive);
+    }
+}
+
+void tm_rooms_run(tm_xmpp *x)
+{
+    uint64_t now = tm_clock_ms();
+    for (tm_room *room = x->first_room; room; room = room->next)
+        if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
+}
+
+uint64_t tm_rooms_deadline(tm_xmpp *x)
+{
+    uint64_t first = 0;
+    if (!x->welcome) return 0;
+    for (const tm_room *room = x->first_room; room; room = room->next)
+        if (room->retry_at && (!first || room->retry_at < first)) first = room->retry_at;
+    return first;
+}
+
+/* ---- presence ---- */
+
+static bool has_status(xmpp_stanza_t *muc, const char *code)
+{
+    for (xmpp_stanza_t *at = muc ? xmpp_stanza_get_children(muc) : NULL; at; at = xmpp_stanza_get_next(at)) {
+        const char *name = xmpp_stanza_get_name(at);
+        if (name && strcmp(name, "status") == 0 && strcmp(tm_stanza_attribute(at, "code"), code) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void entered(tm_xmpp *x, tm_room *room, bool created)
+{
+    tm_error err = {0};
+    bool wanted = room->may_create;
+    tm_task *task = waiting_task(x, room);
+    room->entering = false;
+    room->in = true;
+    room->failures = 0;
+    room->may_create = false;
+    if (task) {
+        tm_group_entered(x, task, room, created);
+        return;
+    }
+    if (created && !wanted) { /* somebody deleted it between the question and the answer */
+        tm_stanza iq;
+        tm_xmpp_iq(x, &iq, "set", room->jid);
+        xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+        tm_stanza_add(&iq, query, "destroy", NULL, NULL);
+        tm_link_send(x->link, tm_stanza_finish(&iq));
+        tm_room_found_out(x, room);
+        return;
+    }
+    uint64_t joined = 0;
+    if (!tm_mirror_in_group(x->mirror, room->group, &joined)) return;
+    if (!room->start && !x->is_new) room->start = microseconds(joined);
+    if (!room->archive) room->archive = tm_archive_open(x, room->group, room->start, &err);
+    tm_archive_rewind(x, room->archive);
+    ask_powers(x, room);
+}
+
+/* The user was put out, or the room is no more. */
+static void put_out(tm_xmpp *x, tm_room *room, xmpp_stanza_t *muc)
+{
+    if (room->leaving) return;
+    bool ended = has_status(muc, "301") || has_status(muc, "321") || has_status(muc, "322") ||
+                 tm_stanza_child(muc, "destroy", NULL);
+    if (ended)
+        tm_room_found_out(x, room);
+    else
+        try_again(room); /* kicked, or the service shuts down */
+}
+
+static void refused(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
+{
+    const char *why = tm_stanza_error(stanza);
+    room->entering = false;
+    if (strcmp(why, "conflict") == 0) { /* somebody else has this nick */
+        char id[TM_LINK_ID];
+        tm_link_make_id(id);
+        char *nick = tm_format("%s %.6s", x->localpart, id);
+        if (nick) {
+            tm_free(room->nick);
+            room->nick = nick;
+        }
+        send_presence(x, room, false);
+        return;
+    }
+    tm_task *task = waiting_task(x, room);
+    if (task) {
+        tm_group_refused(x, task, stanza);
+        return;
+    }
+    if (strcmp(why, "registration-required") == 0 || strcmp(why, "forbidden") == 0 ||
+        strcmp(why, "item-not-found") == 0 || strcmp(why, "not-allowed") == 0 || strcmp(why, "gone") == 0)
+        tm_room_found_out(x, room);
+    else
+        try_again(room);
+}
+
+void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
+{
+    const char *from = xmpp_stanza_get_from(stanza), *type = xmpp_stanza_get_type(stanza);
+    tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
+    if (!room) return;
+    if (type && strcmp(type, "error") == 0) {
+        if (room->entering) refused(x, room, stanza);
+        return;
+    }
+    const char *nick = tm_jid_resource(from);
+    xmpp_stanza_t *muc = tm_stanza_child(stanza, "x", TM_NS_MUC_USER),
+                  *item = tm_stanza_child(muc, "item", NULL);
+    if (!*nick || !item) return;
+    bool gone = type && strcmp(type, "unavailable") == 0;
+    /* not every room marks the last one as the user's own */
+    bool self = has_status(muc, "110") || (gone && strcmp(nick, room->nick) == 0);
+    char user[TM_MAX_USER_ID + 1];
+    tm_occupant *of = find_nick(room, nick);
+    if (!gone && tm_jid_id(tm_stanza_attribute(item, "jid"), x->address.domain, TM_MAX_USER_ID, user)) {
+        if (!of && (of = add_occupant(room, user)) && !(of->nick = tm_strdup(nick))) return;
+        if (of) snprintf(of->user, sizeof of->user, "%s", user);
+        tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(item, "affiliation")));
+    } else if (gone && of) {
+        tm_free(of->nick);
+        of->nick = NULL;
+        of->standing = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
+    }
+    if (!self) return;
+    if (!gone) room->own = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
+    if (gone)
+        put_out(x, room, muc);
+    else if (room->entering)
+        entered(x, room, has_status(muc, "201"));
+}
+
+/* ---- messages ---- */
+
+void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
+{
+    const char *from = xmpp_stanza_get_from(stanza), *archive_id = "";
+    if (tm_stanza_child(stanza, "no-store", TM_NS_HINTS)) {
+        const tm_occupant *of = find_nick(room, tm_jid_resource(from));
+        if (of && strcmp(of->user, x->user) != 0)
+            tm_online_take(x, stanza, kTIMConv_Group, room->group, of->user);
+        return;
+    }
+    for (xmpp_stanza_t *at = xmpp_stanza_get_children(stanza); at; at = xmpp_stanza_get_next(at)) {
+        const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
+        if (name && ns && strcmp(name, "stanza-id") == 0 && strcmp(ns, TM_NS_SID) == 0 &&
+            strcmp(tm_stanza_attribute(at, "by"), room->jid) == 0)
+            archive_id = tm_stanza_attribute(at, "id");
+    }
+    tm_archive_ring(x, room->archive, archive_id);
+}
+
+void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
+{
+    uint64_t left = 0;
+    if (!x->welcome) return;
+    if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) return;
+    tm_room *room = tm_room_find(x, item->conv_id);
+    if (room && room->may_create) return;
+    /* whether it still holds shows when the room is entered: that ends it again if it does not */
+    tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
+    tm_room_begin(x, item->conv_id, item->stamp / 1000000, item->stamp);
+}

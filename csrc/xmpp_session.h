@@ -1,0 +1,324 @@
+/* XMPP session: the actor behind the XMPP backend: one thread a login, which owns the connection, the
+ * mirror's writing handle and all protocol state. The worker hands it tasks and takes answers, online-only
+ * messages and changes of the connection.
+ *
+ * The archives are the event log. What comes live is a bell: it makes the session ask the archive for what
+ * lies behind what it knows (xmpp_archive.h), so that order, times, identities and nothing-twice come from
+ * one place.
+ *
+ * Data flows one way: worker -> tasks -> link -> server -> archives -> mirror -> worker. */
+#ifndef TM_XMPP_SESSION_H
+#define TM_XMPP_SESSION_H
+
+#include "backend.h"
+#include "wake.h"
+#include "xmpp_link.h"
+#include "xmpp_mirror.h"
+#include "xmpp_stanza.h"
+
+#include <pthread.h>
+
+typedef struct tm_xmpp tm_xmpp;
+typedef struct tm_archive tm_archive;
+typedef struct tm_room tm_room;
+typedef struct tm_collecting tm_collecting;
+
+/* What the session sends of its own accord. */
+typedef enum tm_own_stanza { TM_OWN_NOTHING, TM_OWN_TIPS, TM_OWN_INVITATION } tm_own_stanza;
+
+/* An operation on its way through the session: a copy, so that the worker may give it up at any time. */
+typedef struct tm_task {
+    struct tm_task *next;
+    uint64_t number; /* for answers that may come when the task is over: see tm_xmpp_find */
+    tm_op *asked;    /* the worker's; only handed back, never looked at on the XMPP thread */
+    tm_op op;        /* what is asked, and the answer; its texts, message and param are the task's */
+    tm_message message;
+    char *text, *second, *third, *cursor;
+    cJSON *param;
+    uint64_t deadline; /* tm_clock_ms: then it fails with 6012 */
+    /* a stanza on its way (xmpp_outbox.h) */
+    char *id, *to;     /* owned */
+    char *target;      /* of a retraction or marker; owned */
+    uint64_t ping;     /* number of the ping behind it; 0: not sent on this connection */
+    bool acked;        /* that ping was answered, and no error came before */
+    bool archived;     /* its archive has it */
+    bool kept;         /* it is in the mirror as a letter */
+    tm_own_stanza own; /* the session's own */
+    int looks;         /* how often the archive was read behind the ping without showing it */
+    /* a handler of several steps */
+    int step, outstanding;
+    void *state;                        /* owned by the handler */
+    void (*drop)(struct tm_task *task); /* frees `state`; may be NULL */
+    /* Called instead of handing an answer to the worker: a task that the session gave itself. */
+    void (*done)(tm_xmpp *x, struct tm_task *task);
+    void *argument;
+} tm_task;
+
+/* A change of the connection, for the host's events. */
+typedef struct tm_network {
+    bool changed, up, kicked;
+    tm_error error;
+} tm_network;
+
+/* ---- the worker's side: worker thread only ---- */
+typedef struct tm_xmpp_options {
+    const char *address; /* "xmpp://…"; all texts are copied */
+    const char *user, *password, *device, *directory;
+    int64_t cursor; /* where the device stands; -1: it is new */
+    tm_log *log;    /* borrowed; not used after tm_xmpp_end */
+    uint32_t timeout_ms, window_s;
+} tm_xmpp_options;
+/* Starts the thread, which connects. The first answer is that of `login` (taken over). NULL: nothing was
+ * started, `login` is still the caller's. */
+tm_xmpp *tm_xmpp_start(const tm_xmpp_options *options, tm_task *login, tm_error *err);
+/* Ends it: says good-bye if that takes no time, waits 100 ms at most; a thread that is blocked in a look-up
+ * or a handshake is left to end, and free the rest, by itself. Tasks that were not answered are freed. */
+void tm_xmpp_end(tm_xmpp *x);
+/* Hands tasks over (a list). */
+void tm_xmpp_give(tm_xmpp *x, tm_task *list);
+/* What has come: answered tasks and online-only messages (both the caller's, either may be NULL), whether the
+ * mirror has news, and what became of the connection. */
+void tm_xmpp_take(tm_xmpp *x, tm_task **answered, tm_event **online, bool *news, tm_network *network);
+/* Readable when there is something to take. */
+int tm_xmpp_fd(const tm_xmpp *x);
+/* The store has all up to `number`. */
+void tm_xmpp_stored(tm_xmpp *x, int64_t number);
+/* A copy of an operation. NULL: memory. */
+tm_task *tm_task_new(const tm_op *op);
+/* For `done`: nobody wants to hear of it. */
+void tm_task_nothing(tm_xmpp *x, tm_task *task);
+void tm_task_free(tm_task *task);
+
+/* ---- all that follows: XMPP thread only ---- */
+struct tm_xmpp {
+    /* shared with the worker, under `lock` */
+    pthread_mutex_t lock;
+    pthread_cond_t over; /* the thread has ended */
+    tm_task *given, *last_given, *answers, *last_answer;
+    tm_event *online, *last_online;
+    tm_network network;
+    bool news, stop, ended, abandoned;
+    int64_t stored;
+    tm_log *log; /* NULL once the session is ended: log through tm_xmpp_log */
+    tm_wake wake, bell;
+
+    /* fixed */
+    tm_xmpp_address address;
+    char user[TM_MAX_USER_ID + 1];
+    char *self; /* bare JID */
+    char *localpart, *password, *device, *directory;
+    int64_t first_cursor;
+    uint32_t timeout_ms, window_s;
+
+    /* the thread's */
+    atomic_bool halt; /* for the mirror's waits */
+    tm_link *link;
+    tm_mirror *mirror;
+    tm_task *login;        /* until it is answered */
+    bool welcome;          /* set-up of this connection is through: stanzas may be sent */
+    bool was_welcome;      /* at least once */
+    int setup;             /* questions of the set-up that are out */
+    bool fresh;            /* a new device: its start in the archive is looked for */
+    bool is_new;           /* it was that when this session began: what waited for the user comes to it */
+    uint64_t wanted_since; /* of that: the oldest, by its time in microseconds; 0: nothing */
+    char *rooms;           /* domain of the rooms' service; "" if there is none; owned */
+    char *upload;          /* JID of the upload service; "" if there is none; owned */
+    uint64_t upload_max;
+    uint64_t retry_at;         /* when to connect again; 0: not waiting */
+    int failures;              /* connection attempts in a row that failed */
+    tm_archive *own;           /* the user's archive */
+    tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
+    tm_room *first_room;
+    tm_task *sending, *last_sending; /* outbox.c */
+    tm_task *working;                /* tasks whose handler waits for answers */
+    uint64_t tasks;                  /* numbers given */
+    uint64_t pings, ponged;          /* pings sent and answered on this connection, as numbers */
+    uint64_t letters_at;             /* Unix seconds: when a letter is due; 0: none */
+    int64_t receipted;               /* up to this number receipts were sent */
+};
+
+/* ---- xmpp_session.c ---- */
+void tm_xmpp_log(tm_xmpp *x, enum TIMLogLevel level, const char *format, ...) TM_PRINTF(3, 4);
+/* A task is through (taken over): task->op holds the answer. */
+void tm_xmpp_answer(tm_xmpp *x, tm_task *task);
+/* The same with a failure. */
+void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text);
+/* A task's handler waits for something: keeps it until tm_xmpp_answer (or the deadline, at which it is failed
+ * and freed). */
+void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
+/* Takes a task out of those that are kept; the caller's from then on. */
+tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task);
+/* A task that is kept, by its number as the argument of a question; NULL if it is over. */
+tm_task *tm_xmpp_find(tm_xmpp *x, void *number);
+/* The mirror has news for the worker. */
+void tm_xmpp_ring(tm_xmpp *x);
+/* An online-only message for the worker (taken over). */
+void tm_xmpp_tell_online(tm_xmpp *x, tm_event *event);
+/* Asks over the link with the session's timeout. */
+void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument);
+/* Begins an iq. `to` NULL: the own account. */
+void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to);
+/* Translates an error answer (or NULL: no answer) into one of this API: sets `err`, returns its code. */
+int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err);
+
+/* ---- xmpp_outbox.c: stanzas that must get into an archive: messages, retractions, markers ---- */
+/* Sends (or, while the connection is down, will send) the task's stanza and answers it once it is done. */
+void tm_outbox_add(tm_xmpp *x, tm_task *task);
+/* Sends what waits and is due. Called by the loop. */
+void tm_outbox_run(tm_xmpp *x);
+/* An own item was seen in an archive. */
+void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored);
+/* An archive was read to its end: what was acknowledged and not seen is looked for again. `group` "" or a
+ * group id. */
+void tm_outbox_caught_up(tm_xmpp *x, const char *group);
+/* A message of type error came. */
+void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza);
+/* A peer's device says which messages it has. */
+void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count);
+/* The connection is gone: everything is to be sent again that is not in an archive. */
+void tm_outbox_lost(tm_xmpp *x);
+/* When tm_outbox_run must be called at the latest (tm_clock_ms); 0: no such time. */
+uint64_t tm_outbox_deadline(tm_xmpp *x);
+/* The session's own message into a group: GroupTips. `elems` as JSON text (copied). `done` (may be NULL) is
+ * called with the task once it is in the room's archive or has failed (task->op.error). */
+void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
+                    void *argument);
+
+/* Invites a user into a group. */
+void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
+                      void (*done)(tm_xmpp *x, tm_task *task), void *argument);
+
+/* ---- xmpp_online.c: messages that are stored nowhere (rule 18) ---- */
+/* One that came live, for the worker. What says where it was said and by whom cannot be forged: the `from`,
+ * a room's presence. In C2C `conv_id` is the sender; a user's own one names its conversation itself. */
+void tm_online_take(tm_xmpp *x, xmpp_stanza_t *message, int32_t conv_type, const char *conv_id,
+                    const char *sender);
+
+/* ---- xmpp_receipt.c ---- */
+/* Tells senders which messages the store has. */
+void tm_receipts_run(tm_xmpp *x);
+/* A message came again, which the store has: its sender does not know that. */
+void tm_receipt_again(tm_xmpp *x, const char *peer, const char *id);
+
+/* ---- xmpp_history.c: tasks SETTLE and HISTORY ---- */
+void tm_history_start(tm_xmpp *x, tm_task *task);
+void tm_settle_start(tm_xmpp *x, tm_task *task);
+
+/* ---- xmpp_upload.c: task UPLOAD: a slot; the media thread does the rest ---- */
+void tm_upload_start(tm_xmpp *x, tm_task *task);
+
+/* ---- xmpp_room.c: rooms that the user is in: presence, occupants, who is what ---- */
+/* What a room says of a user. */
+typedef enum tm_standing {
+    TM_STANDING_NONE,
+    TM_STANDING_MEMBER,
+    TM_STANDING_ADMIN,
+    TM_STANDING_OWNER
+} tm_standing;
+
+typedef struct tm_occupant {
+    struct tm_occupant *next;
+    char *nick; /* owned; NULL: known by its membership only, not there */
+    char user[TM_MAX_USER_ID + 1];
+    tm_standing standing;
+} tm_occupant;
+
+struct tm_room {
+    tm_room *next;
+    char group[TM_MAX_GROUP_ID + 1];
+    char *jid;           /* bare; owned */
+    char *nick;          /* owned */
+    tm_archive *archive; /* NULL until it was entered once */
+    bool in;             /* entered on this connection */
+    bool entering;       /* presence was sent */
+    bool leaving;        /* the user quits: what is said of that is no news */
+    bool may_create;     /* it is being made: a new room is what is wanted */
+    tm_standing own;     /* the user's */
+    tm_occupant *occupants;
+    uint64_t retry_at; /* enter again (tm_clock_ms); 0: no */
+    int failures;
+    uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
+    uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */
+    cJSON *notes;   /* member.c: who came and went by GroupTips; owned */
+};
+tm_room *tm_room_find(tm_xmpp *x, const char *group);
+/* The room of a bare or full JID; NULL if it is none of ours. */
+tm_room *tm_room_of_jid(tm_xmpp *x, const char *jid);
+/* The same, made if it is not there. NULL: memory. */
+tm_room *tm_room_make(tm_xmpp *x, const char *group);
+/* Forgets a room; the user has left it or never got in. */
+void tm_room_drop(tm_xmpp *x, tm_room *room);
+/* Enters, if the room still exists (`may_create`: without asking). */
+void tm_room_enter(tm_xmpp *x, tm_room *room);
+/* Enters a room anew: it answered that the user is not in it (its node died, say). */
+void tm_room_reenter(tm_xmpp *x, tm_room *room);
+/* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
+ * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. */
+void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start);
+/* The user is in it no more: forgotten and told of. */
+void tm_room_end(tm_xmpp *x, const char *group);
+/* The same, found out by what the room says: the user's list of groups is brought in line. */
+void tm_room_found_out(tm_xmpp *x, tm_room *room);
+tm_standing tm_room_standing(const tm_room *room, const char *user);
+/* Notes what a room said of a user. */
+void tm_room_note(tm_room *room, const char *user, tm_standing standing);
+/* "owner", "admin", "member", everything else. */
+tm_standing tm_standing_read(const char *affiliation);
+/* After the set-up of a connection: reads the bookmarks and enters all rooms. */
+void tm_rooms_enter(tm_xmpp *x);
+/* The connection is gone. */
+void tm_rooms_lost(tm_xmpp *x);
+/* A presence stanza. */
+void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza);
+/* A live message from a room: rings its archive; one that is stored nowhere goes to the worker, its sender by
+ * the presence of its nick. */
+void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
+/* An invitation out of the user's archive. */
+void tm_rooms_invited(tm_xmpp *x, const tm_item *item);
+/* Whether the actor of an item is (now) owner or admin of its group. */
+bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item);
+/* Calls that are due; and when the next is (tm_clock_ms, 0: none). */
+void tm_rooms_run(tm_xmpp *x);
+uint64_t tm_rooms_deadline(tm_xmpp *x);
+void tm_rooms_free(tm_xmpp *x);
+
+/* ---- xmpp_bookmark.c: the user's list of groups, which its devices share (XEP-0402) ---- */
+/* Reads it, brings the mirror in line with it, and then enters all rooms. */
+void tm_bookmarks_read(tm_xmpp *x);
+/* Adds or removes a group, and tells the user's other sessions. */
+void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined);
+
+/* ---- xmpp_group.c: task GROUP ---- */
+/* Also of a task that sends into a group that the user is not known to be in: perhaps an invitation is on its
+ * way. */
+void tm_group_start(tm_xmpp *x, tm_task *task);
+/* Starts those that waited for the archives to be read. Called by the loop. */
+void tm_group_run(tm_xmpp *x);
+/* For tm_member_tell: ends the task whose number is the argument. */
+void tm_group_told(tm_xmpp *x, tm_task *tips);
+/* The room of a task is entered: `created`: it is new. Or it did not let the user in: `error` (or NULL). */
+void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
+void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
+/* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
+void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
+/* Whether the user is the group's owner or an admin. */
+bool tm_group_may_revoke(tm_xmpp *x, const char *group);
+
+/* ---- xmpp_member.c: the calls about members ---- */
+/* Starts a task of one of the calls that name a group the user is in. */
+void tm_member_start(tm_xmpp *x, tm_task *task, tm_room *room);
+/* Adds members to a group: `names`, an array of ids (borrowed); `roles` an array of TIMGroupMemberRole or NULL.
+ * `done` gets for each name a TIMHandleGroupMemberResult (an array, owned by the callee). */
+typedef void (*tm_member_added)(tm_xmpp *x, tm_task *task, cJSON *results);
+void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done);
+/* Kinds of GroupTips. */
+enum { TM_TIP_JOINED = 1, TM_TIP_QUIT = 2, TM_TIP_REMOVED = 3 };
+/* Says in the group what became of `users` (an array of ids). `done` may be NULL. */
+void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
+                    void (*done)(tm_xmpp *x, tm_task *tips), void *argument);
+/* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
+ * nobody can change his own. */
+void tm_member_tips(tm_xmpp *x, const tm_item *item);
+void tm_member_forget_notes(tm_room *room);
+
+#endif

@@ -1,0 +1,207 @@
+/* XMPP stanzas: see xmpp_stanza.h. */
+#include "xmpp_stanza.h"
+
+#include "mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- building ---- */
+
+static void check(tm_stanza *stanza, int result)
+{
+    if (result != XMPP_EOK) stanza->failed = true;
+}
+
+void tm_stanza_begin(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *name, const char *to, const char *type,
+                     const char *id)
+{
+    stanza->ctx = ctx;
+    stanza->failed = false;
+    stanza->root = xmpp_stanza_new(ctx);
+    if (!stanza->root) {
+        stanza->failed = true;
+        return;
+    }
+    check(stanza, xmpp_stanza_set_name(stanza->root, name));
+    if (to) check(stanza, xmpp_stanza_set_to(stanza->root, to));
+    if (type) check(stanza, xmpp_stanza_set_type(stanza->root, type));
+    if (id) check(stanza, xmpp_stanza_set_id(stanza->root, id));
+}
+
+xmpp_stanza_t *tm_stanza_add(tm_stanza *stanza, xmpp_stanza_t *parent, const char *name, const char *ns,
+                             const char *text)
+{
+    if (stanza->failed) return NULL;
+    xmpp_stanza_t *child = xmpp_stanza_new(stanza->ctx), *words = NULL;
+    if (!child) {
+        stanza->failed = true;
+        return NULL;
+    }
+    check(stanza, xmpp_stanza_set_name(child, name));
+    if (ns) check(stanza, xmpp_stanza_set_ns(child, ns));
+    if (text && *text) {
+        words = xmpp_stanza_new(stanza->ctx);
+        check(stanza, words ? xmpp_stanza_set_text(words, text) : XMPP_EMEM);
+        if (words) {
+            check(stanza, xmpp_stanza_add_child(child, words));
+            xmpp_stanza_release(words);
+        }
+    }
+    check(stanza, xmpp_stanza_add_child(parent ? parent : stanza->root, child));
+    xmpp_stanza_release(child); /* the parent holds it */
+    return stanza->failed ? NULL : child;
+}
+
+void tm_stanza_set(tm_stanza *stanza, xmpp_stanza_t *child, const char *name, const char *value)
+{
+    if (!stanza->failed) check(stanza, xmpp_stanza_set_attribute(child, name, value));
+}
+
+void tm_stanza_field(tm_stanza *stanza, xmpp_stanza_t *form, const char *var, const char *value)
+{
+    xmpp_stanza_t *field = tm_stanza_add(stanza, form, "field", NULL, NULL);
+    tm_stanza_set(stanza, field, "var", var);
+    if (strcmp(var, "FORM_TYPE") == 0) tm_stanza_set(stanza, field, "type", "hidden");
+    tm_stanza_add(stanza, field, "value", NULL, value);
+}
+
+xmpp_stanza_t *tm_stanza_finish(tm_stanza *stanza)
+{
+    xmpp_stanza_t *root = stanza->root;
+    stanza->root = NULL;
+    if (!stanza->failed) return root;
+    if (root) xmpp_stanza_release(root);
+    return NULL;
+}
+
+void tm_stanza_drop(tm_stanza *stanza)
+{
+    if (stanza->root) xmpp_stanza_release(stanza->root);
+    stanza->root = NULL;
+}
+
+/* ---- reading ---- */
+
+xmpp_stanza_t *tm_stanza_child(xmpp_stanza_t *stanza, const char *name, const char *ns)
+{
+    for (xmpp_stanza_t *at = stanza ? xmpp_stanza_get_children(stanza) : NULL; at;
+         at = xmpp_stanza_get_next(at)) {
+        const char *own = xmpp_stanza_get_name(at), *own_ns = xmpp_stanza_get_ns(at);
+        if (own && strcmp(own, name) == 0 && (!ns || (own_ns && strcmp(own_ns, ns) == 0))) return at;
+    }
+    return NULL;
+}
+
+const char *tm_stanza_attribute(xmpp_stanza_t *stanza, const char *name)
+{
+    const char *value = stanza ? xmpp_stanza_get_attribute(stanza, name) : NULL;
+    return value ? value : "";
+}
+
+char *tm_stanza_text(xmpp_stanza_t *stanza)
+{
+    char *text = stanza ? xmpp_stanza_get_text(stanza) : NULL;
+    char *copy = tm_strdup(text ? text : "");
+    if (text) xmpp_free(xmpp_stanza_get_context(stanza), text);
+    return copy;
+}
+
+const char *tm_stanza_error(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *error = tm_stanza_child(stanza, "error", NULL);
+    for (xmpp_stanza_t *at = error ? xmpp_stanza_get_children(error) : NULL; at;
+         at = xmpp_stanza_get_next(at)) {
+        const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
+        if (name && ns && strcmp(ns, TM_NS_STANZAS) == 0 && strcmp(name, "text") != 0) return name;
+    }
+    return "";
+}
+
+/* ---- times ---- */
+
+/* `count` digits at *text, which is moved behind them; -1 if there are not so many. */
+static int take_digits(const char **text, int count)
+{
+    int number = 0;
+    for (; count; count--, ++*text) {
+        if (**text < '0' || **text > '9') return -1;
+        number = number * 10 + (**text - '0');
+    }
+    return number;
+}
+
+static bool skip(const char **text, char mark)
+{
+    if (**text != mark) return false;
+    ++*text;
+    return true;
+}
+
+static int64_t take_zone(const char **text, bool *ok)
+{
+    char sign = **text;
+    if (sign == 'Z' || sign == 'z') {
+        ++*text;
+        return 0;
+    }
+    if (sign != '+' && sign != '-') {
+        *ok = false;
+        return 0;
+    }
+    ++*text;
+    int hours = take_digits(text, 2);
+    bool colon = skip(text, ':');
+    int minutes = take_digits(text, 2);
+    *ok = colon && hours >= 0 && minutes >= 0 && minutes < 60;
+    int64_t seconds = hours * 3600 + minutes * 60;
+    return sign == '+' ? seconds : -seconds;
+}
+
+/* Days since 1970 of a date of the Gregorian calendar. */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t era = y / 400, of_era = y - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+uint64_t tm_stamp_parse(const char *text)
+{
+    bool ok = true;
+    int year = take_digits(&text, 4);
+    ok = ok && skip(&text, '-');
+    int month = take_digits(&text, 2);
+    ok = ok && skip(&text, '-');
+    int day = take_digits(&text, 2);
+    ok = ok && skip(&text, 'T');
+    int hour = take_digits(&text, 2);
+    ok = ok && skip(&text, ':');
+    int minute = take_digits(&text, 2);
+    ok = ok && skip(&text, ':');
+    int second = take_digits(&text, 2);
+    if (!ok || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
+        minute < 0 || minute > 59 || second < 0 || second > 60)
+        return 0;
+    int64_t micro = 0;
+    if (skip(&text, '.'))
+        for (int64_t unit = 100000; *text >= '0' && *text <= '9'; text++, unit /= 10)
+            micro += (*text - '0') * unit;
+    int64_t zone = take_zone(&text, &ok);
+    if (!ok || *text) return 0;
+    int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
+    return seconds < 0 ? 0 : (uint64_t)(seconds * 1000000 + micro);
+}
+
+void tm_stamp_format(uint64_t microseconds, char text[TM_STAMP])
+{
+    time_t seconds = (time_t)(microseconds / 1000000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    char date[TM_STAMP];
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text, TM_STAMP, "%.19s.%06uZ", date, (unsigned)(microseconds % 1000000));
+}

@@ -1,0 +1,48 @@
+-- A module of Prosody, for the specs: the calls of ejabberd's HTTP API that they use. The server is to listen on
+-- 127.0.0.1 only.
+--   POST /api/register {"user":…,"host":…,"password":…}    an account
+--   POST /api/reload_config {}                             hosts that are new in the configuration come, others go
+--   POST /api/status {}                                    nothing: it is up
+-- luacheck: globals module prosody
+
+module:set_global()
+module:depends "http"
+
+local config = require "core.configmanager"
+local hosts = require "core.hostmanager"
+local json = require "util.json"
+local users = require "core.usermanager"
+
+local function register(event)
+  local account = json.decode(event.request.body)
+  local ok, reason = users.create_user(account.user, account.password, account.host)
+  return ok and 200 or { status_code = 500, body = tostring(reason) }
+end
+
+-- prosody.reload_config would also read the certificates anew for each host, which takes longer than all the rest.
+local function reload_config()
+  local ok, _, reason = config.load(prosody.config_file, "lua")
+  if not ok then return { status_code = 500, body = tostring(reason) } end
+  local wanted, gone = config.getconfig(), {}
+  for host in pairs(prosody.hosts) do
+    if not rawget(wanted, host) then gone[#gone + 1] = host end
+  end
+  collectgarbage "stop"
+  for _, host in ipairs(gone) do
+    assert(hosts.deactivate(host))
+  end
+  for host, options in pairs(wanted) do
+    if host ~= "*" and not rawget(prosody.hosts, host) then assert(hosts.activate(host, options)) end
+  end
+  collectgarbage "restart"
+  return 200
+end
+
+module:provides("http", {
+  default_path = "/api",
+  route = {
+    ["POST /register"] = register,
+    ["POST /reload_config"] = reload_config,
+    ["POST /status"] = function() return 200 end,
+  },
+})

@@ -37,6 +37,8 @@ local ELSEWHERE <const> = {
 -- Events whose name is not that of their setter.
 local EVENT_NAMES <const> = { network_status_listener = "network_status" }
 
+local describe <const> = support.hub_only(describe)
+
 describe("the API", function()
   local structs, enums, calls = core.schema()
   local functions, setters = {}, {}

@@ -60,7 +60,7 @@ describe("calls", function()
     }
   end
 
-  describe("are refused at once:", function()
+  support.hub_only(describe)("are refused at once:", function()
     it("rule 1: -2 for every call that needs a login, whatever else is wrong", function()
       local tim = support.new_client(dir)
       for _, call in ipairs(samples.calls) do
@@ -355,7 +355,7 @@ describe("calls", function()
       assert.is_nil(result)
     end)
 
-    it("rule 3: sentences say where, with the path of the key", function()
+    hub_it("rule 3: sentences say where, with the path of the key", function()
       local tim = support.new_client(dir, "user1")
       local function refusal(method, ...)
         local ok, message, code = tim[method](tim, ...)
@@ -375,7 +375,7 @@ describe("calls", function()
   end)
 
   describe("take", function()
-    it("rule 4: keys that nobody knows, and ignore them", function()
+    hub_it("rule 4: keys that nobody knows, and ignore them", function()
       local tim = support.new_client(dir, "user1")
       for _, call in ipairs(samples.calls) do
         if call.struct then
@@ -395,7 +395,7 @@ describe("calls", function()
       assert.same({ elem_type = 0, text_elem_content = "known" }, sent.message_elem_array[1])
     end)
 
-    it("rule 4: null for an optional key", function()
+    hub_it("rule 4: null for an optional key", function()
       local tim = support.new_client(dir, "user1")
       local msg = timmsg.message(timmsg.text "text", timmsg.custom "data")
       msg.message_elem_array[2].custom_elem_desc = timmsg.null
@@ -417,7 +417,7 @@ describe("calls", function()
       assert.equal(timmsg.TIM_ERR_JSON, code)
     end)
 
-    it("rule 4: 3.0 as an integer", function()
+    hub_it("rule 4: 3.0 as an integer", function()
       local tim = support.new_client(dir, "user1")
       local msg = timmsg.message(timmsg.face(3.0), timmsg.text "x")
       msg.message_elem_array[1].face_elem_index = 3.0
@@ -498,7 +498,7 @@ describe("calls", function()
   end)
 
   describe("time out", function()
-    it("rule 6: with 6012, after the time that is set", function()
+    hub_it("rule 6: with 6012, after the time that is set", function()
       local tim = support.new_client(dir, "user1", { request_timeout_ms = 150 })
       local start = support.now_ms()
       local code, desc, result = support.call(tim, "download_elem_to_path", unanswered(), dir .. "/file")
@@ -572,7 +572,7 @@ describe("calls", function()
   end)
 
   describe("of the session", function()
-    it("rule 8: settings work before a login, empty ones too", function()
+    hub_it("rule 8: settings work before a login, empty ones too", function()
       local tim = support.new_client(dir)
       support.must(tim, "set_config")
       support.must(tim, "set_config", {})
@@ -599,6 +599,8 @@ describe("calls", function()
     it("rule 8: a login while another runs completes with 6015", function()
       local tim = support.new_client(dir)
       local codes = {}
+      support.account(dir, "user1")
+      support.account(dir, "user2")
       for i, user in ipairs { "user1", "user2", "user1" } do
         assert(tim:login(user, "sig", function(code) codes[i] = code end))
       end
@@ -624,6 +626,7 @@ describe("calls", function()
     it("rule 8: a login right behind a logout is another session", function()
       local tim = support.new_client(dir, "user1")
       local codes = {}
+      support.account(dir, "user2")
       assert(tim:logout(function(code) codes[#codes + 1] = code end))
       assert.is_nil(tim:user())
       assert(tim:login("user2", "sig", function(code) codes[#codes + 1] = code end))
@@ -641,10 +644,10 @@ describe("calls", function()
         assert.equal(timmsg.TIM_ERR_NOTLOGIN, code)
       end
       refused()
-      support.must(tim, "login", "user1")
+      support.must(tim, "login", "user1", "sig")
       assert(tim:logout(nothing))
       refused() -- it is under way
-      support.must(tim, "login", "user1")
+      support.must(tim, "login", "user1", "sig")
       support.must(tim, "logout")
       refused()
       assert(tim:login("user2"))
@@ -656,7 +659,7 @@ describe("calls", function()
       assert.equal(timmsg.ERR_SDK_COMM_INVALID_IDENTIFIER, (support.call(tim, "login", ("x"):rep(33), "sig")))
       assert.is_nil(tim:user())
       assert.equal(timmsg.TIM_ERR_NOTLOGIN, (select(3, tim:conv_get_conv_list())))
-      support.must(tim, "login", "user1")
+      support.must(tim, "login", "user1", "sig")
       assert.equal("user1", tim:user())
     end)
   end)

@@ -9,6 +9,8 @@ local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
 local ROOT <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/chat_spec%.lua$")
 local CHAT <const> = (ROOT:find "^/" and ROOT or lfs.currentdir() .. "/" .. ROOT) .. "examples/chat.lua"
 
+local describe <const> = support.hub_only(describe)
+
 describe("examples/chat.lua", function()
   local dir, running
 

@@ -205,7 +205,7 @@ describe("Conversations", function()
     end
   end)
 
-  describe("create", function()
+  support.hub_only(describe)("create", function()
     it("rule 41: lists one that has no message yet", function()
       local conv = support.must(tim, "conv_create", "ben", C2C)
       assert.equal("ben", conv.conv_id)
@@ -290,7 +290,7 @@ describe("Conversations", function()
     end)
   end)
 
-  describe("drafts", function()
+  support.hub_only(describe)("drafts", function()
     it("rule 41: make a conversation, and are in its entry", function()
       local msg = timmsg.message(timmsg.text "Liebe 鲍勃, \"ich", timmsg.face(3, "smile"))
       support.must(tim, "conv_set_draft", "ben", C2C, { draft_msg = msg, draft_user_define = "at 12 %", draft_edit_time = 1700000000 })
@@ -397,7 +397,7 @@ describe("Conversations", function()
       end
     end)
 
-    it("rule 31: an import is one event, however long", function()
+    support.hub_only(it)("rule 31: an import is one event, however long", function()
       local log = {}
       for i = 1, 3000 do
         log[i] = timmsg.text("line " .. i)

@@ -253,7 +253,7 @@ describe("delete", function()
         it("rule 36: one that is on its way, " .. form .. ": it arrives, and stays away here", function()
           local desk, at_desk = support.device(dir, "alice", "desk")
           local file <close> = assert(io.open(dir .. "/big", "wb"))
-          assert(file:seek("set", 32 << 20)) -- long enough under way to look at it
+          assert(file:seek("set", support.upload_size(32))) -- long enough under way to look at it
           assert(file:write("end"))
           assert(file:flush())
           -- a new device, which has to ask the backend for what was in this second
@@ -341,7 +341,8 @@ describe("delete", function()
     assert.equal(0, deleted)
     assert.equal(count, #at_bob.messages) -- all of them were told
     local left = texts(bob, "alice", C2C)
-    assert.is_true(#left > 0, "the deletion was too late for this spec to see anything")
+    -- on XMPP a log-in is over when all is here
+    assert.is_true(#left > 0 or not support.is_hub, "the deletion was too late for this spec to see anything")
     for i, text in ipairs(left) do
       assert.equal("message " .. count - #left + i, text)
     end

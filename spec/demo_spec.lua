@@ -6,6 +6,8 @@ local support = require "support"
 local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
 local DEMO <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/demo_spec%.lua$") .. "examples/demo.lua"
 
+local describe <const> = support.hub_only(describe)
+
 describe("examples/demo.lua", function()
   local dir
 

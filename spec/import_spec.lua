@@ -7,6 +7,8 @@ local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 
 local LONG_AGO <const> = 1400000000
 
+local hub_it <const> = support.hub_only(it)
+
 describe("keeping", function()
   local dir, alice, at_alice, bob, at_bob
 
@@ -88,7 +90,7 @@ describe("keeping", function()
       end
     end)
 
-    it("rule 31: keeps what is given", function()
+    hub_it("rule 31: keeps what is given", function()
       local given = old("所有 🙂 'keys' %d", {
         sender = "bob",
         client_time = LONG_AGO - 5,
@@ -117,7 +119,7 @@ describe("keeping", function()
       assert.equal(((1 << 53) + 1) << 32 | 0xffffffff, history("crew", GROUP)[1].message_unique_id)
     end)
 
-    it("rule 31: fills in what is not given", function()
+    hub_it("rule 31: fills in what is not given", function()
       local before = os.time()
       import { timmsg.text "nothing else" }
       local msg = history()[1]
@@ -140,7 +142,7 @@ describe("keeping", function()
       assert.equal(1, unread())
     end)
 
-    it("rule 31: status 2, 3, 5 and 6 are kept, 1 becomes 3, 4 is refused", function()
+    hub_it("rule 31: status 2, 3, 5 and 6 are kept, 1 becomes 3, 4 is refused", function()
       for given, expected in pairs { [1] = 3, [2] = 2, [3] = 3, [5] = 5 } do
         import { old("status " .. given, { status = given, sender = "alice" }) }
         for _, msg in ipairs(history()) do
@@ -165,7 +167,7 @@ describe("keeping", function()
       assert.equal(0, unread())
     end)
 
-    it("rule 31: all or nothing", function()
+    hub_it("rule 31: all or nothing", function()
       local list = {}
       for i = 1, 700 do
         list[i] = old("message " .. i)
@@ -186,7 +188,7 @@ describe("keeping", function()
       assert.equal(700, #history())
     end)
 
-    it("rule 31: importing the same twice changes nothing, ids given or not, now or in a later life", function()
+    hub_it("rule 31: importing the same twice changes nothing, ids given or not, now or in a later life", function()
       local list = {
         old "one", old("two", { server_time = LONG_AGO + 1 }), old("three", { seq = 3 }), old("four", { rand = 4 }),
         old("five", { seq = 5, rand = 5 }), old("six", { client_time = LONG_AGO - 9 }), timmsg.text "seven, now",
@@ -241,7 +243,7 @@ describe("keeping", function()
       support.eventually(function() return #at_bob.revoked == 1 end, bob)
     end)
 
-    it("rule 31: what the library returned can be imported elsewhere, all its keys", function()
+    hub_it("rule 31: what the library returned can be imported elsewhere, all its keys", function()
       support.group(alice, "crew", "bob")
       support.say(bob, "crew", GROUP, "in the group")
       support.arrival(at_alice, "in the group")
@@ -257,7 +259,7 @@ describe("keeping", function()
       end
     end)
 
-    it("rule 31: takes its place in the order", function()
+    hub_it("rule 31: takes its place in the order", function()
       support.say(alice, "bob", C2C, "now")
       import {
         old("c", { server_time = LONG_AGO + 3 }), old("a", { server_time = LONG_AGO + 1 }),
@@ -295,7 +297,7 @@ describe("keeping", function()
       assert.same({}, seen.receipts)
     end)
 
-    it("rule 31: what the hub has too is one message", function()
+    it("rule 31: what the backend has too is one message", function()
       support.say(bob, "alice", C2C, "first 一")
       support.say(bob, "alice", C2C, "second 二")
       support.arrival(at_alice, "second 二")
@@ -327,7 +329,7 @@ describe("keeping", function()
       assert.same({ "first 一", "-", "mine 三" }, support.texts(support.history(desk, "bob", C2C)))
     end)
 
-    it("rule 31: a long one, while other calls go on", function()
+    hub_it("rule 31: a long one, while other calls go on", function()
       local list = {}
       for i = 1, 6000 do
         list[i] = old("message " .. i, { server_time = LONG_AGO + i // 100, seq = i })
@@ -346,7 +348,7 @@ describe("keeping", function()
   end)
 
   describe("save_msg", function()
-    it("rule 32: keeps one message here; status 2 and the user as sender unless given", function()
+    hub_it("rule 32: keeps one message here; status 2 and the user as sender unless given", function()
       local events = #at_alice.events
       save(timmsg.text "just mine")
       settle()
@@ -371,7 +373,7 @@ describe("keeping", function()
       assert.same({}, at_alice.messages)
     end)
 
-    it("rule 32: is_read absent means read", function()
+    hub_it("rule 32: is_read absent means read", function()
       local absent = old("absent", { seq = 1, rand = 1 })
       absent.message_is_read = nil
       save(absent)
@@ -384,7 +386,7 @@ describe("keeping", function()
       assert.equal(0, unread())
     end)
 
-    it("rule 32: without ids it is a new one each time, with ids the same", function()
+    hub_it("rule 32: without ids it is a new one each time, with ids the same", function()
       for _ = 1, 3 do
         save(timmsg.text "same text")
       end
@@ -456,7 +458,7 @@ describe("keeping", function()
       end)
     end
 
-    it("rule 32: the statuses", function()
+    hub_it("rule 32: the statuses", function()
       assert.matches("message_status", refused("save_msg", old("deleted", { status = 4 })), 1, true)
       refused("save_msg", { message_elem_array = {} })
       refused("save_msg", { message_status = 2 })
@@ -485,7 +487,7 @@ describe("keeping", function()
       assert.same({ "hide me" }, support.texts(support.history(bob, "alice", C2C)))
     end)
 
-    it("rule 32: GroupTips may be saved", function()
+    hub_it("rule 32: GroupTips may be saved", function()
       local tips = {
         elem_type = timmsg.TIMElem_GroupTips,
         group_tips_elem_tip_type = 1,

@@ -174,7 +174,7 @@ describe("bad input", function()
     assert.equal(1, #support.page(tim, "user1", C2C))
   end
 
-  it("has places: every key of every parameter", function()
+  hub_it("has places: every key of every parameter", function()
     local seen, parameters = {}, {}
     for _, place in ipairs(places) do
       seen[place.field.key] = true
@@ -198,7 +198,7 @@ describe("bad input", function()
     assert.is_true(#places > 700, #places)
   end)
 
-  describe("in a key:", function()
+  support.hub_only(describe)("in a key:", function()
     it("rule 1: a wrong type gets -3 and the key's path", function()
       for _, place in ipairs(places) do
         for i, value in ipairs(WRONG[place.field.type]) do
@@ -345,7 +345,7 @@ describe("bad input", function()
     end)
   end)
 
-  describe("in a whole table:", function()
+  support.hub_only(describe)("in a whole table:", function()
     it("100 levels of nesting get -3", function()
       for _, call in ipairs(samples.calls) do
         if call.struct then
@@ -448,7 +448,7 @@ describe("bad input", function()
     end)
   end)
 
-  describe("in an argument:", function()
+  support.hub_only(describe)("in an argument:", function()
     it("texts that are huge, no UTF-8 or hold a NUL", function()
       local huge = ("h"):rep(1 << 20)
       for _, call in ipairs(samples.calls) do
@@ -499,7 +499,7 @@ describe("bad input", function()
       local received = {}
       for _, user in ipairs(ODD) do
         local client = support.new_client(dir, nil, data)
-        assert.same({ 0, "" }, { support.call(client, "login", user) }, user)
+        assert.same({ 0, "" }, { support.call(client, "login", user, "sig") }, user)
         client:close()
       end
       for _, user in ipairs(ODD) do
@@ -508,7 +508,7 @@ describe("bad input", function()
       for _, user in ipairs(ODD) do
         local client = support.new_client(dir, nil, data)
         local seen = support.watch(client)
-        support.must(client, "login", user)
+        support.must(client, "login", user, "sig")
         support.arrival(seen, "to " .. user, client)
         received[user] = support.texts(seen.messages)
         assert.same({ "to " .. user }, support.texts(support.page(client, "user1", C2C)))
@@ -541,7 +541,7 @@ describe("bad input", function()
     end)
   end)
 
-  describe("in the data directory:", function()
+  support.hub_only(describe)("in the data directory:", function()
     local function new(data_dir, user)
       local client, message, code = timmsg.new { data_dir = data_dir, server = "hub:" .. dir .. "/hub" }
       if not client then return nil, message, code end
@@ -600,7 +600,7 @@ describe("bad input", function()
       assert.is_truthy(desc:find("/proc", 1, true))
     end)
 
-    hub_it("a hub that can't be one fails the log-in, and a good one is taken after it", function()
+    it("a hub that can't be one fails the log-in, and a good one is taken after it", function()
       local path = support.write_file(dir .. "/file", "content")
       for _, hub in ipairs { path, path .. "/below", "/proc" } do
         local client = support.keep(assert(timmsg.new { data_dir = dir .. "/data", server = "hub:" .. hub }))
@@ -664,7 +664,7 @@ describe("bad input", function()
       assert.equal(50, #support.page(client, "user1", C2C, { count = 100 }))
     end)
 
-    hub_it("a hub's database that is newer or damaged: the same", function()
+    it("a hub's database that is newer or damaged: the same", function()
       local client = new(dir .. "/data")
       support.say(client, "user1", C2C, "kept")
       client:close()

@@ -6,7 +6,7 @@ local process = require "process"
 local support = require "support"
 
 local C2C <const> = require("timmsg").C2C
-local hub_it = support.hub_only(it)
+local describe <const> = support.hub_only(describe)
 
 describe("Lost locks", function()
   local dir
@@ -17,7 +17,7 @@ describe("Lost locks", function()
     support.cleanup()
   end)
 
-  hub_it("two clients of a process and others that come and go share the hub", function()
+  it("two clients of a process and others that come and go share the hub", function()
     local anna, ben = support.new_client(dir, "anna"), support.new_client(dir, "ben")
     for round = 1, 3 do
       local visitor = process.start("receive", dir, "cora", 0)

@@ -21,6 +21,8 @@ local EVENTS <const> = {
 
 local function nothing() end
 
+local describe <const> = support.hub_only(describe)
+
 describe("the Lua face", function()
   local dir, server
 

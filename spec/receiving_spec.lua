@@ -248,6 +248,7 @@ describe("receiving", function()
       -- the device that sent it is not told of it
       support.say(alice, "bob", C2C, "later")
       support.arrival(at_phone, "later", phone)
+      support.arrival(at_desk, "later", desk)
       assert.same({ "to bob", "later" }, heard(at_phone, "alice"))
       assert.same({ "to all" }, heard(at_phone, "crew"))
       assert.same(support.texts(support.page(phone, "alice", C2C)), support.texts(support.page(desk, "alice", C2C)))

@@ -84,7 +84,7 @@ describe("What was wrong once:", function()
   end
 
   describe("GetMsgList", function()
-    it("paged for ever over an imported failed message whose two times differ", function()
+    hub_it("paged for ever over an imported failed message whose two times differ", function()
       local anna = device "anna"
       local function old(text, client_time, server_time)
         local msg = timmsg.text(text)
@@ -160,37 +160,37 @@ describe("What was wrong once:", function()
   end)
 
   describe("a store", function()
-    hub_it("that had been used with another hub took its messages for read and its history for complete", function()
-      local function on_hub(hub, user, name)
-        local client = support.new_client(dir, nil,
-          { data_dir = dir .. "/" .. user .. (name or ""), server = "hub:" .. dir .. "/" .. hub })
+    it("that had been used with another backend took its messages for read and its history for complete", function()
+      local function at(backend, user, name)
+        lfs.mkdir(dir .. "/" .. backend)
+        local client = support.new_client(dir .. "/" .. backend, nil, { data_dir = dir .. "/" .. user .. (name or "") })
         local seen = support.watch(client)
         support.must(client, "login", user, "sig")
         return client, seen
       end
-      local anna = on_hub("first", "anna")
-      local ben, at_ben = on_hub("first", "ben")
+      local anna = at("first", "anna")
+      local ben, at_ben = at("first", "ben")
       send_many(anna, "ben", C2C, "old ", 20)
       support.arrival(at_ben, "old 20", anna)
       support.must(ben, "report_readed", "anna", C2C)
       support.eventually(function()
         return support.page(anna, "ben", C2C, { count = 1 })[1].message_is_peer_read
       end, anna)
-      -- all of the first hub is known to be there
+      -- all of the first backend is known to be there
       assert.equal(20, #support.page(ben, "anna", C2C, { count = 100, is_remble = true }))
       ben:close()
       anna:close()
 
       -- what was said on the second before
-      local early_ben, at_early_ben = on_hub("second", "ben", "'s other")
-      local early_anna = on_hub("second", "anna", "'s other")
+      local early_ben, at_early_ben = at("second", "ben", "'s other")
+      local early_anna = at("second", "anna", "'s other")
       send_many(early_anna, "ben", C2C, "early ", 5)
       support.arrival(at_early_ben, "early 5", early_anna)
       early_anna:close()
       early_ben:close()
 
-      anna = on_hub("second", "anna")
-      ben, at_ben = on_hub("second", "ben")
+      anna = at("second", "anna")
+      ben, at_ben = at("second", "ben")
       local sent = support.say(anna, "ben", C2C, "new")
       assert.is_false(sent.message_is_peer_read)
       assert.is_false(support.arrival(at_ben, "new", anna).message_is_read)
@@ -288,7 +288,7 @@ describe("What was wrong once:", function()
   end)
 
   describe("SaveMsg", function()
-    it("listed what was saved in one second in any order", function()
+    hub_it("listed what was saved in one second in any order", function()
       local anna = device "anna"
       for conv_id, conv_type in pairs { ben = C2C, crew = GROUP } do
         local time = os.time()
@@ -306,7 +306,7 @@ describe("What was wrong once:", function()
       assert.same(numbered("now ", 8), support.texts(support.history(anna, "cora", C2C)))
     end)
 
-    it("lost the second of two messages with the same rand and no seq", function()
+    hub_it("lost the second of two messages with the same rand and no seq", function()
       local anna = device "anna"
       local first, second = timmsg.text "first", timmsg.text "second"
       first.message_rand, second.message_rand = 5, 5
@@ -343,7 +343,7 @@ describe("What was wrong once:", function()
     local function start_upload(client)
       local path = dir .. "/long.bin"
       local file = assert(io.open(path, "wb"))
-      assert(file:seek("set", 60 * 1024 * 1024))
+      assert(file:seek("set", support.upload_size(60)))
       assert(file:write "end")
       assert(file:close())
       local result = {}
@@ -388,7 +388,7 @@ describe("What was wrong once:", function()
       check(assert(result.answer), path)
     end)
 
-    it("brought no Message when the store could not take it", function()
+    hub_it("brought no Message when the store could not take it", function()
       device "ben"
       local anna = device "anna"
       tamper("anna/anna.db", "CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(FAIL, 'full'); END;")

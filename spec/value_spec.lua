@@ -5,6 +5,8 @@ local timmsg = require "timmsg"
 
 local IDS <const> = { (1 << 53) + 1, math.maxinteger, math.mininteger, -1 } -- 2^53+1, 2^63-1, 2^63, 2^64-1
 
+local describe <const> = support.hub_only(describe)
+
 describe("values", function()
   local tim
 

@@ -58,23 +58,20 @@ static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, char group[TM_MAX_GRO
     return tm_jid_id(tm_stanza_attribute(item, "id"), x->rooms, TM_MAX_GROUP_ID, group);
 }
 
+/* Only what is missing here is taken over: that a group was left shows in its room. */
 static void compare(tm_xmpp *x, xmpp_stanza_t *items)
 {
     tm_error err = {0};
-    names known = {0}, listed = {0};
+    names known = {0};
     tm_mirror_groups(x->mirror, note_group, &known, &err);
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(items); at; at = xmpp_stanza_get_next(at)) {
         char group[TM_MAX_GROUP_ID + 1];
         uint64_t joined;
         if (!read_bookmark(x, at, group, &joined)) continue;
-        add_name(&listed, group);
         if (!known.failed && !has_name(&known, group))
             tm_room_begin(x, group, joined, x->is_new ? 0 : joined * 1000000);
     }
-    for (size_t i = 0; i < known.count && !err.code && !listed.failed; i++)
-        if (!has_name(&listed, known.list[i])) tm_room_end(x, known.list[i]);
     tm_free(known.list);
-    tm_free(listed.list);
 }
 
 static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -109,47 +106,62 @@ static void tell_others(tm_xmpp *x)
     tm_link_send(x->link, tm_stanza_finish(&message));
 }
 
-/* How a list may be asked for that keeps all its items: servers differ in what they call that. */
-static const char *const limits[] = {"max", "1000", "255", NULL};
-
 /* A change on its way. */
 typedef struct change {
     char group[TM_MAX_GROUP_ID + 1];
     bool member;
     uint64_t joined;
-    int limit; /* which of the limits */
+    bool made; /* the list was made by itself: the server takes no options with the change */
 } change;
 
 static void send_change(tm_xmpp *x, change *of);
+
+/* What keeps all of the list's items, for the user alone. */
+static void set_options(tm_stanza *iq, xmpp_stanza_t *parent, const char *type, const char *limit)
+{
+    xmpp_stanza_t *form = tm_stanza_add(iq, parent, "x", TM_NS_FORM, NULL);
+    tm_stanza_set(iq, form, "type", "submit");
+    tm_stanza_field(iq, form, "FORM_TYPE", type);
+    tm_stanza_field(iq, form, "pubsub#persist_items", "1");
+    tm_stanza_field(iq, form, "pubsub#max_items", limit);
+    tm_stanza_field(iq, form, "pubsub#send_last_published_item", "never");
+    tm_stanza_field(iq, form, "pubsub#access_model", "whitelist");
+}
+
+static void made_list(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    (void)answer; /* refused where it is there already */
+    send_change(owner, argument);
+}
+
+/* Some servers take the options that keep all of a list's items only when the list is made. */
+static void make_list(tm_xmpp *x, change *of)
+{
+    tm_stanza iq;
+    of->made = true;
+    tm_xmpp_iq(x, &iq, "set", NULL);
+    xmpp_stanza_t *pubsub = tm_stanza_add(&iq, NULL, "pubsub", TM_NS_PUBSUB, NULL);
+    tm_stanza_set(&iq, tm_stanza_add(&iq, pubsub, "create", NULL, NULL), "node", TM_NS_BOOKMARKS);
+    set_options(&iq, tm_stanza_add(&iq, pubsub, "configure", NULL, NULL), TM_NS_PUBSUB "#node_config",
+                "1000");
+    tm_xmpp_ask(x, &iq, made_list, of);
+}
 
 static void changed(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     change *of = argument;
     bool refused = answer && strcmp(xmpp_stanza_get_type(answer), "result") != 0;
-    if (refused && of->member && limits[of->limit]) {
-        of->limit++;
-        send_change(x, of);
+    if (refused && of->member && !of->made) {
+        make_list(x, of);
         return;
     }
-    bool was_there = of->member || !refused; /* what was not in the list need not be taken out */
+    bool matters = refused && of->member; /* what was not in the list need not be taken out */
     tm_free(of);
     if (!answer) return;
-    if (refused && was_there)
+    if (matters)
         tm_xmpp_log(x, kTIMLog_Warn, "the list of groups was not changed: %s", tm_stanza_error(answer));
     tell_others(x);
-}
-
-static void set_options(tm_stanza *iq, xmpp_stanza_t *pubsub, const char *limit)
-{
-    xmpp_stanza_t *options = tm_stanza_add(iq, pubsub, "publish-options", NULL, NULL);
-    xmpp_stanza_t *form = tm_stanza_add(iq, options, "x", TM_NS_FORM, NULL);
-    tm_stanza_set(iq, form, "type", "submit");
-    tm_stanza_field(iq, form, "FORM_TYPE", "http://jabber.org/protocol/pubsub#publish-options");
-    tm_stanza_field(iq, form, "pubsub#persist_items", "true");
-    tm_stanza_field(iq, form, "pubsub#max_items", limit);
-    tm_stanza_field(iq, form, "pubsub#send_last_published_item", "never");
-    tm_stanza_field(iq, form, "pubsub#access_model", "whitelist");
 }
 
 static void send_change(tm_xmpp *x, change *of)
@@ -170,7 +182,9 @@ static void send_change(tm_xmpp *x, change *of)
         xmpp_stanza_t *extensions = tm_stanza_add(&iq, conference, "extensions", NULL, NULL);
         snprintf(time, sizeof time, "%" PRIu64, of->joined);
         tm_stanza_set(&iq, tm_stanza_add(&iq, extensions, "joined", TM_NS_TIMMSG, NULL), "time", time);
-        if (limits[of->limit]) set_options(&iq, pubsub, limits[of->limit]);
+        if (!of->made)
+            set_options(&iq, tm_stanza_add(&iq, pubsub, "publish-options", NULL, NULL),
+                        TM_NS_PUBSUB "#publish-options", "max");
     }
     tm_free(room);
     tm_xmpp_ask(x, &iq, changed, of);

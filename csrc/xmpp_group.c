@@ -113,6 +113,22 @@ static const char *group_of(const tm_op *op)
     }
 }
 
+static void note_info(tm_room *room, const cJSON *info, const char *name_key, const char *max_key)
+{
+    const char *name = tm_json_get_string(info, name_key, NULL);
+    room->max = tm_json_get_int(info, max_key, 0);
+    if (!name) return;
+    tm_free(room->title);
+    room->title = tm_strdup(name);
+}
+
+void tm_group_read_info(tm_room *room, xmpp_stanza_t *answer)
+{
+    cJSON *info = read_info(answer);
+    note_info(room, info, "name", "max");
+    cJSON_Delete(info);
+}
+
 /* ---- a group that the user is not in ---- */
 
 static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -170,6 +186,30 @@ void tm_group_told(tm_xmpp *x, tm_task *tips)
     if (task) tm_xmpp_answer(x, task);
 }
 
+static void unmade(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    (void)answer;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
+    if (room) tm_room_drop(x, room);
+    tm_xmpp_answer(x, task); /* with the error that was set before */
+}
+
+/* A first member who is no user: the group is not made at all. */
+static void unmake(tm_xmpp *x, tm_task *task, const char *nobody)
+{
+    tm_stanza iq;
+    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
+    if (room) room->leaving = true;
+    tm_fail(&task->op.error, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", nobody);
+    tm_xmpp_iq(x, &iq, "set", room ? room->jid : "");
+    xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+    tm_stanza_add(&iq, query, "destroy", NULL, NULL);
+    tm_xmpp_ask(x, &iq, unmade, number_of(task));
+}
+
 static void made(tm_xmpp *x, tm_task *task, cJSON *results)
 {
     group_state *of = task->state;
@@ -178,20 +218,9 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     cJSON_ArrayForEach(result, results)
     {
         if (result->valueint == kTIMGroupMember_HandledErr) {
-            char text[TM_ERROR_TEXT];
-            tm_stanza iq;
-            char *jid = tm_jid_of(of->group, x->rooms);
-            snprintf(text, sizeof text, "there is no user \"%s\"", name->valuestring);
-            tm_xmpp_iq(x, &iq, "set", jid ? jid : "");
-            xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-            tm_stanza_add(&iq, query, "destroy", NULL, NULL);
-            tm_link_send(x->link, tm_stanza_finish(&iq));
-            tm_room *room = tm_room_find(x, of->group);
-            if (room) tm_room_drop(x, room);
-            tm_free(jid);
+            unmake(x, task, name->valuestring);
             cJSON_Delete(added);
             cJSON_Delete(results);
-            tm_xmpp_fail(x, task, ERR_SVR_MSG_INVALID_ID, text);
             return;
         }
         tm_json_append(added, cJSON_CreateString(name->valuestring));
@@ -221,6 +250,9 @@ static void configured(void *owner, void *argument, xmpp_stanza_t *answer)
         return;
     }
     group_state *of = task->state;
+    tm_room *room = tm_room_find(x, of->group);
+    if (room)
+        note_info(room, task->op.param, kTIMCreateGroupParamGroupName, kTIMCreateGroupParamMaxMemberCount);
     tm_member_add(x, task, of->names, of->roles, made);
 }
 
@@ -415,6 +447,7 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
         return;
     }
     room->task = task->number;
+    room->entering = false; /* whatever it was asked before */
     tm_room_enter(x, room);
 }
 
@@ -430,11 +463,27 @@ static void joined(tm_xmpp *x, tm_task *task)
     cJSON_Delete(users);
 }
 
+static void leave_room(tm_xmpp *x, tm_room *room)
+{
+    tm_stanza presence;
+    char *to = tm_format("%s/%s", room->jid, room->nick);
+    tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, "unavailable", NULL);
+    tm_link_send(x->link, tm_stanza_finish(&presence));
+    tm_free(to);
+}
+
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
 {
     tm_stanza iq;
     if (task->op.call == TM_CALL_GROUP_JOIN) {
-        joined(x, task);
+        /* who is in is seen from inside only */
+        if (room->max && tm_member_count(room, NULL, false) > room->max) {
+            leave_room(x, room);
+            tm_room_drop(x, room);
+            tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "the group is full");
+        } else {
+            joined(x, task);
+        }
     } else if (!created) {
         if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
         fail_taken(x, task);
@@ -462,13 +511,7 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 static void leave(tm_xmpp *x, const char *group)
 {
     tm_room *room = tm_room_find(x, group);
-    tm_stanza presence;
-    char *to = room ? tm_format("%s/%s", room->jid, room->nick) : NULL;
-    if (to) {
-        tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, "unavailable", NULL);
-        tm_link_send(x->link, tm_stanza_finish(&presence));
-        tm_free(to);
-    }
+    if (room) leave_room(x, room);
     tm_room_end(x, group);
     tm_bookmark_set(x, group, false, 0);
 }
@@ -492,6 +535,7 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
                      "the owner cannot quit, only delete the group");
         return;
     }
+    room->leaving = true;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
     tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, number_of(task));

@@ -183,31 +183,43 @@ static void nothing(void *owner, void *argument, xmpp_stanza_t *answer)
 
 /* ---- saying it ---- */
 
-static int count_members(const tm_room *room)
+int tm_member_count(const tm_room *room, const cJSON *users, bool gone)
 {
-    cJSON *users = cJSON_CreateObject();
+    const cJSON *user, *note;
+    cJSON *seen = cJSON_CreateObject();
     for (const tm_occupant *of = room ? room->occupants : NULL; of; of = of->next)
-        if (of->standing != TM_STANDING_NONE || of->nick) set_standing(users, of->user, TM_STANDING_MEMBER);
-    int count = cJSON_GetArraySize(users);
-    cJSON_Delete(users);
+        if (of->standing != TM_STANDING_NONE || of->nick) set_standing(seen, of->user, TM_STANDING_MEMBER);
+    const cJSON *notes = room ? room->notes : NULL;
+    cJSON_ArrayForEach(note, notes)
+    {
+        bool in = note->valueint == NOTE_CAME || note->valueint == NOTE_BROUGHT;
+        set_standing(seen, note->string, in ? TM_STANDING_MEMBER : TM_STANDING_NONE);
+    }
+    cJSON_ArrayForEach(user, users)
+        set_standing(seen, user->valuestring, gone ? TM_STANDING_NONE : TM_STANDING_MEMBER);
+    int count = cJSON_GetArraySize(seen);
+    cJSON_Delete(seen);
     return count;
 }
 
 void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
                     void (*done)(tm_xmpp *x, tm_task *tips), void *argument)
 {
+    const tm_room *room = tm_room_find(x, group);
     cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
     char *text = NULL;
-    bool ok = elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
-              tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemOpUser, x->user) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemGroupId, group) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemGroupName, group) &&
-              tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_clock_seconds()) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
-              tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, count_members(tm_room_find(x, group))) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
+    bool ok =
+        elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
+        tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
+        tm_json_add_string(elem, kTIMGroupTipsElemOpUser, x->user) &&
+        tm_json_add_string(elem, kTIMGroupTipsElemGroupId, group) &&
+        tm_json_add_string(elem, kTIMGroupTipsElemGroupName, room && room->title ? room->title : group) &&
+        tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_clock_seconds()) &&
+        tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
+        tm_json_add_int(elem, kTIMGroupTipsElemMemberNum,
+                        tm_member_count(room, users, tip != TM_TIP_JOINED)) &&
+        tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
+        tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
     if (ok) {
         ok = tm_json_append(elems, elem);
         elem = NULL;
@@ -251,6 +263,7 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
                 set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
         } else if (tip == TM_TIP_QUIT && himself) {
             note(room, user->valuestring, NOTE_WENT);
+            out |= strcmp(user->valuestring, x->user) == 0 && !room->leaving; /* on another device */
             if (powerful && tm_room_standing(room, user->valuestring) < TM_STANDING_OWNER)
                 set_affiliation(x, room->group, user->valuestring, "none", nothing, NULL);
             tm_room_note(room, user->valuestring, TM_STANDING_NONE);
@@ -298,6 +311,7 @@ static void invited(tm_xmpp *x, tm_task *invitation)
     }
     tm_room *room = tm_room_find(x, of->group);
     if (room) tm_room_note(room, name_at(of), TM_STANDING_MEMBER);
+    set_standing(of->members, name_at(of), TM_STANDING_MEMBER);
     add_result(x, task, kTIMGroupMember_HandledSuc);
 }
 
@@ -352,6 +366,10 @@ static void add_next(tm_xmpp *x, tm_task *task)
     tm_room *room = tm_room_find(x, of->group);
     if (standing_in(of->members, name->valuestring) != TM_STANDING_NONE) {
         add_result(x, task, kTIMGroupMember_Included);
+        return;
+    }
+    if (room && room->max && cJSON_GetArraySize(of->members) >= room->max) {
+        add_result(x, task, kTIMGroupMember_HandledErr);
         return;
     }
     const cJSON *role = cJSON_GetArrayItem(of->roles, of->at);

@@ -72,6 +72,7 @@ static void free_room(tm_room *room)
     tm_archive_close(room->archive);
     tm_free(room->jid);
     tm_free(room->nick);
+    tm_free(room->title);
     tm_free(room);
 }
 
@@ -286,6 +287,7 @@ static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answe
         if (task) tm_group_refused(x, task, answer);
         if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
     } else {
+        tm_group_read_info(room, answer);
         send_presence(x, room, false);
     }
     tm_free(group);

@@ -470,10 +470,10 @@ static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
     }
     bool from_self = !from || tm_jid_same_bare(from, x->self);
     if (type && strcmp(type, "headline") == 0) {
-        if (from_self && tm_stanza_child(message, "groups", TM_NS_TIMMSG))
+        bool own_voice = from && strcmp(from, tm_link_jid(x->link)) == 0;
+        if (from_self && !own_voice && tm_stanza_child(message, "groups", TM_NS_TIMMSG))
             tm_bookmarks_read(x);
-        else if (from && strcmp(from, tm_link_jid(x->link)) != 0 &&
-                 tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))
+        else if (from && !own_voice && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))
             tm_online_take(x, message, kTIMConv_C2C, peer, peer);
         return;
     }

@@ -239,6 +239,8 @@ struct tm_room {
     int failures;
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
     uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */
+    char *title;    /* the group\'s name; owned; NULL: not known */
+    int64_t max;    /* members at most; 0: any number */
     cJSON *notes;   /* member.c: who came and went by GroupTips; owned */
 };
 tm_room *tm_room_find(tm_xmpp *x, const char *group);
@@ -301,6 +303,8 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
 /* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
 void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
+/* Takes over what a room's disco#info says of the group. */
+void tm_group_read_info(tm_room *room, xmpp_stanza_t *answer);
 /* Whether the user is the group's owner or an admin. */
 bool tm_group_may_revoke(tm_xmpp *x, const char *group);
 
@@ -320,5 +324,7 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
  * nobody can change his own. */
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
 void tm_member_forget_notes(tm_room *room);
+/* How many members the room has as far as can be seen: `users` (may be NULL) are counted too, or (`gone`) not. */
+int tm_member_count(const tm_room *room, const cJSON *users, bool gone);
 
 #endif

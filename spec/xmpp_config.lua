@@ -98,6 +98,7 @@ for _, host in ipairs {
     muc_room_default_public_jids = true
     muc_room_default_history_length = 0
     muc_room_locking = false
+    muc_tombstones = false -- the id of a deleted group is free again
     muc_log_by_default = true
     muc_log_expires_after = "never"
   Component("upload." .. host) "http_file_share"

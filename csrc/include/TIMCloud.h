@@ -82,7 +82,7 @@ TIM_DECL int TIMSetConfig(const char *json_config, TIMCommCallback cb, const voi
 
 /**
  * Logs a user in. What came while the user was away is delivered afterwards.
- * In:     no JSON. user_sig may be null or empty on the hub, which accepts any.
+ * In:     no JSON. user_sig may be null or empty on the hub, which accepts any; on XMPP it is the password.
  * Out:    "".
  * Thread: any; cb on the logic thread.
  * Errors: refused, but never with TIM_ERR_NOTLOGIN; ERR_IN_PROGESS while a login runs or another user

@@ -407,9 +407,9 @@ TIM_KEY(kTIMSdkConfigConfigFilePath, "sdk_config_config_file_path"); /* string, 
 TIM_KEY(kTIMSdkConfigLogFilePath, "sdk_config_log_file_path");       /* string, wo */
 
 /* SdkConfig: keys of our own */
-TIM_KEY(kTIMSdkConfigServer, "sdk_config_server");                       /* string, "hub:DIR", wo */
+TIM_KEY(kTIMSdkConfigServer, "sdk_config_server"); /* string, "hub:DIR" or "xmpp://DOMAIN", wo */
 TIM_KEY(kTIMSdkConfigRequestTimeoutMs, "sdk_config_request_timeout_ms"); /* uint, default 30000, wo */
-TIM_KEY(kTIMSdkConfigRevokeWindowS, "sdk_config_revoke_window_s");       /* uint, hub only, default 120, wo */
+TIM_KEY(kTIMSdkConfigRevokeWindowS, "sdk_config_revoke_window_s");       /* uint, default 120, wo */
 
 /* SetConfig */
 TIM_KEY(kTIMSetConfigLogLevel, "set_config_log_level");                       /* uint TIMLogLevel, wo */

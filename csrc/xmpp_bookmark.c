@@ -78,6 +78,7 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     (void)argument;
+    x->bookmarked = true;
     if (!answer) return; /* read again with the next connection */
     xmpp_stanza_t *pubsub = tm_stanza_child(answer, "pubsub", TM_NS_PUBSUB);
     xmpp_stanza_t *items = tm_stanza_child(pubsub, "items", NULL);

@@ -693,10 +693,12 @@ void tm_group_run(tm_xmpp *x)
         task->step = STEP_GOING;
         if (task->op.kind == TM_OP_GROUP)
             go(x, task);
-        else if (tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL))
-            tm_outbox_add(x, tm_xmpp_release(x, task));
-        else
+        else if (!tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL))
             tm_group_explain(x, task, task->op.message->conv_id);
+        else if (task->op.kind == TM_OP_HISTORY)
+            tm_history_start(x, tm_xmpp_release(x, task));
+        else
+            tm_outbox_add(x, tm_xmpp_release(x, task));
         task = x->working; /* others may be gone */
     }
 }

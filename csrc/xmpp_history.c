@@ -242,6 +242,12 @@ static bool begin(tm_xmpp *x, tm_task *task)
 
 void tm_history_start(tm_xmpp *x, tm_task *task)
 {
+    /* an open room's archive would answer anybody */
+    if (task->op.message->conv_type == kTIMConv_Group &&
+        !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL)) {
+        tm_group_start(x, task);
+        return;
+    }
     if (begin(x, task)) ask_page(x, task);
 }
 

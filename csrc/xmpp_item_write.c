@@ -33,25 +33,6 @@ static char *json_for_xml(const char *text)
     return copy;
 }
 
-/* A copy of text for people, with U+FFFD for what XML cannot hold. Owned by the caller. */
-static char *text_for_xml(const char *text)
-{
-    char *copy = tm_malloc(3 * strlen(text) + 1), *to = copy;
-    while (copy && *text) {
-        unsigned char byte = (unsigned char)*text;
-        bool noncharacter = is_noncharacter(text);
-        if (noncharacter || (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r')) {
-            memcpy(to, "\xef\xbf\xbd", 3);
-            to += 3;
-            text += noncharacter ? 3 : 1;
-        } else {
-            *to++ = *text++;
-        }
-    }
-    if (copy) *to = '\0';
-    return copy;
-}
-
 /* ---- what other clients show ---- */
 
 static const char *url_of(const cJSON *elem)
@@ -97,9 +78,7 @@ static char *body_of(const char *elems, char **url)
         body = longer;
     }
     cJSON_Delete(tree);
-    char *clean = body ? text_for_xml(body) : NULL;
-    tm_free(body);
-    return clean;
+    return body;
 }
 
 /* ---- messages ---- */

@@ -97,7 +97,7 @@ static void apply_notes(const tm_room *room, cJSON *members, bool partial)
     cJSON_ArrayForEach(note, room->notes)
     {
         tm_standing listed = standing_in(members, note->string);
-        bool came = note->valueint == NOTE_CAME || (partial && note->valueint == NOTE_BROUGHT);
+        bool came = note->valueint == NOTE_CAME || note->valueint == NOTE_BROUGHT;
         bool went = note->valueint == NOTE_WENT || (partial && note->valueint == NOTE_REMOVED);
         if (came && listed == TM_STANDING_NONE)
             set_standing(members, note->string, TM_STANDING_MEMBER);
@@ -268,7 +268,10 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
                 set_affiliation(x, room->group, user->valuestring, "none", nothing, NULL);
             tm_room_note(room, user->valuestring, TM_STANDING_NONE);
         } else if (tip == TM_TIP_JOINED) {
+            /* an open room makes nobody a member whom a plain member invites */
             note(room, user->valuestring, NOTE_BROUGHT);
+            if (powerful && tm_room_standing(room, user->valuestring) == TM_STANDING_NONE)
+                set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
         } else if (tip == TM_TIP_REMOVED && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN) {
             note(room, user->valuestring, NOTE_REMOVED);
             out |= strcmp(user->valuestring, x->user) == 0;
@@ -327,12 +330,29 @@ static void admitted(void *owner, void *argument, xmpp_stanza_t *answer)
         tm_outbox_invite(x, name_at(of), of->group, invited, argument);
 }
 
+static void room_invited(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    member_state *of = task->state;
+    bool ok = answer && !*tm_stanza_error(answer);
+    if (ok) set_standing(of->members, name_at(of), TM_STANDING_MEMBER);
+    add_result(x, task, ok ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr);
+}
+
 /* A member without powers asks the room to invite, which makes a member of whom it invites; the question behind that
  * is answered after it. */
-static void ask_room_to_invite(tm_xmpp *x, tm_task *task)
+static void probed(tm_xmpp *x, tm_task *probe)
 {
-    member_state *of = task->state;
     tm_stanza message, iq;
+    tm_task *task = tm_xmpp_find(x, probe->argument);
+    if (!task) return;
+    if (probe->op.error.code) {
+        add_result(x, task, kTIMGroupMember_HandledErr);
+        return;
+    }
+    member_state *of = task->state;
     char *room = tm_jid_of(of->group, x->rooms), *who = tm_jid_of(name_at(of), x->address.domain);
     tm_stanza_begin(&message, tm_link_ctx(x->link), "message", room, NULL, NULL);
     xmpp_stanza_t *muc = tm_stanza_add(&message, NULL, "x", TM_NS_MUC_USER, NULL);
@@ -342,7 +362,7 @@ static void ask_room_to_invite(tm_xmpp *x, tm_task *task)
     tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
     tm_free(room);
     tm_free(who);
-    tm_xmpp_ask(x, &iq, admitted, number_of(task));
+    tm_xmpp_ask(x, &iq, room_invited, probe->argument);
 }
 
 static void add_next(tm_xmpp *x, tm_task *task)
@@ -378,7 +398,7 @@ static void add_next(tm_xmpp *x, tm_task *task)
         set_affiliation(x, of->group, name->valuestring, admin ? "admin" : "member", admitted,
                         number_of(task));
     else
-        ask_room_to_invite(x, task);
+        tm_outbox_probe(x, name->valuestring, probed, number_of(task)); /* a room invites nobodies too */
 }
 
 void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done)

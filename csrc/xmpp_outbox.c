@@ -203,6 +203,11 @@ void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
     add_own(x, kTIMConv_C2C, user, TM_OWN_INVITATION, group, done, argument);
 }
 
+void tm_outbox_probe(tm_xmpp *x, const char *user, void (*done)(tm_xmpp *x, tm_task *task), void *argument)
+{
+    add_own(x, kTIMConv_C2C, user, TM_OWN_PROBE, "", done, argument);
+}
+
 /* ---- sending ---- */
 
 static void write_invitation(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)
@@ -210,6 +215,13 @@ static void write_invitation(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)
     char *room = tm_jid_of(task->op.message->elems, x->rooms ? x->rooms : "");
     tm_item_write_invitation(stanza, tm_link_ctx(x->link), task->to, task->id, room ? room : "");
     tm_free(room);
+}
+
+static void write_probe(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)
+{
+    tm_stanza_begin(stanza, tm_link_ctx(x->link), "message", task->to, "normal", task->id);
+    tm_stanza_add(stanza, NULL, "probe", TM_NS_TIMMSG, NULL);
+    tm_stanza_add(stanza, NULL, "store", TM_NS_HINTS, NULL); /* else it comes back from who is away too */
 }
 
 static xmpp_stanza_t *stanza_of(tm_xmpp *x, const tm_task *task)
@@ -226,6 +238,8 @@ static xmpp_stanza_t *stanza_of(tm_xmpp *x, const tm_task *task)
             tm_item_write_tips(&stanza, ctx, task->to, task->op.message->elems, task->id);
         else if (task->own == TM_OWN_INVITATION)
             write_invitation(x, &stanza, task);
+        else if (task->own == TM_OWN_PROBE)
+            write_probe(x, &stanza, task);
         else
             tm_item_write_message(&stanza, ctx, task->to, task->op.message, task->id, is_letter(x, task));
     }
@@ -248,7 +262,7 @@ static void check_done(tm_xmpp *x, tm_task *task)
         if (!task->acked) return;
         task->op.server_time = tm_clock_seconds();
         task->op.seq = task->op.message->seq;
-    } else if (task->own == TM_OWN_INVITATION) {
+    } else if (task->own == TM_OWN_INVITATION || task->own == TM_OWN_PROBE) {
         /* it is of no use in the own archive, and no item: that nothing came back must do */
         if (!task->acked) return;
     } else if (!task->archived || (!task->acked && !is_group(task) && task->ping)) {
@@ -271,7 +285,7 @@ static void ping_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         tm_task *next = task->next;
         if (task->ping && task->ping <= number && !task->acked) {
             task->acked = true;
-            bool online = task->op.message->is_online || task->own == TM_OWN_INVITATION;
+            bool online = task->op.message->is_online || task->own > TM_OWN_TIPS;
             tm_room *room = is_group(task) ? tm_room_find(x, task->op.message->conv_id) : NULL;
             /* a room's reflection rings; where none came the archive may still have it */
             if (room && !task->archived && !online) tm_archive_ring(x, room->archive, NULL);
@@ -478,7 +492,8 @@ void tm_outbox_caught_up(tm_xmpp *x, const char *group)
     for (tm_task *task = x->sending; task; task = task->next) {
         bool of_this = is_group(task) ? strcmp(task->op.message->conv_id, group) == 0 : !*group;
         /* acknowledged, read behind that, and not there: perhaps shown out of order */
-        if (of_this && task->acked && !task->archived && !task->op.message->is_online && ++task->looks == 2)
+        if (of_this && task->acked && !task->archived && !task->op.message->is_online &&
+            task->own <= TM_OWN_TIPS && ++task->looks == 2)
             missing = true;
     }
     if (missing) tm_archive_rewind(x, archive);

@@ -335,8 +335,21 @@ void tm_rooms_enter(tm_xmpp *x)
     tm_bookmarks_read(x);
 }
 
+bool tm_rooms_are_settled(const tm_xmpp *x)
+{
+    if (!x->rooms || !*x->rooms) return true;
+    if (!x->bookmarked) return false;
+    for (const tm_room *room = x->first_room; room; room = room->next) {
+        bool waits_to_retry = room->retry_at > 1;
+        bool is_known = room->in && room->archive && room->archive->known;
+        if (!is_known && !waits_to_retry) return false;
+    }
+    return true;
+}
+
 void tm_rooms_lost(tm_xmpp *x)
 {
+    x->bookmarked = false;
     for (tm_room *room = x->first_room; room; room = room->next) {
         room->in = room->entering = false;
         room->retry_at = 0;

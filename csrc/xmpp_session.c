@@ -19,6 +19,8 @@
  * a server that comes back do not come all at once. */
 #define FIRST_PAUSE_MS 500
 #define LONGEST_PAUSE_MS 60000
+/* A new device's log-in waits so long at most for its groups. */
+#define SETTLE_MS 5000
 /* tm_xmpp_end waits so long. */
 #define END_MS 100
 
@@ -287,17 +289,22 @@ static void set_up_one(tm_xmpp *x)
     x->welcome = x->was_welcome = true;
     x->failures = 0;
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
-    if (x->login) {
-        tm_task *login = x->login;
-        x->login = NULL;
-        tm_xmpp_answer(x, login);
-    } else {
-        tell_network(x, true, false, NULL);
-    }
+    x->settle_until = tm_clock_ms() + SETTLE_MS;
+    if (!x->login) tell_network(x, true, false, NULL);
     if (x->wanted_since) tm_archive_read_from(x->own, x->wanted_since);
     x->wanted_since = 0;
     tm_archive_rewind(x, x->own);
     tm_rooms_enter(x);
+}
+
+/* A new device is in once it is known where its groups' archives begin for it: what is said after the log-in is
+ * news. A room that does not answer holds nobody up for long. */
+static void answer_login(tm_xmpp *x)
+{
+    if (!x->login || (x->is_new && !tm_rooms_are_settled(x) && tm_clock_ms() < x->settle_until)) return;
+    tm_task *login = x->login;
+    x->login = NULL;
+    tm_xmpp_answer(x, login);
 }
 
 static void carbons_answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -559,6 +566,7 @@ static int pause_ms(tm_xmpp *x)
     for (const tm_task *task = x->working; task; task = task->next)
         first = earlier(first, task->deadline);
     first = earlier(first, x->retry_at);
+    if (x->login && x->welcome) first = earlier(first, x->settle_until);
     first = earlier(first, tm_outbox_deadline(x));
     first = earlier(first, tm_rooms_deadline(x));
     if (!first) return -1;
@@ -619,6 +627,7 @@ static void run(tm_xmpp *x)
         }
         tm_link_run(x->link);
         if (x->welcome) {
+            answer_login(x);
             tm_rooms_run(x);
             tm_group_run(x);
             tm_receipts_run(x);

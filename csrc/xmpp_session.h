@@ -24,7 +24,7 @@ typedef struct tm_room tm_room;
 typedef struct tm_collecting tm_collecting;
 
 /* What the session sends of its own accord. */
-typedef enum tm_own_stanza { TM_OWN_NOTHING, TM_OWN_TIPS, TM_OWN_INVITATION } tm_own_stanza;
+typedef enum tm_own_stanza { TM_OWN_NOTHING, TM_OWN_TIPS, TM_OWN_INVITATION, TM_OWN_PROBE } tm_own_stanza;
 
 /* An operation on its way through the session: a copy, so that the worker may give it up at any time. */
 typedef struct tm_task {
@@ -122,6 +122,8 @@ struct tm_xmpp {
     bool is_new;           /* it was that when this session began: what waited for the user comes to it */
     uint64_t wanted_since; /* of that: the oldest, by its time in microseconds; 0: nothing */
     char *rooms;           /* domain of the rooms' service; "" if there is none; owned */
+    uint64_t settle_until; /* a new device waits for its groups until then (tm_clock_ms) */
+    bool bookmarked;       /* the list of groups was read on this connection */
     char *upload;          /* JID of the upload service; "" if there is none; owned */
     uint64_t upload_max;
     uint64_t retry_at;         /* when to connect again; 0: not waiting */
@@ -187,6 +189,9 @@ void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*don
 /* Invites a user into a group. */
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument);
+
+/* Finds out whether there is such a user: a message of no content, which comes back if there is none. */
+void tm_outbox_probe(tm_xmpp *x, const char *user, void (*done)(tm_xmpp *x, tm_task *task), void *argument);
 
 /* ---- xmpp_online.c: messages that are stored nowhere (rule 18) ---- */
 /* One that came live, for the worker. What says where it was said and by whom cannot be forged: the `from`,
@@ -268,6 +273,8 @@ void tm_room_note(tm_room *room, const char *user, tm_standing standing);
 tm_standing tm_standing_read(const char *affiliation);
 /* After the set-up of a connection: reads the bookmarks and enters all rooms. */
 void tm_rooms_enter(tm_xmpp *x);
+/* Whether it is known of all groups where their archives begin. */
+bool tm_rooms_are_settled(const tm_xmpp *x);
 /* The connection is gone. */
 void tm_rooms_lost(tm_xmpp *x);
 /* A presence stanza. */

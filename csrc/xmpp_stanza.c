@@ -8,6 +8,44 @@
 #include <string.h>
 #include <time.h>
 
+/* ---- text that XML can hold ---- */
+
+/* U+FFFE or U+FFFF at `at`: three bytes. */
+static bool is_noncharacter(const char *at)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+    return byte[0] == 0xef && byte[1] == 0xbf && (byte[2] == 0xbe || byte[2] == 0xbf);
+}
+
+static bool is_forbidden(const char *at)
+{
+    unsigned char byte = (unsigned char)*at;
+    return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || is_noncharacter(at);
+}
+
+/* A copy with U+FFFD for what XML cannot hold, which would end the stream; NULL where nothing needs that, or for
+ * want of memory (*failed). Owned by the caller. */
+static char *clean(const char *text, bool *failed)
+{
+    const char *at = text;
+    while (*at && !is_forbidden(at))
+        at++;
+    if (!*at) return NULL;
+    char *copy = tm_malloc(3 * strlen(text) + 1), *to = copy;
+    *failed = !copy;
+    for (at = text; copy && *at; at++) {
+        if (!is_forbidden(at)) {
+            *to++ = *at;
+            continue;
+        }
+        memcpy(to, "\xef\xbf\xbd", 3);
+        to += 3;
+        if (is_noncharacter(at)) at += 2;
+    }
+    if (copy) *to = '\0';
+    return copy;
+}
+
 /* ---- building ---- */
 
 static void check(tm_stanza *stanza, int result)
@@ -43,8 +81,10 @@ xmpp_stanza_t *tm_stanza_add(tm_stanza *stanza, xmpp_stanza_t *parent, const cha
     check(stanza, xmpp_stanza_set_name(child, name));
     if (ns) check(stanza, xmpp_stanza_set_ns(child, ns));
     if (text && *text) {
+        char *cleaned = clean(text, &stanza->failed);
         words = xmpp_stanza_new(stanza->ctx);
-        check(stanza, words ? xmpp_stanza_set_text(words, text) : XMPP_EMEM);
+        check(stanza, words ? xmpp_stanza_set_text(words, cleaned ? cleaned : text) : XMPP_EMEM);
+        tm_free(cleaned);
         if (words) {
             check(stanza, xmpp_stanza_add_child(child, words));
             xmpp_stanza_release(words);
@@ -57,7 +97,10 @@ xmpp_stanza_t *tm_stanza_add(tm_stanza *stanza, xmpp_stanza_t *parent, const cha
 
 void tm_stanza_set(tm_stanza *stanza, xmpp_stanza_t *child, const char *name, const char *value)
 {
-    if (!stanza->failed) check(stanza, xmpp_stanza_set_attribute(child, name, value));
+    if (stanza->failed) return;
+    char *cleaned = clean(value, &stanza->failed);
+    check(stanza, xmpp_stanza_set_attribute(child, name, cleaned ? cleaned : value));
+    tm_free(cleaned);
 }
 
 void tm_stanza_field(tm_stanza *stanza, xmpp_stanza_t *form, const char *var, const char *value)

@@ -1,6 +1,6 @@
 /* XMPP stanzas: building and reading them through libstrophe with less ado. XMPP thread only.
  *
- * Builders take a NULL stanza and return NULL then, and when memory is short, so that a stanza is built
+ * What XML cannot hold becomes U+FFFD. Builders take a NULL stanza and return NULL then, and when memory is short, so that a stanza is built
  * without a check at every step: `tm_stanza_finish` says whether all went well. */
 #ifndef TM_XMPP_STANZA_H
 #define TM_XMPP_STANZA_H

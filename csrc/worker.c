@@ -84,10 +84,11 @@ void *tm_worker_main(void *argument)
         tm_request *requests;
         tm_report *reports;
         wait_for_work(&worker, importing);
+        /* events first: an answer of the backend may rest on what it has told of before */
+        if (worker.online && worker.more_events && has_room(&worker)) tm_incoming_receive(&worker);
         tm_client_take(client, &requests, &reports);
         tm_worker_handle(&worker, requests);
         handle_reports(&worker, reports);
-        if (worker.online && worker.more_events && has_room(&worker)) tm_incoming_receive(&worker);
         importing = tm_import_slice(&worker);
     }
     tm_worker_end_session(&worker);

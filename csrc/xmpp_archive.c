@@ -72,6 +72,9 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         tm_item *item = &page->items[i];
         /* not every room's archive says what its writers were */
         if (item->kind == TM_ITEM_RETRACT && *archive->group) item->may_revoke = tm_rooms_may_revoke(x, item);
+        /* who quits need not be told */
+        tm_room *room = item->kind == TM_ITEM_TIPS && item->is_self ? tm_room_find(x, archive->group) : NULL;
+        if (room && room->leaving) item->kind = TM_ITEM_NOTHING;
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
     }

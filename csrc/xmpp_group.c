@@ -16,7 +16,7 @@
 #define MARK "timmsg:"
 
 /* A task that has just come waits until the archives were read. */
-enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_GOING };
+enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_READING_ROOM, STEP_GOING };
 
 /* What a GROUP task keeps between its steps. */
 typedef struct group_state {
@@ -167,9 +167,8 @@ static group_state *make_state(tm_xmpp *x, tm_task *task, const char *group)
 void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
 {
     if (!x->welcome || !x->rooms || !*x->rooms) {
-        bool none = x->rooms && !*x->rooms;
-        tm_xmpp_fail(x, task, none ? ERR_SVR_GROUP_NOT_FOUND : ERR_SDK_NET_DISCONNECT,
-                     none ? "the server has no groups" : "the connection to the server is down");
+        tm_xmpp_fail(x, task, x->welcome ? ERR_SVR_GROUP_NOT_FOUND : ERR_SDK_NET_DISCONNECT,
+                     x->welcome ? "the server has no groups" : "the connection to the server is down");
         return;
     }
     if (!make_state(x, task, group)) return;
@@ -643,6 +642,10 @@ static void join(tm_xmpp *x, tm_task *task, const char *group)
 static void go(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
+    if (!x->rooms || !*x->rooms) {
+        tm_group_explain(x, task, group);
+        return;
+    }
     tm_room *room = *group ? tm_room_find(x, group) : NULL;
     if (task->op.call == TM_CALL_GROUP_CREATE) {
         create(x, task);
@@ -667,16 +670,24 @@ static bool is_read(const tm_archive *archive)
     return archive && archive->caught_up && !archive->rings && !archive->busy;
 }
 
-/* What was said before the call counts: an invitation, that somebody joined. */
+/* What was said before the call counts: an invitation, that somebody joined, the newest message. */
 static bool is_up_to_date(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
-    if (!is_read(x->own)) return false;
-    tm_room *room = *group && tm_mirror_in_group(x->mirror, group, NULL) ? tm_room_find(x, group) : NULL;
-    if (!room || task->op.kind != TM_OP_GROUP) return true;
-    if (!room->in) return false;
+    bool needs_room = task->op.kind == TM_OP_GROUP || task->op.kind == TM_OP_HISTORY;
+    bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
+    if (!x->welcome) return false;
     if (task->step == STEP_PARKED) {
         task->step = STEP_READING;
+        tm_archive_ring(x, x->own, NULL);
+    }
+    if (!is_read(x->own)) return false;
+    tm_room *room =
+        !of_user && *group && tm_mirror_in_group(x->mirror, group, NULL) ? tm_room_find(x, group) : NULL;
+    if (!room || !needs_room) return true;
+    if (!room->in) return false;
+    if (task->step == STEP_READING) {
+        task->step = STEP_READING_ROOM;
         tm_archive_ring(x, room->archive, NULL);
     }
     return is_read(room->archive);
@@ -685,14 +696,17 @@ static bool is_up_to_date(tm_xmpp *x, tm_task *task)
 void tm_group_run(tm_xmpp *x)
 {
     for (tm_task *task = x->working; task;) {
-        bool parked = task->step == STEP_PARKED || task->step == STEP_READING;
+        bool parked = task->step >= STEP_PARKED && task->step <= STEP_READING_ROOM;
         if (!parked || !is_up_to_date(x, task)) {
             task = task->next;
             continue;
         }
         task->step = STEP_GOING;
+        bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
         if (task->op.kind == TM_OP_GROUP)
             go(x, task);
+        else if (of_user)
+            tm_history_start(x, tm_xmpp_release(x, task));
         else if (!tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL))
             tm_group_explain(x, task, task->op.message->conv_id);
         else if (task->op.kind == TM_OP_HISTORY)
@@ -703,13 +717,14 @@ void tm_group_run(tm_xmpp *x)
     }
 }
 
+/* How long a connection may be down before nobody waits for it any more. */
+#define SHORTLY_MS 10000
+
 void tm_group_start(tm_xmpp *x, tm_task *task)
 {
     tm_xmpp_keep(x, task);
-    if (!x->welcome || !x->rooms || !*x->rooms) {
-        tm_group_explain(x, task, group_of(&task->op));
-        return;
-    }
-    task->step = STEP_PARKED;
-    tm_archive_ring(x, x->own, NULL);
+    if (!x->welcome && (!x->down_since || tm_clock_ms() - x->down_since > SHORTLY_MS))
+        tm_xmpp_fail(x, task, ERR_SDK_NET_DISCONNECT, "the connection to the server is down");
+    else
+        task->step = STEP_PARKED; /* tm_group_run goes on with it */
 }

@@ -223,7 +223,7 @@ static bool begin(tm_xmpp *x, tm_task *task)
     tm_error err = {0};
     const tm_message *message = task->op.message;
     bool group = message->conv_type == kTIMConv_Group;
-    if (!x->welcome)
+    if (!tm_link_is_up(x->link))
         tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down", x->address.domain);
     else if (group && (!x->rooms || !*x->rooms))
         tm_fail(&err, ERR_SVR_GROUP_NOT_FOUND, "%s has no groups", x->address.domain);
@@ -242,9 +242,8 @@ static bool begin(tm_xmpp *x, tm_task *task)
 
 void tm_history_start(tm_xmpp *x, tm_task *task)
 {
-    /* an open room's archive would answer anybody */
-    if (task->op.message->conv_type == kTIMConv_Group &&
-        !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL)) {
+    /* what was said before the call counts; and an open room's archive would answer anybody */
+    if (task->step == 0) {
         tm_group_start(x, task);
         return;
     }

@@ -58,9 +58,20 @@ static uint64_t derive_rand(const char *id)
     return (hash & 0xffffffffu) ? hash & 0xffffffffu : 1;
 }
 
+/* The length of `text` within `max` bytes, cut at a character. */
+static size_t cut(const char *text, size_t max)
+{
+    size_t length = strnlen(text, max + 1);
+    if (length <= max) return length;
+    for (length = max; length && ((unsigned char)text[length] & 0xc0) == 0x80;)
+        length--;
+    return length;
+}
+
+/* An id may go out again, as the target of a marker: half a character in it would end the stream. */
 static char *cut_id(const char *id)
 {
-    return tm_strndup(id, strnlen(id, TM_ITEM_ID));
+    return tm_strndup(id, cut(id, TM_ITEM_ID));
 }
 
 static int32_t set_identity(tm_item *item, xmpp_stanza_t *message, tm_error *err)
@@ -122,13 +133,7 @@ static char *print_one(cJSON *elem, bool ok)
 
 static char *text_elem(char *body)
 {
-    size_t length = strlen(body);
-    if (length > MAX_BODY) {
-        length = MAX_BODY;
-        while (length && ((unsigned char)body[length] & 0xc0) == 0x80)
-            length--;
-        body[length] = '\0';
-    }
+    body[cut(body, MAX_BODY)] = '\0';
     cJSON *elem = cJSON_CreateObject();
     bool ok = tm_json_add_int(elem, kTIMElemType, kTIMElem_Text) &&
               tm_json_add_string(elem, kTIMTextElemContent, body);
@@ -145,8 +150,11 @@ static int hex(char digit)
 /* The last part of a url's path, decoded; "file" if that is no name. Owned by the caller. */
 static char *file_name(const char *url)
 {
-    size_t end = strcspn(url, "?#"), start = end;
-    while (start && url[start - 1] != '/')
+    size_t end = strcspn(url, "?#");
+    const char *scheme = strstr(url, "://");
+    size_t path = scheme && scheme < url + end ? (size_t)(scheme - url) + 3 : 0, start = end;
+    if (path) path += strcspn(url + path, "/?#"); /* behind the host, which is no name */
+    while (start > path && url[start - 1] != '/')
         start--;
     char *name = tm_strndup(url + start, end - start), *to = name;
     for (const char *from = name; name && *from; from++) {
@@ -179,24 +187,37 @@ static char *file_elem(const char *url)
     return print_one(elem, ok);
 }
 
-/* Our own JSON in a message; NULL if there is none, or none that can be read. Owned by the caller. */
-static cJSON *read_json(xmpp_stanza_t *message)
+/* Our own JSON in a message; NULL if there is none, or none that can be read, or for want of memory (which `err`
+ * says). Owned by the caller. */
+static cJSON *read_json(xmpp_stanza_t *message, tm_error *err)
 {
     xmpp_stanza_t *json = tm_stanza_child(message, "json", TM_NS_JSON);
-    char *text = json ? tm_stanza_text(json) : NULL;
-    cJSON *tree = text ? tm_peer_parse(text, strlen(text), NULL) : NULL;
+    if (!json) return NULL;
+    char *text = tm_stanza_text(json);
+    cJSON *tree = text ? tm_peer_parse(text, strlen(text), err) : NULL;
+    if (!text) tm_fail_memory(err);
     tm_free(text);
     return tree;
+}
+
+/* The checked elements of a message. NULL: they are not to be believed, or for want of memory (which `err` says).
+ * Owned by the caller. */
+static char *read_elems(const cJSON *elems, bool tips, tm_error *err)
+{
+    char *text = tm_peer_elems(elems, tips, err);
+    if (!text || tips || strlen(text) <= TM_MESSAGE_MAX_ELEMS) return text;
+    tm_free(text);
+    return NULL;
 }
 
 static int32_t set_elems(tm_item *item, xmpp_stanza_t *message, bool group, const char *group_id,
                          tm_error *err)
 {
     tm_error local = {0};
-    cJSON *json = read_json(message);
+    cJSON *json = read_json(message, &local);
     const cJSON *elems = tm_json_get(json, kTIMMsgElemArray);
     bool tips = group && elems && tm_peer_is_tips(elems, item->actor, group_id);
-    if (elems) item->elems = tm_peer_elems(elems, tips, &local);
+    if (elems) item->elems = read_elems(elems, tips, &local);
     item->priority = (uint32_t)tm_json_get_uint(json, kTIMMsgPriority, kTIMMsgPriority_Normal);
     if (item->priority > kTIMMsgPriority_Lowest) item->priority = kTIMMsgPriority_Normal;
     bool claims_tips = elems && tm_peer_has_tips(elems);
@@ -239,11 +260,14 @@ static int32_t read_content(tm_item *item, xmpp_stanza_t *message, const char *g
 
 /* ---- who said it, and where ---- */
 
-static void set_user(tm_item *item, const char *user, const char *who)
+/* False for who is nobody's account: whoever got that one would speak for the groups themselves. */
+static bool set_user(tm_item *item, const char *user, const char *who)
 {
+    if (strcmp(who, SYSTEM) == 0) return false;
     snprintf(item->sender, sizeof item->sender, "%s", who);
     snprintf(item->actor, sizeof item->actor, "%s", who);
     item->is_self = strcmp(user, who) == 0;
+    return true;
 }
 
 /* In a room's archive: the last <item jid> is the room's own. */
@@ -260,7 +284,7 @@ static bool read_room(const tm_item_reader *reader, xmpp_stanza_t *message, tm_i
         affiliation = tm_stanza_attribute(found, "affiliation");
     }
     if (!tm_jid_id(jid, reader->domain, TM_MAX_USER_ID, who)) return false;
-    set_user(item, reader->user, who);
+    if (!set_user(item, reader->user, who)) return false;
     item->conv_type = kTIMConv_Group;
     snprintf(item->conv_id, sizeof item->conv_id, "%s", reader->group);
     item->may_revoke = strcmp(affiliation, "owner") == 0 || strcmp(affiliation, "admin") == 0;
@@ -282,30 +306,32 @@ static bool read_invitation(const tm_item_reader *reader, xmpp_stanza_t *message
     if (tm_jid_id(inviter, reader->domain, TM_MAX_USER_ID, who) && strcmp(who, reader->user) == 0)
         return true; /* one that the user sent: nothing that was said */
     if (!tm_jid_id(room, reader->rooms, TM_MAX_GROUP_ID, item->conv_id) ||
-        !tm_jid_id(inviter, reader->domain, TM_MAX_USER_ID, who)) {
+        !tm_jid_id(inviter, reader->domain, TM_MAX_USER_ID, who) || !set_user(item, reader->user, who)) {
         item->conv_id[0] = '\0';
         return false;
     }
-    set_user(item, reader->user, who);
     item->conv_type = kTIMConv_Group;
     item->kind = TM_ITEM_INVITATION;
     return true;
+}
+
+/* Whether it may be in the user's own archive. An error repeats what it is about, an invitation too. */
+static bool is_own_type(const char *type)
+{
+    return strcmp(type, "groupchat") != 0 && strcmp(type, "error") != 0 && strcmp(type, "headline") != 0;
 }
 
 /* In the user's own archive. */
 static bool read_own(const tm_item_reader *reader, xmpp_stanza_t *message, tm_item *item)
 {
     const char *from = tm_stanza_attribute(message, "from"), *to = tm_stanza_attribute(message, "to");
-    const char *type = tm_stanza_attribute(message, "type");
     char sender[TM_MAX_USER_ID + 1], receiver[TM_MAX_USER_ID + 1];
-    if (strcmp(type, "groupchat") == 0 || strcmp(type, "error") == 0 || strcmp(type, "headline") == 0)
-        return false;
     if (!tm_jid_id(from, reader->domain, TM_MAX_USER_ID, sender)) return false;
     if (!*to) /* to oneself, says RFC 6120 */
         snprintf(receiver, sizeof receiver, "%s", reader->user);
     else if (!tm_jid_id(to, reader->domain, TM_MAX_USER_ID, receiver))
         return false;
-    set_user(item, reader->user, sender);
+    if (!set_user(item, reader->user, sender)) return false;
     if (!item->is_self && strcmp(receiver, reader->user) != 0) return false;
     item->conv_type = kTIMConv_C2C;
     snprintf(item->conv_id, sizeof item->conv_id, "%s", item->is_self ? receiver : sender);
@@ -321,6 +347,7 @@ int32_t tm_item_read(const tm_item_reader *reader, xmpp_stanza_t *message, const
     int32_t code = out->archive_id ? 0 : tm_fail_memory(err);
     if (!code) code = set_identity(out, message, err);
     if (code) goto fail;
+    if (!reader->group && !is_own_type(tm_stanza_attribute(message, "type"))) return 0;
     if (!reader->group && *reader->rooms && read_invitation(reader, message, out)) return 0;
     bool known = reader->group ? read_room(reader, message, out) : read_own(reader, message, out);
     if (known) code = read_content(out, message, reader->group, err);
@@ -335,14 +362,13 @@ int32_t tm_item_read_online(xmpp_stanza_t *message, const char *user, int32_t co
 {
     tm_error local = {0};
     memset(out, 0, sizeof *out);
-    cJSON *json = read_json(message);
+    if (!set_user(out, user, sender)) return 0;
+    cJSON *json = read_json(message, &local);
     const cJSON *elems = tm_json_get(json, kTIMMsgElemArray);
-    set_user(out, user, sender);
     out->conv_type = conv_type;
     /* a copy of what another session of the user sent says itself to whom */
     if (out->is_self && conv_type == kTIMConv_C2C) conv_id = tm_json_get_string(json, kTIMMsgConvId, "");
-    if (elems && tm_valid_conv(conv_type, conv_id) && !tm_peer_has_tips(elems))
-        out->elems = tm_peer_elems(elems, false, &local);
+    if (elems && tm_valid_conv(conv_type, conv_id)) out->elems = read_elems(elems, false, &local);
     if (out->elems) {
         snprintf(out->conv_id, sizeof out->conv_id, "%s", conv_id);
         out->kind = TM_ITEM_MESSAGE;

@@ -56,16 +56,18 @@ typedef struct tm_item_reader {
 } tm_item_reader;
 
 /* Reads the <message> that an archive forwarded. 0, also where it is of no use (kind NOTHING: from a stranger
- * that has no id here, an error, a room's private message, a subject, elements that a caller could not have
- * sent …), or ERR_OUT_OF_MEMORY. `stamp` is by the archive's <delay>. What a peer wrote is checked as strictly
- * as what a caller gives; see section "forged" of the README.
+ * that has no id here or from an account that is named @TIM#SYSTEM, an error, a room's private message, a
+ * subject, GroupTips that its author did not cause …), or ERR_OUT_OF_MEMORY. `stamp` is by the archive's <delay>.
+ * What a peer wrote is checked as strictly as what a caller gives: elements that a caller could not have sent
+ * are none, and the body counts.
  *
  * Who wrote it: in the user's own archive the `from`; in a room's archive the real JID that the room adds
  * last (<x muc#user><item jid>), never the nick. */
 int32_t tm_item_read(const tm_item_reader *reader, xmpp_stanza_t *message, const char *archive_id,
                      uint64_t stamp, tm_item *out, tm_error *err);
 /* The same for a message that came live and is stored nowhere (an online-only one): `sender` is who wrote it
- * by what the caller knows (the `from`, or a room's presence), its conversation as `conv_type` and `conv_id`. */
+ * by what the caller knows (the `from`, or a room's presence), its conversation as `conv_type` and `conv_id`, but
+ * for a C2C message of the user's own from another device: that says by itself to whom it went. */
 int32_t tm_item_read_online(xmpp_stanza_t *message, const char *user, int32_t conv_type, const char *conv_id,
                             const char *sender, tm_item *out, tm_error *err);
 
@@ -76,7 +78,8 @@ bool tm_item_read_id(const char *id, uint64_t *seq, uint64_t *rand, uint64_t *cl
 
 /* ---- writing; each begins and fills `stanza`; the caller finishes it ---- */
 /* A message: `to` a bare JID, type chat or groupchat; body, json, origin-id, markable; `receipt`: asks for one.
- * is_online: a headline, stored nowhere, that names its conversation as the receiver sees it. */
+ * is_online: stored nowhere (in C2C a headline), and its JSON has its identity and its conversation as the sender
+ * sees it, for the sender's other devices. */
 void tm_item_write_message(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const tm_message *message,
                            const char *id, bool receipt);
 /* GroupTips into a room; `elems` as JSON text. */

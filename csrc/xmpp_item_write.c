@@ -46,6 +46,48 @@ static const char *url_of(const cJSON *elem)
     return "";
 }
 
+/* Names in a sentence. More of them say nothing to anybody: 500 may be invited at once. */
+#define MAX_NAMES 5
+
+/* "bob, carol and 3 more". Owned by the caller. */
+static char *list_names(const cJSON *users)
+{
+    char *list = tm_strdup("");
+    int count = 0;
+    const cJSON *user;
+    cJSON_ArrayForEach(user, users)
+    {
+        if (!list || count++ == MAX_NAMES) break;
+        char *longer = tm_format("%s%s%s", list, *list ? ", " : "", user->valuestring);
+        tm_free(list);
+        list = longer;
+    }
+    int more = cJSON_GetArraySize(users) - MAX_NAMES;
+    if (!list || more <= 0) return list;
+    char *all = tm_format("%s and %d more", list, more);
+    tm_free(list);
+    return all;
+}
+
+/* GroupTips as a sentence. Owned by the caller. */
+static char *describe_tips(const cJSON *elem)
+{
+    enum { JOINED = 1, QUIT = 2, REMOVED = 3 }; /* the tip types of the API */
+    const cJSON *users = tm_json_get(elem, kTIMGroupTipsElemUserArray);
+    const char *actor = tm_json_get_string(elem, kTIMGroupTipsElemOpUser, "");
+    int64_t type = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0);
+    bool himself = users && users->child && !users->child->next && cJSON_IsString(users->child) &&
+                   strcmp(users->child->valuestring, actor) == 0;
+    if (type == JOINED && himself) return tm_format("%s joined", actor);
+    if (type == QUIT) return tm_format("%s left", actor);
+    if (type != JOINED && type != REMOVED) return tm_strdup("[group notice]");
+    char *names = list_names(users);
+    char *sentence =
+        names ? tm_format("%s %s %s", actor, type == JOINED ? "invited" : "removed", names) : NULL;
+    tm_free(names);
+    return sentence;
+}
+
 /* What an element is for somebody who cannot see it. Owned by the caller. */
 static char *describe(const cJSON *elem)
 {
@@ -57,7 +99,7 @@ static char *describe(const cJSON *elem)
     case kTIMElem_Location:
         return tm_format("[location] %s", tm_json_get_string(elem, kTIMLocationElemDesc, ""));
     case kTIMElem_Custom: return tm_strdup("[custom]");
-    case kTIMElem_GroupTips: return tm_strdup("[group notice]");
+    case kTIMElem_GroupTips: return describe_tips(elem);
     default: return tm_strdup("[message]");
     }
 }
@@ -83,7 +125,7 @@ static char *body_of(const char *elems, char **url)
 
 /* ---- messages ---- */
 
-static char *json_of(const tm_message *message, const char *id)
+static char *json_of(const tm_message *message)
 {
     cJSON *tree = cJSON_CreateObject();
     cJSON *elems = tm_json_parse_own(message->elems, strlen(message->elems), NULL);
@@ -95,7 +137,6 @@ static char *json_of(const tm_message *message, const char *id)
              tm_json_add_uint(tree, kTIMMsgSeq, message->seq) &&
              tm_json_add_uint(tree, kTIMMsgRand, message->rand) &&
              tm_json_add_uint(tree, kTIMMsgClientTime, message->client_time);
-    (void)id;
     char *text = ok ? tm_json_print(tree) : NULL;
     char *clean = text ? json_for_xml(text) : NULL;
     cJSON_Delete(tree);
@@ -112,7 +153,7 @@ void tm_item_write_message(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, c
                            const char *id, bool receipt)
 {
     bool group = message->conv_type == kTIMConv_Group;
-    char *url, *body = body_of(message->elems, &url), *json = json_of(message, id);
+    char *url, *body = body_of(message->elems, &url), *json = json_of(message);
     tm_stanza_begin(stanza, ctx, "message", to,
                     group                ? "groupchat"
                     : message->is_online ? "headline"

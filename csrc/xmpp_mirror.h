@@ -87,6 +87,8 @@ typedef struct tm_mirror_message {
 int32_t tm_mirror_find(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *sender,
                        uint64_t seq, uint64_t rand, tm_mirror_message *out, tm_error *err);
 int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, tm_error *err);
+/* The highest seq seen in a conversation; 0: none. */
+uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *conv_id);
 /* How far the user (and in C2C the peer) has read, by markers: numbers; 0: not known. */
 int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
                              tm_position *my_read, tm_position *peer_read, tm_error *err);

@@ -147,6 +147,20 @@ int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, 
         out, err);
 }
 
+uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *conv_id)
+{
+    tm_error err = {0};
+    uint64_t seq = 0;
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &err, "SELECT max(seq) FROM log WHERE conv = ? AND conv_type = ? AND kind IN (1, 6)",
+        "ti", conv_id, (int64_t)conv_type);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        seq = tm_sql_column_u64(row, 0);
+        tm_sql_drop(row);
+    }
+    return seq;
+}
+
 int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
                              tm_position *my_read, tm_position *peer_read, tm_error *err)
 {

@@ -135,8 +135,8 @@ static int32_t name_stanza(tm_xmpp *x, tm_task *task, tm_error *err)
     if (is_group(task) && !*domain)
         return tm_fail(err, ERR_SVR_GROUP_NOT_FOUND, "%s has no groups", x->address.domain);
     tm_link_make_id(id);
-    if (!task->id)
-        task->id = task->op.kind == TM_OP_SEND && !task->done ? tm_item_id(task->op.message) : tm_strdup(id);
+    bool has_identity = task->op.kind == TM_OP_SEND && (!task->done || task->own == TM_OWN_TIPS);
+    if (!task->id) task->id = has_identity ? tm_item_id(task->op.message) : tm_strdup(id);
     if (!task->to) task->to = tm_jid_of(task->op.message->conv_id, domain);
     return task->id && task->to ? 0 : tm_fail_memory(err);
 }
@@ -184,6 +184,10 @@ static void add_own(tm_xmpp *x, int32_t conv_type, const char *conv_id, tm_own_s
     task->done = done ? done : tm_task_nothing;
     task->argument = argument;
     task->own = what;
+    /* rule 10: it has its place among the messages */
+    task->message.seq = tm_next_seq(tm_mirror_top_seq(x->mirror, conv_type, conv_id));
+    task->message.rand = tm_message_random();
+    task->message.client_time = tm_clock_seconds();
     task->deadline = tm_clock_ms() + x->timeout_ms;
     if (name_stanza(x, task, &err))
         tm_xmpp_fail(x, task, err.code, err.text);

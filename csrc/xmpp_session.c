@@ -252,6 +252,7 @@ static void lost(void *owner, const tm_error *err)
     tm_xmpp *x = owner;
     bool was_welcome = x->welcome;
     x->welcome = false;
+    if (!x->down_since) x->down_since = tm_clock_ms();
     x->setup = 0;
     if (x->own) tm_archive_lost(x->own);
     tm_rooms_lost(x);
@@ -288,6 +289,7 @@ static void set_up_one(tm_xmpp *x)
     }
     x->welcome = x->was_welcome = true;
     x->failures = 0;
+    x->down_since = 0;
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
     x->settle_until = tm_clock_ms() + SETTLE_MS;
     if (!x->login) tell_network(x, true, false, NULL);

@@ -127,6 +127,7 @@ struct tm_xmpp {
     char *upload;          /* JID of the upload service; "" if there is none; owned */
     uint64_t upload_max;
     uint64_t retry_at;         /* when to connect again; 0: not waiting */
+    uint64_t down_since;       /* tm_clock_ms; 0: it is not down, or was never up */
     int failures;              /* connection attempts in a row that failed */
     tm_archive *own;           /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
@@ -298,8 +299,8 @@ void tm_bookmarks_read(tm_xmpp *x);
 void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined);
 
 /* ---- xmpp_group.c: task GROUP ---- */
-/* Also of a task that sends into a group that the user is not known to be in: perhaps an invitation is on its
- * way. */
+/* Also of other tasks that wait until the archives were read first: one that sends into a group that the user is not
+ * known to be in (perhaps an invitation is on its way), and HISTORY. */
 void tm_group_start(tm_xmpp *x, tm_task *task);
 /* Starts those that waited for the archives to be read. Called by the loop. */
 void tm_group_run(tm_xmpp *x);

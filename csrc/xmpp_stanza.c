@@ -146,10 +146,17 @@ const char *tm_stanza_attribute(xmpp_stanza_t *stanza, const char *name)
 
 char *tm_stanza_text(xmpp_stanza_t *stanza)
 {
-    char *text = stanza ? xmpp_stanza_get_text(stanza) : NULL;
-    char *copy = tm_strdup(text ? text : "");
-    if (text) xmpp_free(xmpp_stanza_get_context(stanza), text);
-    return copy;
+    /* not xmpp_stanza_get_text, which says the same of no text and of no memory */
+    size_t length = 0;
+    xmpp_stanza_t *first = stanza ? xmpp_stanza_get_children(stanza) : NULL;
+    for (xmpp_stanza_t *at = first; at; at = xmpp_stanza_get_next(at))
+        if (xmpp_stanza_is_text(at)) length += strlen(xmpp_stanza_get_text_ptr(at));
+    char *text = tm_malloc(length + 1), *to = text;
+    if (!text) return NULL;
+    for (xmpp_stanza_t *at = first; at; at = xmpp_stanza_get_next(at))
+        if (xmpp_stanza_is_text(at)) to = stpcpy(to, xmpp_stanza_get_text_ptr(at));
+    *to = '\0';
+    return text;
 }
 
 const char *tm_stanza_error(xmpp_stanza_t *stanza)
@@ -198,7 +205,7 @@ static int64_t take_zone(const char **text, bool *ok)
     int hours = take_digits(text, 2);
     bool colon = skip(text, ':');
     int minutes = take_digits(text, 2);
-    *ok = colon && hours >= 0 && minutes >= 0 && minutes < 60;
+    *ok = colon && hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60;
     int64_t seconds = hours * 3600 + minutes * 60;
     return sign == '+' ? seconds : -seconds;
 }
@@ -210,6 +217,13 @@ static int64_t days_of(int year, int month, int day)
     int64_t era = y / 400, of_era = y - era * 400;
     int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static int days_in(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
 }
 
 uint64_t tm_stamp_parse(const char *text)
@@ -226,15 +240,18 @@ uint64_t tm_stamp_parse(const char *text)
     int minute = take_digits(&text, 2);
     ok = ok && skip(&text, ':');
     int second = take_digits(&text, 2);
-    if (!ok || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
-        minute < 0 || minute > 59 || second < 0 || second > 60)
+    if (!ok || year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour < 0 ||
+        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
         return 0;
     int64_t micro = 0;
-    if (skip(&text, '.'))
+    if (skip(&text, '.')) {
+        ok = *text >= '0' && *text <= '9';
         for (int64_t unit = 100000; *text >= '0' && *text <= '9'; text++, unit /= 10)
             micro += (*text - '0') * unit;
-    int64_t zone = take_zone(&text, &ok);
-    if (!ok || *text) return 0;
+    }
+    bool zoned = true;
+    int64_t zone = take_zone(&text, &zoned);
+    if (!ok || !zoned || *text) return 0;
     int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
     return seconds < 0 ? 0 : (uint64_t)(seconds * 1000000 + micro);
 }

@@ -1,7 +1,7 @@
 /* XMPP stanzas: building and reading them through libstrophe with less ado. XMPP thread only.
  *
- * What XML cannot hold becomes U+FFFD. Builders take a NULL stanza and return NULL then, and when memory is short, so that a stanza is built
- * without a check at every step: `tm_stanza_finish` says whether all went well. */
+ * Builders do nothing and return NULL once memory was short, so that a stanza is built without a check at every
+ * step: `tm_stanza_finish` says whether all went well. What XML cannot hold becomes U+FFFD. */
 #ifndef TM_XMPP_STANZA_H
 #define TM_XMPP_STANZA_H
 
@@ -69,7 +69,7 @@ char *tm_stanza_text(xmpp_stanza_t *stanza);
 const char *tm_stanza_error(xmpp_stanza_t *stanza);
 
 /* ---- times (XEP-0082) ---- */
-/* Microseconds since 1970 of "2026-01-02T03:04:05.678901Z"; 0 if it is none. */
+/* Microseconds since 1970 of "2026-01-02T03:04:05.678901Z"; 0 if it is none, or a day that no calendar has. */
 uint64_t tm_stamp_parse(const char *text);
 /* Writes the time, with microseconds. */
 #define TM_STAMP 32

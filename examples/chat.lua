@@ -5,6 +5,9 @@
 -- and in another one "... bob". Then alice types "/to bob", a text, and Enter. /help lists the commands. Messages
 -- are kept in ./chat-data, or where --data DIR says.
 --
+-- With --server xmpp://example.org (or TIMMSG_SERVER) it is a user of that XMPP server, whose password is asked for, or
+-- taken from TIMMSG_PASSWORD. To try that: lua5.4 spec/serve.lua prosody sh
+--
 -- How it hangs together: the client's descriptor is readable when there is something to tell; then `tim:poll()` runs
 -- the handlers, at the end of this file. What the user does runs in coroutines, where `tim.await` calls yield until
 -- the result is there. All on one thread: while one waits, messages come in, keys are read and files are sent.
@@ -22,25 +25,44 @@ local uv = require "luv"
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local PAGE <const> = 10 -- messages that /to and /history show
 
-local me, data_dir = nil, "chat-data"
+local me, data_dir, server = nil, "chat-data", os.getenv "TIMMSG_SERVER"
 do
   local at = 1
   while arg[at] do
     if arg[at] == "--data" and arg[at + 1] then
       data_dir, at = arg[at + 1], at + 1
+    elseif arg[at] == "--server" and arg[at + 1] then
+      server, at = arg[at + 1], at + 1
     else
       me = arg[at]
     end
     at = at + 1
   end
   if not me or me:find "^%-" then
-    io.stderr:write("usage: lua5.4 examples/chat.lua NAME [--data DIR]\n")
+    io.stderr:write("usage: lua5.4 examples/chat.lua NAME [--data DIR] [--server ADDRESS]\n")
     os.exit(1)
   end
 end
 
--- One client, one user. The hub, through which users meet, is in the data directory too, as "hub": that is the default.
-local tim = assert(timmsg.new { sdk_app_id = 1400000001, data_dir = data_dir })
+-- The user's password at the server. A hub takes any.
+local function ask_password()
+  local password = os.getenv "TIMMSG_PASSWORD"
+  if password or not server or server:find "^hub:" then return password or "" end
+  io.stderr:write("password of ", me, ": ")
+  local hidden = os.execute "stty -echo 2>/dev/null"
+  password = io.read "l" or ""
+  if hidden then os.execute "stty echo" end
+  io.stderr:write "\n"
+  return password
+end
+
+-- One client, one user. Users meet at the server; without one, through a hub: a directory, "hub" in the data directory.
+local tim, failure = timmsg.new { sdk_app_id = 1400000001, data_dir = data_dir, server = server }
+if not tim then
+  io.stderr:write(failure, "\n")
+  os.exit(1)
+end
+local password = ask_password()
 
 ---- What is on the screen: lines that scroll, and below them the line that is being typed ----
 
@@ -176,7 +198,7 @@ local function show_history(conv, count)
   local page = told(tim.await:get_msg_list(conv.id, conv.type, {
     msg_getmsglist_param_count = count,
     msg_getmsglist_param_last_msg = conv.oldest,
-    msg_getmsglist_param_is_remble = true, -- what this device has not, the hub may have
+    msg_getmsglist_param_is_remble = true, -- what this device has not, the hub or server may have
   }))
   if not page then return false end
   current = conv -- the handler of new messages shows them from here on: each is either in the page or comes there
@@ -431,6 +453,12 @@ tim:on("conv_event", function(event, convs)
   redraw()
 end)
 
+tim:on("network_status", function(status, code, desc)
+  if status ~= timmsg.TIMConnected and code ~= 0 then note("%s (%d)", desc, code) end
+end)
+
+tim:on("kicked_offline", function() note "the server has ended this session; start again" end)
+
 tim:on("msg_elem_upload_progress", function(_, _, done, total) show_progress("sending", done, total) end)
 
 tim:on("error", function(err) note("error: %s", err) end)
@@ -472,7 +500,7 @@ local failed = false
 
 local function main()
   tim:set_config { set_config_user_config = { user_config_is_read_receipt = true } }
-  if not told(tim.await:login(me, "")) then -- a hub takes any signature
+  if not told(tim.await:login(me, password)) then
     failed = true
     return quit()
   end

@@ -6,6 +6,18 @@ local support = require "support"
 local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
 local DEMO <const> = debug.getinfo(1, "S").source:match("^@(.*)spec/demo_spec%.lua$") .. "examples/demo.lua"
 
+support.xmpp_only(describe)("examples/demo.lua", function()
+  after_each(support.cleanup)
+
+  it("shows the same on a server", function()
+    local dir = support.temp_dir()
+    for _, user in ipairs { "alice", "bob", "carol" } do support.account(dir, user) end
+    local pipe = assert(io.popen(("TIMMSG_SERVER='%s' TIMMSG_PASSWORD=sig '%s' '%s' 2>&1"):format(support.server(dir), LUA, DEMO)))
+    assert.matches("\nThe demo is over, all as it should be%.\n$", (pipe:read "a"))
+    assert.is_true(pipe:close())
+  end)
+end)
+
 local describe <const> = support.hub_only(describe)
 
 describe("examples/demo.lua", function()

@@ -24,6 +24,22 @@ local function run(dir, command)
   return output, pipe:close()
 end
 
+support.xmpp_only(describe)("the README", function()
+  after_each(support.cleanup)
+
+  it("has a program for a server that runs", function()
+    local dir = support.temp_dir()
+    support.account(dir, "alice")
+    local values = { ["xmpp://example.org"] = support.server(dir), password = "sig" }
+    support.write_file(dir .. "/program.lua", (blocks("lua server")[1]:gsub('"(.-)"', function(text)
+      return values[text] and '"' .. values[text] .. '"'
+    end)))
+    local output, ok = run(dir, "lua5.4 program.lua")
+    assert.is_true(ok, output)
+    assert.equal("true\t0\t\n", output:match "^.-\n") -- then it closes
+  end)
+end)
+
 local describe <const> = support.hub_only(describe)
 
 describe("the README", function()

@@ -34,6 +34,7 @@ end
 local function wait(predicate, every)
   local is_late = false
   local deadline, again = uv.new_timer(), uv.new_timer()
+  uv.update_time() -- the loop's clock stands while nobody runs it
   deadline:start(DEADLINE_MS, 0, function() is_late = true end)
   if every then again:start(every, every, function() end) end
   local result = predicate()

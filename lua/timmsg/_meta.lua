@@ -537,9 +537,9 @@ timmsg.TIMGroupMember_Invited = 3
 ---@class timmsg.SdkConfig
 ---@field sdk_config_config_file_path? string data directory
 ---@field sdk_config_log_file_path? string
----@field sdk_config_server? string "hub:DIR"
+---@field sdk_config_server? string "hub:DIR" or "xmpp://DOMAIN"
 ---@field sdk_config_request_timeout_ms? integer default 30000
----@field sdk_config_revoke_window_s? integer hub only, default 120
+---@field sdk_config_revoke_window_s? integer the same for all users; default 120
 
 ---What set_config takes.
 ---@class timmsg.SetConfig
@@ -882,9 +882,9 @@ timmsg.TIMGroupBaseInfoSelfInfo = "group_base_info_self_info"
 ---@field log_level? timmsg.TIMLogLevel
 ---@field config_file_path? string the same as data_dir
 ---@field log_file_path? string directory of the log; default: no log file
----@field server? string "hub:DIR"; default: "hub" in the data directory
+---@field server? string "hub:DIR" or "xmpp://DOMAIN" (README: On an XMPP server); default: a hub, "hub" in the data directory
 ---@field request_timeout_ms? integer for what leaves the machine; default 30000
----@field revoke_window_s? integer how long a message can be revoked, on the hub; default 120
+---@field revoke_window_s? integer how long a message can be revoked, the same for all users; default 120
 
 ---Makes a client. It runs until close; close it, or declare it `local tim <close>`.
 ---@param options timmsg.Options
@@ -1444,7 +1444,7 @@ function Await:group_modify_member_info(param) end
 ---| "group_tips_event" # members came or went
 ---| "conv_event" # conversations were added, deleted or updated
 ---| "network_status" # the connection came or went
----| "kicked_offline" # another device took the login over; never on a hub
+---| "kicked_offline" # another session took this device's place at the server; never on a hub
 ---| "log" # a line was logged
 ---| "error" # a callback raised an error, or a call without a callback failed
 

@@ -115,30 +115,46 @@ static tm_event *event_of(const tm_op *op, const tm_item *item, const tm_mirrore
     return NULL;
 }
 
-/* Puts what was read into the mirror and makes the answer of it. */
-static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
+/* Whether an item lies behind what was read of its archive as news: it will come as that. */
+static bool is_to_come(tm_xmpp *x, const tm_op *op, const tm_item *item)
 {
-    stretch *of = task->state;
-    tm_op *op = &task->op;
-    uint64_t edge = of->edge_stamp / SECOND, joined = 0;
     bool group = op->message->conv_type == kTIMConv_Group;
-    const char *archive = group ? op->message->conv_id : "";
-    if (group) tm_mirror_in_group(x->mirror, archive, &joined);
-    set_edges(of, op);
-    tm_mirrored *mirrored = tm_calloc(of->count + 1, sizeof *mirrored);
-    int32_t code = mirrored ? tm_mirror_begin(x->mirror, err) : tm_fail_memory(err);
-    bool begun = mirrored && !code;
+    const tm_room *room = group ? tm_room_find(x, op->message->conv_id) : NULL;
+    const tm_archive *archive = group ? room ? room->archive : NULL : x->own;
+    return archive && archive->known && item->stamp >= archive->stamp &&
+           !tm_mirror_has(x->mirror, archive->group, item->archive_id);
+}
+
+/* Puts what was read into the mirror. `mirrored` has room for each item. */
+static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_error *err)
+{
+    const stretch *of = task->state;
+    const tm_op *op = &task->op;
+    uint64_t edge = of->edge_stamp / SECOND;
+    const char *archive = op->message->conv_type == kTIMConv_Group ? op->message->conv_id : "";
     int64_t floor = 0;
+    int32_t code = 0;
     for (size_t i = 0; i < of->count && !code; i++) {
-        const tm_item *item = &of->items[i];
+        tm_item *item = &of->items[i];
         if (!of->all && item->stamp / SECOND == edge) continue; /* it comes with the next stretch */
+        if (is_to_come(x, op, item)) continue;
+        if (item->kind == TM_ITEM_RETRACT && *archive) item->may_revoke = tm_rooms_may_revoke(x, item);
         code =
             tm_mirror_add(x->mirror, archive, item, TM_MIRROR_HISTORY, floor, x->window_s, &mirrored[i], err);
         if (mirrored[i].fresh) floor = mirrored[i].number;
     }
-    if (!code)
-        code = tm_mirror_read_marks(x->mirror, op->message->conv_type, op->message->conv_id, x->user,
-                                    &op->my_read, &op->peer_read, err);
+    return code;
+}
+
+/* What the mirror has of the messages that were read, as the answer. */
+static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_error *err)
+{
+    const stretch *of = task->state;
+    tm_op *op = &task->op;
+    uint64_t joined = 0;
+    int32_t code = 0;
+    if (op->message->conv_type == kTIMConv_Group)
+        tm_mirror_in_group(x->mirror, op->message->conv_id, &joined);
     /* what lies behind the cursor comes as events, with their callbacks: history must not be first */
     for (size_t i = 0; i < of->count && !code; i++) {
         const tm_item *item = &of->items[i];
@@ -151,13 +167,27 @@ static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
         tm_free(now.id);
         if (code) break;
         tm_event *event = event_of(op, item, &mirrored[i], joined);
-        if (!event) {
-            code = tm_fail_memory(err);
-            break;
-        }
+        if (!event) return tm_fail_memory(err);
         event->next = op->events;
         op->events = event;
     }
+    return code;
+}
+
+/* Puts what was read into the mirror and makes the answer of it. */
+static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
+{
+    tm_op *op = &task->op;
+    const tm_message *message = op->message;
+    set_edges(task->state, op);
+    tm_mirrored *mirrored = tm_calloc(((stretch *)task->state)->count + 1, sizeof *mirrored);
+    int32_t code = mirrored ? tm_mirror_begin(x->mirror, err) : tm_fail_memory(err);
+    bool begun = mirrored && !code;
+    if (!code) code = mirror_stretch(x, task, mirrored, err);
+    if (!code && op->kind == TM_OP_HISTORY)
+        code = tm_mirror_read_marks(x->mirror, message->conv_type, message->conv_id, x->user, &op->my_read,
+                                    &op->peer_read, err);
+    if (!code && op->kind == TM_OP_HISTORY) code = add_events(x, task, mirrored, err);
     if (!code) code = tm_mirror_commit(x->mirror, err);
     if (code && begun) tm_mirror_rollback(x->mirror);
     tm_free(mirrored);
@@ -198,6 +228,8 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
     }
     if (answer_stretch(x, task, &err))
         tm_xmpp_fail(x, task, err.code, err.text);
+    else if (task->op.kind == TM_OP_REVOKE)
+        tm_outbox_add(x, tm_xmpp_release(x, task)); /* now it is known, if it is there */
     else
         tm_xmpp_answer(x, task);
 }
@@ -247,6 +279,18 @@ void tm_history_start(tm_xmpp *x, tm_task *task)
         tm_group_start(x, task);
         return;
     }
+    if (begin(x, task)) ask_page(x, task);
+}
+
+/* ---- rule 28: a message that this device never had ---- */
+
+void tm_history_look_up(tm_xmpp *x, tm_task *task)
+{
+    uint64_t now = tm_clock_seconds(), back = (uint64_t)x->window_s + 60;
+    task->step = TM_STEP_LOOKED_UP;
+    task->op.low = now > back ? now - back : 0; /* an older one could not be revoked any more */
+    task->op.high = UINT64_MAX;
+    task->op.want = UINT32_MAX;
     if (begin(x, task)) ask_page(x, task);
 }
 

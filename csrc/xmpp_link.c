@@ -26,6 +26,8 @@ enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
 #define MAX_SOCKET (FD_SETSIZE - 1)
 /* Passes that a burst of input may take before others get their turn. */
 #define MAX_PASSES 64
+/* How often libstrophe is run while it connects and logs in. */
+#define TRYING_MS 5
 /* A pass reads 4 KB, and what TLS holds back of a record of 16 KB shows on no descriptor: only after so many
  * passes that brought no stanza there is nothing left. */
 #define IDLE_PASSES 5
@@ -451,7 +453,9 @@ bool tm_link_run(tm_link *link)
 
 uint64_t tm_link_deadline(const tm_link *link)
 {
-    uint64_t first = link->trying ? link->deadline : 0;
+    /* what libstrophe itself has to write while it logs in shows nowhere */
+    if (link->trying) return tm_clock_ms() + TRYING_MS;
+    uint64_t first = 0;
     for (const question *asked = link->questions; asked; asked = asked->next)
         if (!first || asked->deadline < first) first = asked->deadline;
     return first;

@@ -87,8 +87,15 @@ static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 
 /* ---- what can be refused at once ---- */
 
-/* Rule 28, by what the mirror knows. */
-static int32_t check_revoke(tm_xmpp *x, tm_task *task, tm_error *err)
+static bool is_being_revoked(const tm_xmpp *x, const char *id)
+{
+    for (const tm_task *task = x->sending; id && task; task = task->next)
+        if (task->op.kind == TM_OP_REVOKE && strcmp(task->target, id) == 0) return true;
+    return false;
+}
+
+/* Rule 28, by what the mirror knows. *look_up: the archive has to be asked. */
+static int32_t check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_error *err)
 {
     const tm_message *message = task->op.message;
     tm_mirror_message found = {0};
@@ -103,7 +110,7 @@ static int32_t check_revoke(tm_xmpp *x, tm_task *task, tm_error *err)
     if (found.number && message->server_time && message->server_time != time)
         code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "the message has another time");
-    else if (found.revoked)
+    else if (found.revoked || is_being_revoked(x, found.id))
         code = tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
     else if (found.number && !found.is_self && !(group && tm_group_may_revoke(x, message->conv_id)))
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
@@ -111,11 +118,12 @@ static int32_t check_revoke(tm_xmpp *x, tm_task *task, tm_error *err)
                              : "only the sender may revoke it");
     else if (too_old)
         code = tm_fail(err, late, "the message is older than %u s", x->window_s);
+    else if (!found.number && task->step != TM_STEP_LOOKED_UP && x->welcome)
+        *look_up = true;
     else if (!found.number)
         code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "the message to revoke is not in the conversation");
     task->target = found.id;
-    if (!code && !task->target) code = tm_fail_memory(err);
     return code;
 }
 
@@ -150,7 +158,14 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
         tm_group_start(x, task);
         return;
     }
-    if (task->op.kind == TM_OP_REVOKE) code = check_revoke(x, task, &err);
+    if (task->op.kind == TM_OP_REVOKE) {
+        bool look_up = false;
+        code = check_revoke(x, task, &look_up, &err);
+        if (look_up) {
+            tm_history_look_up(x, task);
+            return;
+        }
+    }
     if (!code && task->op.kind == TM_OP_READ) code = find_read(x, task, &err);
     if (!code) code = name_stanza(x, task, &err);
     if (code) {
@@ -482,6 +497,10 @@ void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored
     task->op.server_time = item->stamp / 1000000;
     task->op.seq = mirrored->seq;
     if (task->op.kind == TM_OP_SEND) task->op.position = mirrored->number;
+    if (task->op.kind == TM_OP_REVOKE && mirrored->fresh && !mirrored->valid) {
+        fail(x, task, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
+        return;
+    }
     check_done(x, task);
 }
 

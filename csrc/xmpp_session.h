@@ -209,6 +209,10 @@ void tm_receipt_again(tm_xmpp *x, const char *peer, const char *id);
 /* ---- xmpp_history.c: tasks SETTLE and HISTORY ---- */
 void tm_history_start(tm_xmpp *x, tm_task *task);
 void tm_settle_start(tm_xmpp *x, tm_task *task);
+/* A REVOKE of a message that the mirror does not know: looks into the archive, and hands the task to the outbox
+ * again, its step being TM_STEP_LOOKED_UP. */
+#define TM_STEP_LOOKED_UP 100
+void tm_history_look_up(tm_xmpp *x, tm_task *task);
 
 /* ---- xmpp_upload.c: task UPLOAD: a slot; the media thread does the rest ---- */
 void tm_upload_start(tm_xmpp *x, tm_task *task);

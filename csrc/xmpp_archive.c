@@ -9,6 +9,8 @@
 #define PAGE 100
 /* How far back reading begins when something may be missing, in microseconds. */
 #define REWIND 60000000u
+/* The same, always, in microseconds. */
+#define OVERLAP 250000u
 
 static void go_on(tm_xmpp *x, tm_archive *archive);
 
@@ -65,8 +67,21 @@ void tm_archive_close(tm_archive *archive)
 
 /* ---- what a page brings ---- */
 
+/* Where the next reading begins: a little before the end, since what is written at the same time by several hands
+ * need not show in the order of its times. (Whole seconds: an archive that numbers as it shows.) */
+static const char *safe_place(const tm_archive *archive, const tm_page *page)
+{
+    const char *place = archive->after;
+    uint64_t newest = page->last_stamp;
+    if (newest % 1000000 == 0) return page->last;
+    for (size_t i = 0; i < page->count && page->items[i].stamp + OVERLAP <= newest; i++)
+        place = page->items[i].archive_id;
+    return place;
+}
+
 static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored, tm_error *err)
 {
+    bool out = false;
     int32_t code = tm_mirror_begin(x->mirror, err);
     for (size_t i = 0; i < page->count && !code; i++) {
         tm_item *item = &page->items[i];
@@ -75,13 +90,16 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         /* who quits need not be told */
         tm_room *room = item->kind == TM_ITEM_TIPS && item->is_self ? tm_room_find(x, archive->group) : NULL;
         if (room && room->leaving) item->kind = TM_ITEM_NOTHING;
+        if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
+        out |= item->kind == TM_ITEM_TIPS && tm_member_is_put_out(x, item);
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
     }
     /* reading from earlier on passes what is known first: the place only moves on */
-    bool further = page->last && (!archive->walk || page->last_stamp > archive->stamp || page->complete);
+    bool further = page->last && (page->last_stamp > archive->stamp || page->complete);
+    const char *safe = further ? safe_place(archive, page) : NULL;
     if (!code && further) {
-        char *after = tm_strdup(page->last);
+        char *after = tm_strdup(safe);
         code = after ? tm_mirror_set_archive(x->mirror, archive->group, after, page->last_stamp, err)
                      : tm_fail_memory(err);
         if (!code) code = tm_mirror_commit(x->mirror, err);
@@ -109,7 +127,7 @@ static void tell_items(tm_xmpp *x, const tm_page *page, const tm_mirrored *mirro
         if (item->is_self) tm_outbox_seen(x, item, &mirrored[i]);
         if (item->kind == TM_ITEM_RECEIVED && !item->is_self)
             tm_outbox_received(x, item->sender, item->targets, item->target_count);
-        if (item->kind == TM_ITEM_MESSAGE && !mirrored[i].fresh && item->wants_receipt)
+        if (item->kind == TM_ITEM_MESSAGE && mirrored[i].again && item->wants_receipt)
             tm_receipt_again(x, item->sender, item->id);
         if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
         if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
@@ -130,7 +148,8 @@ static bool something_is_missing(tm_xmpp *x, tm_archive *archive)
 /* The archive was read to its end. */
 static void end_reached(tm_xmpp *x, tm_archive *archive)
 {
-    bool walked = archive->walk != NULL;
+    bool walked = archive->rewound;
+    archive->rewound = false;
     tm_free(archive->walk);
     archive->walk = NULL;
     if (archive->rings || archive->rewind) return; /* there may be more by now */
@@ -187,10 +206,8 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
         return;
     }
     if (!page->complete && page->last) {
-        if (archive->walk) {
-            tm_free(archive->walk);
-            archive->walk = tm_strdup(page->last);
-        }
+        tm_free(archive->walk);
+        archive->walk = tm_strdup(page->last);
         archive->rings = true;
     } else {
         end_reached(x, archive);
@@ -264,6 +281,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     if (archive->rewind && archive->from && archive->from < query.start) query.start = archive->from;
     if (archive->rewind || (archive->walk && !*archive->walk)) {
         archive->rewind = false;
+        archive->rewound = true;
         archive->from = 0;
         tm_free(archive->walk);
         archive->walk = tm_strdup("");
@@ -298,6 +316,7 @@ void tm_archive_lost(tm_archive *archive)
     if (!archive) return;
     tm_free(archive->walk);
     archive->walk = NULL;
+    archive->rewound = false;
     archive->caught_up = false;
     forget_expected(archive);
 }

@@ -49,6 +49,7 @@ struct tm_archive {
     bool known;                      /* where to go on is known */
     bool rings;                      /* something new may be there */
     bool rewind;                     /* read from a little earlier on */
+    bool rewound;                    /* that is what is being done */
     uint64_t from;                   /* or from here, if that is earlier still; 0: not asked for */
     bool busy;                       /* a page is under way */
     bool closed;                     /* frees itself once the page has come */

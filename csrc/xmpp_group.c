@@ -674,7 +674,7 @@ static bool is_read(const tm_archive *archive)
 static bool is_up_to_date(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
-    bool needs_room = task->op.kind == TM_OP_GROUP || task->op.kind == TM_OP_HISTORY;
+    bool needs_room = task->op.kind != TM_OP_SEND;
     bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
     if (!x->welcome) return false;
     if (task->step == STEP_PARKED) {
@@ -693,6 +693,24 @@ static bool is_up_to_date(tm_xmpp *x, tm_task *task)
     return is_read(room->archive);
 }
 
+/* The archives were read: now for the task itself. */
+static void start(tm_xmpp *x, tm_task *task)
+{
+    const tm_message *message = task->op.message;
+    bool foreign = message && message->conv_type == kTIMConv_Group &&
+                   !tm_mirror_in_group(x->mirror, message->conv_id, NULL);
+    if (task->op.kind == TM_OP_GROUP)
+        go(x, task);
+    else if (task->op.kind == TM_OP_SETTLE)
+        tm_settle_start(x, tm_xmpp_release(x, task));
+    else if (foreign)
+        tm_group_explain(x, task, message->conv_id);
+    else if (task->op.kind == TM_OP_HISTORY)
+        tm_history_start(x, tm_xmpp_release(x, task));
+    else
+        tm_outbox_add(x, tm_xmpp_release(x, task));
+}
+
 void tm_group_run(tm_xmpp *x)
 {
     for (tm_task *task = x->working; task;) {
@@ -702,17 +720,7 @@ void tm_group_run(tm_xmpp *x)
             continue;
         }
         task->step = STEP_GOING;
-        bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
-        if (task->op.kind == TM_OP_GROUP)
-            go(x, task);
-        else if (of_user)
-            tm_history_start(x, tm_xmpp_release(x, task));
-        else if (!tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL))
-            tm_group_explain(x, task, task->op.message->conv_id);
-        else if (task->op.kind == TM_OP_HISTORY)
-            tm_history_start(x, tm_xmpp_release(x, task));
-        else
-            tm_outbox_add(x, tm_xmpp_release(x, task));
+        start(x, task);
         task = x->working; /* others may be gone */
     }
 }

@@ -296,55 +296,26 @@ void tm_history_look_up(tm_xmpp *x, tm_task *task)
 
 /* ---- rule 15 ---- */
 
-static void settle_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer);
-
-/* Whatever this device sent and does not know the outcome of lies behind its cursor, if anywhere. */
-static void ask_settle(tm_xmpp *x, tm_task *task)
-{
-    const stretch *of = task->state;
-    uint64_t cursor = x->first_cursor > 0 ? (uint64_t)x->first_cursor : 0;
-    uint64_t before = 2ull * 60 * SECOND; /* servers do not show all in the order of their times */
-    tm_page_query query = {.group = of->with ? "" : task->op.message->conv_id,
-                           .with = of->with,
-                           .start = cursor > before ? cursor - before : 0,
-                           .after = of->edge,
-                           .max = PAGE};
-    tm_page_ask(x, &query, settle_page, (void *)(uintptr_t)task->number);
-}
-
-static void settle_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
-{
-    tm_error err = {0};
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    stretch *of = task->state;
-    bool gone = !page && answer && task->op.message->conv_type == kTIMConv_Group;
-    if (!page && !gone) {
-        tm_xmpp_error(x, answer, &err);
-        tm_xmpp_fail(x, task, err.code, err.text);
-        return;
-    }
-    for (size_t i = 0; page && i < page->count && !task->op.found; i++) {
-        const tm_item *item = &page->items[i];
-        if (!item->is_self || item->kind != TM_ITEM_MESSAGE || strcmp(item->id, task->id) != 0) continue;
-        /* its number comes with the event; until then it has no position */
-        task->op.found = true;
-        task->op.server_time = item->stamp / SECOND;
-        task->op.seq = item->seq;
-    }
-    tm_free(of->edge);
-    of->edge = page && page->last ? tm_strdup(page->last) : NULL;
-    if (!page || task->op.found || page->complete || !of->edge)
-        tm_xmpp_answer(x, task);
-    else
-        ask_settle(x, task);
-}
-
 void tm_settle_start(tm_xmpp *x, tm_task *task)
 {
-    if (!(task->id = tm_item_id(task->op.message))) {
-        tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
+    /* whatever this device sent and does not know the outcome of lies behind its cursor, if anywhere: the mirror has
+     * it once the archives were read */
+    if (task->step == 0) {
+        tm_group_start(x, task);
         return;
     }
-    if (begin(x, task)) ask_settle(x, task);
+    tm_error err = {0};
+    tm_mirror_message found = {0};
+    const tm_message *message = task->op.message;
+    int32_t code = tm_mirror_find(x->mirror, message->conv_type, message->conv_id, x->user, message->seq,
+                                  message->rand, &found, &err);
+    tm_free(found.id);
+    task->op.found = found.number != 0;
+    task->op.server_time = found.stamp / SECOND;
+    task->op.seq = found.seq;
+    task->op.position = found.number;
+    if (code)
+        tm_xmpp_fail(x, task, code, err.text);
+    else
+        tm_xmpp_answer(x, task);
 }

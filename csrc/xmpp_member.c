@@ -244,6 +244,23 @@ void tm_member_forget_notes(tm_room *room)
     room->notes = NULL;
 }
 
+bool tm_member_is_put_out(tm_xmpp *x, const tm_item *item)
+{
+    bool out = false;
+    const tm_room *room = tm_room_find(x, item->conv_id);
+    cJSON *elems = tm_json_parse_own(item->elems, strlen(item->elems), NULL);
+    const cJSON *elem = elems ? elems->child : NULL, *user;
+    const cJSON *users = tm_json_get(elem, kTIMGroupTipsElemUserArray);
+    bool removal = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0) == TM_TIP_REMOVED;
+    cJSON_ArrayForEach(user, users)
+    {
+        out |= removal && room && cJSON_IsString(user) && strcmp(user->valuestring, x->user) == 0 &&
+               tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN;
+    }
+    cJSON_Delete(elems);
+    return out;
+}
+
 void tm_member_tips(tm_xmpp *x, const tm_item *item)
 {
     tm_room *room = tm_room_find(x, item->conv_id);

@@ -368,6 +368,7 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     if (code || same_item) return code;
     bool older = way == TM_MIRROR_NEWS && !wanted && item->stamp < (uint64_t)floor;
     if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, 0, err);
+    out->again = out->number != 0;
     if (out->number) return note_known(mirror, archive, item, out->number, err);
     if (item->kind == TM_ITEM_MESSAGE && item->is_self &&
         tm_sql_int(mirror->sql, NULL, 0, "SELECT 1 FROM refused WHERE conv = ? AND id = ?", "tt",

@@ -53,6 +53,7 @@ typedef enum tm_mirror_way {
 typedef struct tm_mirrored {
     int64_t number; /* the item's, or that of the same item or message that was there; 0: not kept */
     bool fresh;     /* it was not there: neither that archive id, nor (a message) that id of that sender */
+    bool again;     /* a message that was there, archived anew: it was sent again */
     uint64_t seq;   /* a message's */
     bool revoked;   /* a message that was revoked */
     bool valid;     /* a retraction that counts: by its author (in a group also the owner and admins), in

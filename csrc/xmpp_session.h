@@ -335,6 +335,8 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
 /* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
  * nobody can change his own. */
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
+/* Whether they say that the owner or an admin removed the user. */
+bool tm_member_is_put_out(tm_xmpp *x, const tm_item *item);
 void tm_member_forget_notes(tm_room *room);
 /* How many members the room has as far as can be seen: `users` (may be NULL) are counted too, or (`gone`) not. */
 int tm_member_count(const tm_room *room, const cJSON *users, bool gone);

@@ -57,7 +57,7 @@ describe("processes", function()
 
   it("rule 14, 22: two chat at once, and both have the same", function()
     enrol("alice", "bob")
-    local count = 400
+    local count = support.is_hub and 400 or 100
     local alice = start("chat", "alice", "bob", C2C, count, count, 8)
     local bob = start("chat", "bob", "alice", C2C, count, count, 8)
     alice:tell "go"
@@ -74,10 +74,18 @@ describe("processes", function()
     assert.equal(count, #bob:all "^got")
     local at_alice, at_bob = history("alice", "bob", C2C), history("bob", "alice", C2C)
     assert.equal(2 * count, #at_alice)
+    if not support.is_hub then -- each side has an archive and a clock of its own (rule 45): by seq and sender
+      local function before(one, other)
+        if one.message_seq ~= other.message_seq then return one.message_seq < other.message_seq end
+        return one.message_sender < other.message_sender
+      end
+      table.sort(at_alice, before)
+      table.sort(at_bob, before)
+    end
     assert.same(support.texts(at_alice), support.texts(at_bob))
     for i, msg in ipairs(at_alice) do
       assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
-      assert.equal(msg.message_unique_id, at_bob[i].message_unique_id)
+      if support.is_hub then assert.equal(msg.message_unique_id, at_bob[i].message_unique_id) end
     end
   end)
 

@@ -142,14 +142,16 @@ static void transferred(tm_backend *self, tm_op *op, const tm_media_report *repo
 {
     (void)self;
     (void)report;
-    op->id = tm_strdup(op->url); /* the url came with the slot, and is its name */
+    /* the url came with the slot; its last part is the name that was made up for the file */
+    const char *slash = strrchr(op->url, '/');
+    op->id = tm_strdup(slash && slash[1] ? slash + 1 : op->url);
     if (!op->id) tm_fail_memory(&op->error);
 }
 
 static void logged_in(tm_xmpp_backend *backend, tm_op *op)
 {
     int64_t cursor = read_cursor(backend, op->cursor);
-    if (cursor < 0) cursor = tm_mirror_top(backend->mirror, &op->error);
+    if (cursor < 0) cursor = op->position; /* a new device begins where the session found the end to be */
     backend->cursor = backend->next = cursor;
     backend->moved = true;
 }

@@ -69,7 +69,7 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
         uint64_t joined;
         if (!read_bookmark(x, at, group, &joined)) continue;
         if (!known.failed && !has_name(&known, group))
-            tm_room_begin(x, group, joined, x->is_new ? 0 : joined * 1000000);
+            tm_room_begin(x, group, joined, x->login && x->is_new ? 0 : joined * 1000000);
     }
     tm_free(known.list);
 }

@@ -373,7 +373,10 @@ static bool read_members(const cJSON *param, group_state *of, const char *creato
     {
         const char *user = tm_json_get_string(member, kTIMGroupMemberInfoIdentifier, "");
         bool known = strcmp(user, creator) == 0;
-        cJSON_ArrayForEach(name, of->names) known |= strcmp(name->valuestring, user) == 0;
+        cJSON_ArrayForEach(name, of->names)
+        {
+            known |= strcmp(name->valuestring, user) == 0;
+        }
         if (known) continue;
         int64_t role =
             (int64_t)tm_json_get_uint(member, kTIMGroupMemberInfoMemberRole, kTIMMemberRole_Normal);

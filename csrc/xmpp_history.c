@@ -98,7 +98,7 @@ static tm_event *event_of(const tm_op *op, const tm_item *item, const tm_mirrore
     event->kind = TM_EVENT_MESSAGE;
     event->position = mirrored->number;
     event->revoked = mirrored->revoked;
-    event->unaddressed = joined && item->stamp / SECOND < joined;
+    event->unaddressed = joined && item->stamp < joined;
     message->conv_type = op->message->conv_type;
     message->conv_id = tm_strdup(op->message->conv_id);
     message->sender = tm_strdup(item->sender);
@@ -153,8 +153,14 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
     tm_op *op = &task->op;
     uint64_t joined = 0;
     int32_t code = 0;
-    if (op->message->conv_type == kTIMConv_Group)
+    if (op->message->conv_type == kTIMConv_Group) {
         tm_mirror_in_group(x->mirror, op->message->conv_id, &joined);
+        joined *= SECOND;
+        /* where the archive began for this device tells what came first within that second */
+        const tm_room *room = tm_room_find(x, op->message->conv_id);
+        uint64_t start = room && room->archive ? room->archive->start : 0;
+        if (joined && start > joined && start < joined + SECOND) joined = start + 1;
+    }
     /* what lies behind the cursor comes as events, with their callbacks: history must not be first */
     for (size_t i = 0; i < of->count && !code; i++) {
         const tm_item *item = &of->items[i];

@@ -196,7 +196,9 @@ int tm_member_count(const tm_room *room, const cJSON *users, bool gone)
         set_standing(seen, note->string, in ? TM_STANDING_MEMBER : TM_STANDING_NONE);
     }
     cJSON_ArrayForEach(user, users)
+    {
         set_standing(seen, user->valuestring, gone ? TM_STANDING_NONE : TM_STANDING_MEMBER);
+    }
     int count = cJSON_GetArraySize(seen);
     cJSON_Delete(seen);
     return count;

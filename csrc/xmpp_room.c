@@ -411,7 +411,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     }
     uint64_t joined = 0;
     if (!tm_mirror_in_group(x->mirror, room->group, &joined)) return;
-    if (!room->start && !x->is_new) room->start = microseconds(joined);
+    if (!room->start && !(x->is_new && x->login)) room->start = microseconds(joined);
     if (!room->archive) room->archive = tm_archive_open(x, room->group, room->start, &err);
     tm_archive_rewind(x, room->archive);
     ask_powers(x, room);

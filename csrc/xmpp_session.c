@@ -19,6 +19,8 @@
  * a server that comes back do not come all at once. */
 #define FIRST_PAUSE_MS 500
 #define LONGEST_PAUSE_MS 60000
+/* No question is given up before. */
+#define LEAST_TIMEOUT_MS 15000
 /* A new device's log-in waits so long at most for its groups. */
 #define SETTLE_MS 5000
 /* tm_xmpp_end waits so long. */
@@ -207,7 +209,9 @@ void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to)
 
 void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument)
 {
-    tm_link_ask(x->link, tm_stanza_finish(iq), x->timeout_ms, answer, argument);
+    /* tasks have deadlines of their own; what the session asks for itself is not to suffer from short ones */
+    uint32_t timeout = x->timeout_ms > LEAST_TIMEOUT_MS ? x->timeout_ms : LEAST_TIMEOUT_MS;
+    tm_link_ask(x->link, tm_stanza_finish(iq), timeout, answer, argument);
 }
 
 int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err)
@@ -376,6 +380,8 @@ static void end_answered(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_
         return;
     }
     x->fresh = false;
+    /* the cursor starts here, whatever is read before the log-in is answered */
+    if (x->login) x->login->op.position = tm_mirror_top(x->mirror, &err);
     set_up_one(x);
 }
 

@@ -38,6 +38,8 @@ static int32_t read_slot(xmpp_stanza_t *slot, tm_op *op, tm_error *err)
     return ok ? 0 : tm_fail_memory(err);
 }
 
+#define MAX_EXTENSION 8
+
 static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
@@ -55,6 +57,18 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
         tm_xmpp_answer(x, task);
 }
 
+/* The url shows the name to everybody: one made up, with the file's extension, by which clients go. */
+static void make_name(const char *path, char name[TM_LINK_ID + MAX_EXTENSION + 1])
+{
+    char id[TM_LINK_ID];
+    const char *dot = strrchr(tm_path_base(path), '.');
+    size_t length =
+        dot ? strspn(dot + 1, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") : 0;
+    bool plain = length && length < MAX_EXTENSION && !dot[1 + length];
+    tm_link_make_id(id);
+    snprintf(name, TM_LINK_ID + MAX_EXTENSION + 1, "%.16s%s", id, plain ? dot : "");
+}
+
 void tm_upload_start(tm_xmpp *x, tm_task *task)
 {
     tm_stanza iq;
@@ -68,10 +82,11 @@ void tm_upload_start(tm_xmpp *x, tm_task *task)
         return;
     }
     snprintf(size, sizeof size, "%" PRIu64, task->op.size);
-    const char *name = tm_path_base(task->op.text);
+    char name[TM_LINK_ID + MAX_EXTENSION + 1];
+    make_name(task->op.text, name);
     tm_xmpp_iq(x, &iq, "get", x->upload);
     xmpp_stanza_t *request = tm_stanza_add(&iq, NULL, "request", TM_NS_UPLOAD, NULL);
-    tm_stanza_set(&iq, request, "filename", *name && tm_utf8_valid(name, strlen(name), NULL) ? name : "file");
+    tm_stanza_set(&iq, request, "filename", name);
     tm_stanza_set(&iq, request, "size", size);
     tm_stanza_set(&iq, request, "content-type", "application/octet-stream");
     tm_xmpp_keep(x, task);

@@ -241,9 +241,9 @@ describe("Conversations", function()
           back = id
         end
         support.say(tim, id, conv_type, "one")
+        support.arrival(ben_seen, "one", tim)
         support.say(ben, back, conv_type, "two")
         support.arrival(seen, "two", ben)
-        support.arrival(ben_seen, "one", tim)
         support.must(tim, "conv_set_draft", id, conv_type, draft "begun")
         local other = support.must(tim, "conv_create", "cora", C2C)
         news()

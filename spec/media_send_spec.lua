@@ -182,8 +182,9 @@ describe("media elements", function()
     it("rule 21: of many elements at once, each with its own", function()
       local anna = support.new_client(dir, "anna")
       local bert, seen = support.device(dir, "bert")
+      local count <const> = support.is_hub and 9 or 5 -- an XMPP server's urls are longer, and 12 KB is the limit
       local parts, texts = { timmsg.text "album" }, {}
-      for i = 1, 9 do
+      for i = 1, count do
         texts[i] = pictures.png(i, 10 * i)
         parts[#parts + 1] = timmsg.image(write(i .. ".png", texts[i]))
         parts[#parts + 1] = timmsg.text("caption " .. i)
@@ -191,14 +192,14 @@ describe("media elements", function()
       parts[#parts + 1] = timmsg.image(dir .. "/1.png") -- one again
       support.must(anna, "send_new_msg", "bert", C2C, timmsg.message(parts))
       local elems = support.arrival(seen, "album", bert).message_elem_array
-      assert.equal(20, #elems)
-      for i = 1, 9 do
+      assert.equal(2 * count + 2, #elems)
+      for i = 1, count do
         local elem = elems[2 * i]
         assert.equal(i, elem.image_elem_orig_pic_width)
         assert.equal("caption " .. i, elems[2 * i + 1].text_elem_content)
         assert.is_true(texts[i] == download(bert, elem.image_elem_orig_id, elem.image_elem_orig_url))
       end
-      if support.is_hub then assert.equal(elems[2].image_elem_orig_id, elems[20].image_elem_orig_id) end
+      if support.is_hub then assert.equal(elems[2].image_elem_orig_id, elems[#elems].image_elem_orig_id) end
     end)
   end)
 

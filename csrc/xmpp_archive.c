@@ -129,6 +129,7 @@ static void tell_items(tm_xmpp *x, const tm_page *page, const tm_mirrored *mirro
             tm_outbox_received(x, item->sender, item->targets, item->target_count);
         if (item->kind == TM_ITEM_MESSAGE && mirrored[i].again && item->wants_receipt)
             tm_receipt_again(x, item->sender, item->id);
+        if (item->kind == TM_ITEM_GROUPS && mirrored[i].fresh) tm_bookmarks_read(x);
         if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
         if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
     }

@@ -97,13 +97,13 @@ void tm_bookmarks_read(tm_xmpp *x)
 
 /* ---- changing it ---- */
 
-/* The user's other sessions read it again. */
+/* The user's other sessions read it again: a note to oneself, which every device finds in the archive. */
 static void tell_others(tm_xmpp *x)
 {
     tm_stanza message;
-    tm_stanza_begin(&message, tm_link_ctx(x->link), "message", x->self, "headline", NULL);
+    tm_stanza_begin(&message, tm_link_ctx(x->link), "message", x->self, "chat", NULL);
     tm_stanza_add(&message, NULL, "groups", TM_NS_TIMMSG, NULL);
-    tm_stanza_add(&message, NULL, "no-store", TM_NS_HINTS, NULL);
+    tm_stanza_add(&message, NULL, "store", TM_NS_HINTS, NULL);
     tm_link_send(x->link, tm_stanza_finish(&message));
 }
 

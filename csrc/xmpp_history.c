@@ -159,7 +159,7 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
         /* where the archive began for this device tells what came first within that second */
         const tm_room *room = tm_room_find(x, op->message->conv_id);
         uint64_t start = room && room->archive ? room->archive->start : 0;
-        if (joined && start > joined && start < joined + SECOND) joined = start + 1;
+        if (joined && start >= joined && start < joined + SECOND) joined = start + 1;
     }
     /* what lies behind the cursor comes as events, with their callbacks: history must not be first */
     for (size_t i = 0; i < of->count && !code; i++) {

@@ -254,6 +254,10 @@ static int32_t read_content(tm_item *item, xmpp_stanza_t *message, const char *g
     if (displayed) return set_target(item, TM_ITEM_DISPLAYED, tm_stanza_attribute(displayed, "id"), err);
     if (tm_stanza_child(message, "received", TM_NS_RECEIPTS))
         return group ? 0 : set_targets(item, message, err);
+    if (!group && item->is_self && tm_stanza_child(message, "groups", TM_NS_TIMMSG)) {
+        item->kind = TM_ITEM_GROUPS;
+        return 0;
+    }
     item->wants_receipt = !group && !item->is_self && tm_stanza_child(message, "request", TM_NS_RECEIPTS);
     return set_elems(item, message, group != NULL, group, err);
 }

@@ -19,6 +19,7 @@ typedef enum tm_item_kind {
     TM_ITEM_RECEIVED,   /* `targets`: the ids of messages that a device has */
     TM_ITEM_INVITATION, /* into the group `conv_id` by `sender` */
     TM_ITEM_TIPS,       /* a GroupTips message: `elems`; its sender is @TIM#SYSTEM, said by `actor` */
+    TM_ITEM_GROUPS,     /* a note to oneself: the list of groups has changed */
 } tm_item_kind;
 
 /* Ids of other clients may be long; longer ones are cut, and so is what names them. */

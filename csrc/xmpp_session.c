@@ -483,12 +483,9 @@ static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
         tm_rooms_message(x, room, message);
         return;
     }
-    bool from_self = !from || tm_jid_same_bare(from, x->self);
     if (type && strcmp(type, "headline") == 0) {
         bool own_voice = from && strcmp(from, tm_link_jid(x->link)) == 0;
-        if (from_self && !own_voice && tm_stanza_child(message, "groups", TM_NS_TIMMSG))
-            tm_bookmarks_read(x);
-        else if (from && !own_voice && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))
+        if (from && !own_voice && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))
             tm_online_take(x, message, kTIMConv_C2C, peer, peer);
         return;
     }

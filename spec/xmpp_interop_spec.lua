@@ -140,7 +140,7 @@ describe("a client of another make", function()
     local bob, at_bob = support.device(dir, "bob")
     support.group(alice, "Team 1", "carol", "bob")
     local room = carol:expect({ event = "invited" }, alice, bob).room
-    carol:tell { ["do"] = "join", room = room, nick = "the fox 🦊" }
+    carol:tell { ["do"] = "join", room = room, nick = "the fox 狐" }
     carol:expect({ event = "joined" }, alice, bob)
     for _, text in ipairs(TEXTS) do
       support.say(alice, "Team 1", GROUP, text)

@@ -262,6 +262,7 @@ function xmpp_server.start(kind)
   -- server makes its tables.
   shell('sqlite3 "$1" "PRAGMA journal_mode=WAL; CREATE TABLE t(x); DROP TABLE t" >/dev/null', self.directory .. "/data/server.db")
   shell('cp "$1" "$2"', HERE .. "prosody_module.lua", self.directory .. "/plugins/mod_specs.lua")
+  shell('cp "$1" "$2"', HERE .. "../examples/mod_plain_attributes.lua", self.directory .. "/plugins/mod_plain_attributes.lua")
   self:write_config()
   if uv.getuid() == 0 then shell('chown -R nobody:nogroup "$1"', self.directory) end
   self:start_guard()

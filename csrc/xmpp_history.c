@@ -141,7 +141,7 @@ static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, 
         if (item->kind == TM_ITEM_RETRACT && *archive) item->may_revoke = tm_rooms_may_revoke(x, item);
         code =
             tm_mirror_add(x->mirror, archive, item, TM_MIRROR_HISTORY, floor, x->window_s, &mirrored[i], err);
-        if (mirrored[i].fresh) floor = mirrored[i].number;
+        if (mirrored[i].fresh && mirrored[i].number) floor = mirrored[i].number;
     }
     return code;
 }

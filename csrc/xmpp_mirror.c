@@ -22,7 +22,11 @@ static const char *const migrations[] = {
     "CREATE INDEX log_target ON log(conv, target) WHERE target NOTNULL;"
     "CREATE INDEX log_receipt ON log(number) WHERE receipt;"
     "CREATE INDEX log_content ON log(number) WHERE elems NOTNULL;"
-    /* which archived messages are known, and the number that each stands for; -1: it is wanted */
+    "CREATE INDEX log_marker ON log(conv, sender) WHERE kind = 3;"
+    /* what may be forgotten: only the mirror knows the identity of other clients' messages */
+    "CREATE INDEX log_passing ON log(number) WHERE kind NOT IN (1, 6) OR ours;"
+    /* which archived messages are known, and the number that each stands for. Of what is not kept: 0, or minus
+     * its stamp; -1: it is wanted */
     "CREATE TABLE known(archive TEXT NOT NULL, archive_id TEXT NOT NULL, number INTEGER NOT NULL,"
     "  PRIMARY KEY(archive, archive_id)) WITHOUT ROWID;"
     "CREATE INDEX known_number ON known(number);"
@@ -126,7 +130,7 @@ int32_t tm_mirror_want(tm_mirror *mirror, const char *archive, const char *archi
 {
     return tm_sql_run(
         mirror->sql, err,
-        "INSERT INTO known VALUES(?, ?, -1) ON CONFLICT DO UPDATE SET number = -1 WHERE number = 0", "tt",
+        "INSERT INTO known VALUES(?, ?, -1) ON CONFLICT DO UPDATE SET number = -1 WHERE number <= 0", "tt",
         archive, archive_id);
 }
 
@@ -139,7 +143,7 @@ int32_t tm_mirror_pass(tm_mirror *mirror, const char *archive, const char *archi
 bool tm_mirror_has(tm_mirror *mirror, const char *archive, const char *archive_id)
 {
     return tm_sql_int(mirror->sql, NULL, 0,
-                      "SELECT 1 FROM known WHERE archive = ? AND archive_id = ? AND number >= 0", "tt",
+                      "SELECT 1 FROM known WHERE archive = ? AND archive_id = ? AND number <> -1", "tt",
                       archive, archive_id) == 1;
 }
 
@@ -166,16 +170,17 @@ static int64_t at_least(uint64_t stamp, int64_t number)
 static int64_t make_number(tm_mirror *mirror, uint64_t stamp, tm_mirror_way way, int64_t floor, tm_error *err)
 {
     tm_error local = {0};
-    int64_t number;
+    int64_t top = tm_mirror_top(mirror, &local), number;
     if (way == TM_MIRROR_NEWS) {
-        number = at_least(stamp, tm_mirror_top(mirror, &local) + 1);
-        if (!local.code) tm_mirror_set_top(mirror, number, &local);
+        number = at_least(stamp, top + 1);
     } else {
         number = at_least(stamp, floor + 1);
         while (!local.code &&
                tm_sql_int(mirror->sql, &local, 0, "SELECT 1 FROM log WHERE number = ?", "i", number))
             number++;
     }
+    /* of history too: what comes after is news, and must lie behind it */
+    if (!local.code && number > top) tm_mirror_set_top(mirror, number, &local);
     if (!local.code) return number;
     tm_fail(err, local.code, "%s", local.text);
     return 0;
@@ -206,19 +211,18 @@ static int32_t read_meant(tm_mirror *mirror, sqlite3_stmt *row, meant *out, tm_e
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* The message of an id in the item's conversation. `sender` NULL: whoever wrote it, the item's own first. */
-static int32_t find_meant(tm_mirror *mirror, const tm_item *item, const char *sender, meant *out,
-                          tm_error *err)
+/* The message of an id in the item's conversation. Several senders may have used it: a retraction means the
+ * actor's own first, a marker that of another. */
+static int32_t find_meant(tm_mirror *mirror, const tm_item *item, meant *out, tm_error *err)
 {
+    bool others = item->kind == TM_ITEM_DISPLAYED;
     int32_t code = read_meant(
         mirror,
         tm_sql_query(
             mirror->sql, err,
             "SELECT number, stamp, revoked, sender FROM log WHERE conv = ?1 AND conv_type = ?2 AND id = ?3"
-            " AND kind = 1 AND (?4 IS NULL OR sender = ?4) ORDER BY sender <> ?5 LIMIT 1",
-            "titt"
-            "t",
-            item->conv_id, (int64_t)item->conv_type, item->target, sender, item->actor),
+            " AND kind IN (1, 6) AND kind = 1 ORDER BY (sender = ?4) = ?5 LIMIT 1",
+            "titti", item->conv_id, (int64_t)item->conv_type, item->target, item->actor, (int64_t)others),
         out, err);
     if (code || out->number || item->conv_type != kTIMConv_Group) return code;
     /* in a room other clients name the archive's id */
@@ -247,7 +251,7 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
                                 tm_error *err)
 {
     meant found;
-    int32_t code = find_meant(mirror, item, NULL, &found, err);
+    int32_t code = find_meant(mirror, item, &found, err);
     if (code) return code;
     out->target = found.number;
     if (!found.number) {
@@ -265,24 +269,25 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
 static int32_t judge_marker(tm_mirror *mirror, const tm_item *item, tm_mirrored *out, tm_error *err)
 {
     meant found;
-    int32_t code = find_meant(mirror, item, NULL, &found, err);
+    int32_t code = find_meant(mirror, item, &found, err);
     if (code) return code;
     bool own = item->is_self && strcmp(item->conv_id, item->sender) == 0; /* with oneself */
     out->target = found.number;
     out->valid = found.number && (own || strcmp(found.sender, item->sender) != 0);
-    if (item->conv_type == kTIMConv_Group && !item->is_self) out->valid = false;
     return 0;
 }
 
-/* Whether a message was retracted before it was heard here. */
+/* Whether a message was retracted before it was heard here; in a room by the archive's id, perhaps. */
 static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t window_s, bool *revoked,
                              tm_error *err)
 {
     tm_error local = {0};
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
-        "SELECT actor, powers, stamp FROM log WHERE conv = ? AND target = ? AND kind = 2 AND conv_type = ?",
-        "tti", item->conv_id, item->id, (int64_t)item->conv_type);
+        "SELECT actor, powers, stamp FROM log WHERE conv = ? AND target IN (?, ?) AND kind = 2 AND conv_type "
+        "= ?",
+        "ttti", item->conv_id, item->id, item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
+        (int64_t)item->conv_type);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         bool may = strcmp(tm_sql_column_text(row, 0), item->sender) == 0 || sqlite3_column_int(row, 1);
         if (may && in_time(tm_sql_column_u64(row, 2), item->stamp, window_s)) *revoked = true;
@@ -321,6 +326,12 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
     return code;
 }
 
+/* What `known` has of an item that is not kept: the stamp says when that can go. */
+static int64_t not_kept(const tm_item *item)
+{
+    return item->stamp > 1 && item->stamp < INT64_MAX ? -(int64_t)item->stamp : 0;
+}
+
 static int32_t note_known(tm_mirror *mirror, const char *archive, const tm_item *item, int64_t number,
                           tm_error *err)
 {
@@ -334,12 +345,12 @@ static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *
                          bool *same_item, bool *wanted, tm_mirrored *out, tm_error *err)
 {
     tm_error local = {0};
-    int64_t number =
-        tm_sql_int(mirror->sql, &local, -2, "SELECT number FROM known WHERE archive = ? AND archive_id = ?",
-                   "tt", archive, item->archive_id);
+    int64_t number = tm_sql_int(mirror->sql, &local, INT64_MIN,
+                                "SELECT number FROM known WHERE archive = ? AND archive_id = ?", "tt",
+                                archive, item->archive_id);
     /* what was no news when the device began is history all the same */
-    *same_item = number > 0 || (number == 0 && way == TM_MIRROR_NEWS);
     *wanted = number == -1;
+    *same_item = number > 0 || (number != INT64_MIN && !*wanted && way == TM_MIRROR_NEWS);
     if (number <= 0 && (item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS))
         number = tm_sql_int(mirror->sql, &local, -1,
                             "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND sender = "
@@ -367,21 +378,23 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     int32_t code = find_same(mirror, archive, item, way, &same_item, &wanted, out, err);
     if (code || same_item) return code;
     bool older = way == TM_MIRROR_NEWS && !wanted && item->stamp < (uint64_t)floor;
-    if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, 0, err);
+    if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, not_kept(item), err);
     out->again = out->number != 0;
     if (out->number) return note_known(mirror, archive, item, out->number, err);
     if (item->kind == TM_ITEM_MESSAGE && item->is_self &&
         tm_sql_int(mirror->sql, NULL, 0, "SELECT 1 FROM refused WHERE conv = ? AND id = ?", "tt",
                    item->conv_id, item->id))
-        return note_known(mirror, archive, item, 0, err);
+        return note_known(mirror, archive, item, not_kept(item), err);
     out->fresh = true;
-    if (!message && item->kind != TM_ITEM_RETRACT && item->kind != TM_ITEM_DISPLAYED)
-        return note_known(mirror, archive, item, 0, err);
+    /* what others read in groups is nobody's business */
+    bool marker = item->kind == TM_ITEM_DISPLAYED && (item->conv_type == kTIMConv_C2C || item->is_self);
+    if (!message && !marker && item->kind != TM_ITEM_RETRACT)
+        return note_known(mirror, archive, item, not_kept(item), err);
     out->number = make_number(mirror, item->stamp, way, floor, err);
     if (!out->number) return err->code;
     if (item->kind == TM_ITEM_RETRACT) code = judge_retraction(mirror, item, window_s, out, err);
-    if (item->kind == TM_ITEM_DISPLAYED) code = judge_marker(mirror, item, out, err);
-    if (message) code = was_retracted(mirror, item, window_s, &out->revoked, err);
+    if (marker) code = judge_marker(mirror, item, out, err);
+    if (item->kind == TM_ITEM_MESSAGE) code = was_retracted(mirror, item, window_s, &out->revoked, err);
     if (!code) code = insert(mirror, archive, item, out, err);
     return code ? code : note_known(mirror, archive, item, out->number, err);
 }

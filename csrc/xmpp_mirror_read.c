@@ -71,13 +71,14 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event *
     *list = NULL;
     *next = cursor;
     *rows = 0;
-    /* a retraction or marker tells of the message it is about (t), which a device may never have had */
+    /* a retraction or marker tells of the message it is about (t), which a device may never have had: then its
+     * time is what its id claims, but nothing is said after it was retracted */
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
         "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, l.sender), coalesce(t.seq, l.seq),"
         " coalesce(t.rand, l.rand), coalesce(t.client_time, l.client_time),"
-        " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, l.client_time * 1000000) ELSE coalesce(t.stamp, "
-        "l.stamp) END,"
+        " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, min(l.client_time, l.stamp / 1000000) * 1000000)"
+        " ELSE coalesce(t.stamp, l.stamp) END,"
         " l.priority, coalesce(t.is_self, l.is_self), l.revoked, l.elems, coalesce(l.target_number, 0), "
         "l.sender,"
         " l.stamp, l.told"
@@ -166,13 +167,17 @@ int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *c
 {
     tm_error local = {0};
     *my_read = *peer_read = 0;
+    /* by id, since the message may have come after its marker, as history; in a room perhaps by the archive's.
+     * CROSS: markers are few, and lead to their messages */
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
-        "SELECT m.sender = ?3, max(t.number) FROM log m JOIN log t ON t.conv = m.conv AND t.conv_type = "
-        "m.conv_type"
-        " AND t.id = m.target AND t.kind = 1 WHERE m.conv = ?1 AND m.target NOTNULL AND m.kind = 3"
-        " AND m.conv_type = ?2 AND (t.sender <> m.sender OR ?1 = ?3) GROUP BY 1",
-        "tit", conv_id, (int64_t)conv_type, user);
+        "SELECT m.sender = ?3, max(t.number) FROM log m CROSS JOIN log t WHERE m.kind = 3 AND m.conv = ?1"
+        " AND m.conv_type = ?2 AND t.number = coalesce("
+        " (SELECT max(number) FROM log WHERE conv = m.conv AND conv_type = m.conv_type AND id = m.target"
+        "  AND kind IN (1, 6) AND kind = 1 AND (sender <> m.sender OR ?1 = ?3)),"
+        " (SELECT number FROM known WHERE archive = m.conv AND archive_id = m.target AND m.conv_type = ?4))"
+        " AND t.kind = 1 AND (t.sender <> m.sender OR ?1 = ?3) GROUP BY 1",
+        "titi", conv_id, (int64_t)conv_type, user, (int64_t)kTIMConv_Group);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         if (sqlite3_column_int(row, 0))
             *my_read = sqlite3_column_int64(row, 1);
@@ -204,24 +209,31 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
     return found;
 }
 
+/* The oldest rows that may go: numbers are times. What only the mirror can name stays, and a reader's last
+ * marker in each conversation. */
+#define PASSED                                                                                               \
+    "(SELECT number FROM log WHERE number < ?1 AND (kind NOT IN (1, 6) OR ours)"                             \
+    " AND (kind <> 3 OR EXISTS(SELECT 1 FROM log n WHERE n.kind = 3 AND n.conv = log.conv AND"               \
+    " n.sender = log.sender AND n.conv_type = log.conv_type AND n.number > log.number))"                     \
+    " ORDER BY number LIMIT ?2)"
+
 int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err)
 {
-    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000;
+    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000, limit = TRIM_ROWS;
     int32_t code = tm_sql_run(mirror->sql, err,
                               "UPDATE log SET elems = NULL WHERE elems NOTNULL AND number <= ?", "i", number);
     if (!code)
         code = tm_sql_run(mirror->sql, err, "UPDATE log SET receipt = 0 WHERE receipt AND number <= ?", "i",
                           number);
-    /* numbers are times, so the oldest rows are the first; what only the mirror can name stays */
+    if (!code)
+        code = tm_sql_run(mirror->sql, err, "DELETE FROM known WHERE number IN " PASSED, "ii", old, limit);
+    if (!code)
+        code = tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number IN " PASSED, "ii", old, limit);
+    /* of what was not kept, the stamp's negative is known; the oldest are the highest */
     if (!code)
         code = tm_sql_run(mirror->sql, err,
-                          "DELETE FROM log WHERE number IN (SELECT number FROM log WHERE number < ?1 AND"
-                          " (kind <> 1 OR ours) AND kind <> 3 ORDER BY number LIMIT ?2)",
-                          "ii", old, (int64_t)TRIM_ROWS);
-    if (!code && tm_sql_changes(mirror->sql))
-        code = tm_sql_run(mirror->sql, err,
-                          "DELETE FROM known WHERE number > 0 AND number < ?1 AND"
-                          " NOT EXISTS(SELECT 1 FROM log WHERE log.number = known.number)",
-                          "i", old);
+                          "DELETE FROM known WHERE (archive, archive_id) IN (SELECT archive, archive_id FROM "
+                          "known WHERE number < -1 AND number > -?1 LIMIT ?2)",
+                          "ii", old, limit);
     return code;
 }

@@ -1,6 +1,7 @@
 /* XMPP online: messages that reach those who are there and are stored nowhere (rule 18). See xmpp_session.h. */
 #include "xmpp_session.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ static tm_event *event_of(const tm_item *item)
     message->seq = item->seq;
     message->rand = item->rand;
     message->client_time = item->client_time;
-    message->server_time = item->stamp / 1000000;
+    message->server_time = tm_clock_seconds(); /* no server says one */
     message->priority = item->priority;
     message->status = kTIMMsg_SendSucc;
     message->is_self = message->is_read = item->is_self;

@@ -308,9 +308,15 @@ static void set_up_one(tm_xmpp *x)
 static void answer_login(tm_xmpp *x)
 {
     if (!x->login || (x->is_new && !tm_rooms_are_settled(x) && tm_clock_ms() < x->settle_until)) return;
+    tm_error err = {0};
     tm_task *login = x->login;
     x->login = NULL;
+    /* the cursor starts here: nothing was read as news before (see go_on in xmpp_archive.c) */
+    login->op.position = tm_mirror_top(x->mirror, &err);
     tm_xmpp_answer(x, login);
+    tm_archive_rewind(x, x->own);
+    for (tm_room *room = x->first_room; room; room = room->next)
+        tm_archive_rewind(x, room->archive);
 }
 
 static void carbons_answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -380,8 +386,6 @@ static void end_answered(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_
         return;
     }
     x->fresh = false;
-    /* the cursor starts here, whatever is read before the log-in is answered */
-    if (x->login) x->login->op.position = tm_mirror_top(x->mirror, &err);
     set_up_one(x);
 }
 

@@ -1,92 +1,752 @@
--- Hostile: what a user can put into stanzas by hand, and must not be believed.
+-- On XMPP: users who write their stanzas by hand, to be taken for others or to break what others have. What says who
+-- wrote something, where and when is what the servers say; all else is a claim.
 
+local lfs = require "lfs"
 local support = require "support"
+local timmsg = require "timmsg"
+local uv = require "luv"
 
-support.xmpp_only(describe)("a hostile user", function()
-  local xmpp_stream = require "xmpp_stream"
-  local dir, host, bob, seen, mallory
+local describe <const> = support.xmpp_only(describe)
+
+local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
+
+describe("a hostile XMPP client", function()
+  local xmpp_stream, dir, host, alice, at_alice, mallory
+
+  setup(function() xmpp_stream = require "xmpp_stream" end)
+
+  local function device(...) return support.device(dir, ...) end
+
+  local function jid(user) return user .. "@" .. host end
+
+  local function connect(user)
+    support.account(dir, user)
+    local stream = assert(xmpp_stream.connect(support.xmpp_server(), host, user, "sig"))
+    stream:send "<presence/>"
+    return stream
+  end
 
   before_each(function()
     dir = support.temp_dir()
     host = support.xmpp_host(dir)
-    for _, user in ipairs { "alice", "mallory" } do support.account(dir, user) end
-    bob, seen = support.device(dir, "bob")
-    mallory = xmpp_stream.connect(support.xmpp_server(), host, "mallory", "sig")
-    mallory:send "<presence/>"
+    alice, at_alice = device("alice", nil, { read_receipt = true })
+    mallory = connect "mallory"
   end)
+
   after_each(function()
     xmpp_stream.cleanup()
     support.cleanup()
   end)
 
-  -- Sends a message's content to bob.
-  local function send(id, content, attributes)
-    mallory:send(("<message to='bob@%s' type='chat' id='%s'%s>%s</message>"):format(host, id, attributes or "", content))
+  -- ---- writing ----
+
+  local counter = 0
+
+  -- An id that nothing has had. Messages of timmsg have such, of three numbers.
+  local function new_id()
+    counter = counter + 1
+    return ("tm-%x-%x-%x"):format(1000 + counter, math.random(1 << 31), os.time())
   end
 
-  -- What bob's client has been told once mallory's last word is there: all of it mallory's own.
-  local function told()
-    send("last", "<body>last</body>")
-    support.arrival(seen, "last")
-    local texts = {}
-    for _, msg in ipairs(seen.messages) do
-      assert.equal("mallory", msg.message_sender)
-      assert.equal("mallory", msg.message_conv_id)
-      texts[#texts + 1] = support.text_of(msg) or "-"
-    end
-    return texts
+  -- The id that a message has on the wire.
+  local function id_of(msg)
+    return ("tm-%x-%x-%x"):format(msg.message_seq, msg.message_rand, msg.message_client_time)
   end
 
-  it("cannot speak as another by an attribute with a prefix", function()
-    local many = ""
-    for i = 1, 8 do
-      many = many .. (" xmlns:e%d='urn:e%d' e%d:from='alice@%s/x'"):format(i, i, i, host)
+  local function escape(text)
+    return (text:gsub("[&<>'\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["'"] = "&apos;", ['"'] = "&quot;" }))
+  end
+
+  -- A message of that content; `to` a user or a full address.
+  local function write(to, content, id, kind)
+    mallory:send(("<message type='%s' to='%s' id='%s'>%s</message>"):format(kind or "chat",
+      to:find "@" and to or jid(to), id or new_id(), content))
+    support.eventually(function() -- what is long doesn't go out at once
+      uv.run "nowait"
+      return mallory.input:get_write_queue_size() == 0
+    end)
+  end
+
+  local function body(text) return "<body>" .. escape(text) .. "</body>" end
+
+  local function json(text) return "<json xmlns='urn:xmpp:json:0'>" .. escape(text) .. "</json>" end
+
+  local function elems(text) return json('{"message_elem_array":' .. text .. "}") end
+
+  local function retract(id)
+    return "<apply-to xmlns='urn:xmpp:fasten:0' id='" .. id ..
+      "'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to><store xmlns='urn:xmpp:hints'/>"
+  end
+
+  local function newer_retract(id)
+    return "<retract xmlns='urn:xmpp:message-retract:1' id='" .. id .. "'/><store xmlns='urn:xmpp:hints'/>"
+  end
+
+  local function displayed(id)
+    return "<displayed xmlns='urn:xmpp:chat-markers:0' id='" .. id .. "'/><store xmlns='urn:xmpp:hints'/>"
+  end
+
+  local function received(id)
+    return "<received xmlns='urn:xmpp:receipts' id='" .. id .. "'/><store xmlns='urn:xmpp:hints'/>"
+  end
+
+  -- ---- what came of it ----
+
+  -- Waits until alice has all that mallory wrote to her: something harmless that comes behind it.
+  local function settle(seen)
+    local text = "settled " .. new_id()
+    write("alice", body(text))
+    return support.arrival(seen or at_alice, text)
+  end
+
+  -- The texts that alice's list has of a conversation; "-" for what has none. Without what settles.
+  local function texts(conv_id, conv_type, client)
+    local list = {}
+    for _, text in ipairs(support.texts(support.history(client or alice, conv_id, conv_type or C2C))) do
+      if not text:find "^settled " then list[#list + 1] = text end
     end
-    send("f1", "<body>forged</body>", many)
-    local texts = told()
-    assert.equal("last", texts[#texts])
-    assert.same({}, support.history(bob, "alice", 1))
-  end)
+    return list
+  end
 
-  it("cannot date a message back, nor say where it is archived", function()
-    send("f2", ("<body>dated</body><delay xmlns='urn:xmpp:delay' from='%s' stamp='2001-01-01T00:00:00Z'/>"
-      .. "<stanza-id xmlns='urn:xmpp:sid:0' by='bob@%s' id='mine'/>"):format(host, host))
-    assert.same({ "dated", "last" }, told())
-    assert.is_true(seen.messages[1].message_server_time > 1500000000)
-  end)
-
-  it("cannot wrap another's words in a carbon or an archive's result", function()
-    local inner = ("<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='alice@%s' to='bob@%s' "
-      .. "type='chat' id='x'><body>forged</body></message></forwarded>"):format(host, host)
-    send("f3", "<received xmlns='urn:xmpp:carbons:2'>" .. inner .. "</received>")
-    send("f4", "<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'>" .. inner .. "</result>")
-    assert.same({ "last" }, told())
-  end)
-
-  it("cannot say what only a group says", function()
-    send("f5", "<body>x</body><json xmlns='urn:xmpp:json:0'>{\"message_elem_array\":[{\"elem_type\":5,"
-      .. "\"group_tips_elem_tip_type\":3,\"group_tips_elem_op_user\":\"alice\",\"group_tips_elem_group_id\":\"g\"}]}</json>")
-    assert.same({ "last" }, told())
-  end)
-
-  it("cannot take back or read what others wrote", function()
-    local alice, at_alice = support.device(dir, "alice", nil, { read_receipt = true })
-    local msg = support.say(alice, "bob", 1, "mine")
-    support.arrival(seen, "mine")
-    local id = ("tm-%x-%x-%x"):format(msg.message_seq, msg.message_rand, msg.message_client_time)
-    seen.messages = {}
-    send("f6", ("<apply-to xmlns='urn:xmpp:fasten:0' id='%s'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to>"
-      .. "<store xmlns='urn:xmpp:hints'/>"):format(id))
-    mallory:send(("<message to='alice@%s' type='chat' id='f7'><displayed xmlns='urn:xmpp:chat-markers:0' id='%s'/>"
-      .. "<store xmlns='urn:xmpp:hints'/></message>"):format(host, id))
-    assert.same({ "last" }, told())
-    for _, locator in ipairs(seen.revoked) do -- one of her own that nobody has seen, at most
-      assert.equal("mallory", locator.message_locator_conv_id)
+  -- The conversations in a client's list, as "TYPE ID".
+  local function convs(client)
+    local list = {}
+    for _, conv in ipairs(support.must(client or alice, "conv_get_conv_list")) do
+      list[#list + 1] = (conv.conv_type == C2C and "user " or "group ") .. conv.conv_id
     end
-    support.say(bob, "alice", 1, "answer")
-    support.arrival(at_alice, "answer")
+    table.sort(list)
+    return list
+  end
+
+  local function groups(client)
+    local list = {}
+    for _, group in ipairs(support.must(client or alice, "group_get_joined_group_list")) do
+      list[#list + 1] = group.group_base_info_group_id
+    end
+    table.sort(list)
+    return list
+  end
+
+  -- How many messages a client may send again, since no receipt has come: seen in its own database only.
+  local function letters(user)
+    local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 '%s/%s/%s.mirror' 'SELECT count(*) FROM letters'")
+      :format(dir, user, user)))
+    return tonumber(pipe:read "a")
+  end
+
+  -- ---- from a stranger to a user ----
+
+  it("can't say when it wrote", function()
+    local before = os.time()
+    for _, from in ipairs { host, jid "alice", jid "mallory" } do
+      write("alice", body("from " .. from) .. ("<delay xmlns='urn:xmpp:delay' from='%s' stamp='2001-01-01T00:00:00Z'/>"):format(from))
+    end
+    write("alice", body "tomorrow" .. "<delay xmlns='urn:xmpp:delay' stamp='2099-01-01T00:00:00Z'/>")
+    settle()
+    assert.equal(5, #at_alice.messages)
+    for _, msg in ipairs(at_alice.messages) do
+      assert.is_true(msg.message_server_time >= before - 1 and msg.message_server_time <= os.time() + 1)
+    end
+    assert.same({ "from " .. host, "from " .. jid "alice", "from " .. jid "mallory", "tomorrow" }, texts "mallory")
+  end)
+
+  it("can't make a new device tell of what is long known", function()
+    local bob = device "bob"
+    support.say(bob, "alice", C2C, "old")
+    support.arrival(at_alice, "old", bob)
+    support.must(alice, "logout")
+    local _, at_new = device("alice", "new")
+    write("alice", body "a claim" .. ("<delay xmlns='urn:xmpp:delay' from='%s' stamp='2001-01-01T00:00:00Z'/>"):format(host))
+    support.arrival(at_new, "a claim")
+    support.say(bob, "alice", C2C, "new")
+    support.arrival(at_new, "new", bob)
+    assert.same({ "a claim", "new" }, support.texts(at_new.messages))
+  end)
+
+  it("can't say where an archive has its message", function()
+    for i, by in ipairs { jid "alice", jid "alice", jid "mallory", host } do
+      write("alice", body("claim " .. i) .. ("<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='nowhere-%d'/>"):format(by, i))
+      support.arrival(at_alice, "claim " .. i)
+    end
+    for i = 1, 20 do -- where nobody else says one
+      write("alice", body "kept nowhere" .. "<no-store xmlns='urn:xmpp:hints'/>" ..
+        ("<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='lost-%d'/>"):format(jid "alice", i))
+    end
+    local asked = support.now_ms()
+    settle()
+    assert.is_true(support.now_ms() - asked < 4000)
+    assert.same({ "claim 1", "claim 2", "claim 3", "claim 4" }, texts "mallory")
+    -- it isn't waited for: what comes later comes at once, as a new log-in does
+    local started = support.now_ms()
+    support.must(alice, "logout")
+    support.must(alice, "login", "alice", "sig")
+    settle()
+    assert.is_true(support.now_ms() - started < 4000)
+  end)
+
+  it("can't hand on what others would have said", function()
+    local stolen = ("<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>" ..
+      "<message xmlns='jabber:client' type='chat' from='%s' to='%s' id='%s'>%s</message></forwarded>")
+    local function forwarded(from, to) return stolen:format(jid(from), jid(to), new_id(), body "forged") end
+    write("alice", "<received xmlns='urn:xmpp:carbons:2'>" .. forwarded("bob", "alice") .. "</received>")
+    write("alice", "<sent xmlns='urn:xmpp:carbons:2'>" .. forwarded("alice", "bob") .. "</sent>")
+    for _, query in ipairs { "", "q", "1", "mam" } do
+      write("alice", ("<result xmlns='urn:xmpp:mam:2' queryid='%s' id='%s'>%s</result>"):format(query, new_id(),
+        forwarded("bob", "alice")))
+    end
+    write("alice", "<result xmlns='urn:xmpp:mam:2' id='x'>" .. forwarded("bob", "alice") .. "</result>")
+    write("alice", forwarded("bob", "alice"))
+    settle()
+    assert.same({ "user mallory" }, convs())
+    assert.same({}, texts "mallory")
+    assert.equal(1, #at_alice.messages)
+  end)
+
+  it("reads no messages for others (rules 26 and 27)", function()
+    device "bob"
+    local msg = support.say(alice, "bob", C2C, "to bob")
+    local own = support.say(alice, "mallory", C2C, "to mallory")
+    write("alice", displayed(id_of(msg)))
+    settle()
     assert.same({}, at_alice.receipts)
-    assert.is_false(support.history(alice, "bob", 1)[1].message_is_peer_read)
-    assert.equal("mine", support.text_of(support.history(bob, "alice", 1)[1]))
+    assert.is_false(support.history(alice, "bob", C2C)[1].message_is_peer_read)
+    assert.is_false(support.history(alice, "mallory", C2C)[1].message_is_peer_read)
+    -- one that it did get
+    write("alice", displayed(id_of(own)))
+    settle()
+    assert.same({ "mallory" }, { at_alice.receipts[1].msg_receipt_conv_id })
+    assert.equal(1, #at_alice.receipts)
+    assert.is_true(support.history(alice, "mallory", C2C)[1].message_is_peer_read)
+    assert.is_false(support.history(alice, "bob", C2C)[1].message_is_peer_read)
+  end)
+
+  it("retracts nothing of others (rule 28)", function()
+    local bob = device "bob"
+    local bobs = support.say(bob, "alice", C2C, "from bob 鲍勃")
+    support.arrival(at_alice, "from bob 鲍勃", bob)
+    local to_bob = support.say(alice, "bob", C2C, "to bob")
+    local to_mallory = support.say(alice, "mallory", C2C, "to mallory")
+    for _, msg in ipairs { bobs, to_bob, to_mallory } do
+      write("alice", retract(id_of(msg)))
+      write("alice", newer_retract(id_of(msg)))
+    end
+    settle()
+    -- and neither by sending something of the same name first
+    for _, msg in ipairs { bobs, to_bob, to_mallory } do
+      write("alice", body "of the same name", id_of(msg))
+      write("alice", retract(id_of(msg)))
+    end
+    settle()
+    assert.same({ "from bob 鲍勃", "to bob" }, texts "bob")
+    for _, msg in ipairs(support.history(alice, "bob", C2C)) do
+      assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+    end
+    local kept = {}
+    for _, msg in ipairs(support.history(alice, "mallory", C2C)) do
+      if msg.message_is_from_self then kept[#kept + 1] = support.text_of(msg) end
+    end
+    assert.same({ "to mallory" }, kept)
+    for _, locator in ipairs(at_alice.revoked) do
+      assert.same({ "mallory", false }, { locator.message_locator_conv_id, locator.message_locator_is_self })
+    end
+  end)
+
+  it("retracts nothing that is too old (rule 28)", function()
+    local late, at_late = device("alice", "late", { revoke_window_s = 0 })
+    local id = new_id()
+    write("alice", body "an old one", id)
+    local msg = support.arrival(at_late, "an old one", alice)
+    support.pass(msg.message_server_time + 1, alice, late)
+    write("alice", retract(id))
+    settle(at_late)
+    assert.same({ "an old one" }, texts("mallory", C2C, late))
+    assert.same({}, at_late.revoked)
+    -- to a device that takes more time it is not
+    settle()
+    assert.same({ "-" }, texts("mallory", C2C))
+  end)
+
+  it("retracts nothing in the future", function()
+    local now = os.time()
+    for _, time in ipairs { "ffffffff", "7fffffffffffffff", "ffffffffffffffff", "0" } do
+      write("alice", retract("tm-1-1-" .. time))
+      write("alice", retract("tm-ffffffffffffffff-2-" .. time))
+    end
+    settle()
+    for _, msg in ipairs(support.history(alice, "mallory", C2C)) do
+      assert.is_true(msg.message_server_time <= os.time() + 1)
+    end
+    assert.is_true(support.conv(alice, "mallory", C2C).conv_active_time <= os.time() + 1)
+    -- the conversation goes on
+    support.say(alice, "mallory", C2C, "on")
+    settle()
+    assert.is_true(os.time() - now < 60)
+  end)
+
+  it("confirms no messages for others", function()
+    support.account(dir, "bob") -- who is away
+    local msg = support.say(alice, "bob", C2C, "to bob")
+    local own = support.say(alice, "mallory", C2C, "to mallory")
+    assert.equal(2, letters "alice")
+    write("alice", received(id_of(msg)))
+    write("alice", received(id_of(msg)) .. received(id_of(own)), nil, "normal")
+    settle()
+    support.eventually(function() return letters "alice" == 1 end, alice)
+    local bob, at_bob = device "bob"
+    support.arrival(at_bob, "to bob", alice)
+    support.eventually(function() return letters "alice" == 0 end, alice, bob)
+  end)
+
+  it("can't say that others did not get a message", function()
+    device "bob"
+    local msg = support.say(alice, "bob", C2C, "to bob")
+    for _, kind in ipairs { "service-unavailable", "item-not-found", "not-acceptable" } do
+      write("alice", body "to bob" .. "<error type='cancel'><" .. kind .. " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+        id_of(msg), "error")
+    end
+    settle()
+    assert.equal(timmsg.TIMMsg_SendSucc, support.history(alice, "bob", C2C)[1].message_status)
+    assert.same({ "to bob" }, texts "bob")
+    assert.same({}, texts "mallory")
+    -- a new log-in looks at it again
+    support.must(alice, "logout")
+    support.must(alice, "login", "alice", "sig")
+    settle()
+    assert.equal(timmsg.TIMMsg_SendSucc, support.history(alice, "bob", C2C)[1].message_status)
+  end)
+
+  it("sends no elements that no caller could have sent (rule 44)", function()
+    local bad = {
+      "not json", "[]", "{}", "null", '{"message_elem_array":7}', '{"message_elem_array":[]}', '{"message_elem_array":[1]}',
+      '{"message_elem_array":[{"elem_type":0}]}', '{"message_elem_array":[{"elem_type":0,"text_elem_content":7}]}',
+      '{"message_elem_array":[{"elem_type":77,"text_elem_content":"x"}]}',
+      '{"message_elem_array":[{"elem_type":0,"elem_type":0,"text_elem_content":"twice"}]}',
+      '{"message_elem_array":[{"elem_type":0,"text_elem_content":"open',
+      '{"message_elem_array":[{"elem_type":0,"text_elem_content":"\\q"}]}',
+      '{"message_elem_array":[{"elem_type":0,"text_elem_content":"\\u12"}]}',
+      '{"message_elem_array":' .. ("["):rep(200) .. ("]"):rep(200) .. "}", ("["):rep(50000),
+      ('{"a":'):rep(10000) .. "1" .. ("}"):rep(10000),
+      '{"message_elem_array":[{"elem_type":0,"text_elem_content":"' .. ("x"):rep(13000) .. '"}]}',
+      '{"message_elem_array":[' .. ('{"elem_type":0,"text_elem_content":"x"},'):rep(3000) .. '{"elem_type":0,"text_elem_content":"x"}]}',
+      '{"message_elem_array":[{"elem_type":1,"image_elem_orig_path":1e400}]}',
+    }
+    local wanted = {}
+    for i, text in ipairs(bad) do
+      wanted[i] = "the body " .. i
+      write("alice", body(wanted[i]) .. json(text))
+    end
+    settle()
+    assert.same(wanted, texts "mallory")
+    for _, msg in ipairs(support.history(alice, "mallory", C2C)) do
+      assert.equal(1, #msg.message_elem_array)
+    end
+    -- what has no body either is nothing
+    for _, text in ipairs(bad) do
+      write("alice", json(text))
+    end
+    settle()
+    assert.same(wanted, texts "mallory")
+  end)
+
+  it("rule 7: sends no text that a string can't hold", function()
+    write("alice", body "b" .. elems [=[[{"elem_type":0,"text_elem_content":"a\u0000b"}]]=])
+    write("alice", body "b" .. elems [=[[{"elem_type":0,"text_elem_content":"\ud83d \\u0000 \ud83d\ude00 \ude00"}]]=])
+    settle()
+    assert.same({ "a\u{FFFD}b", "\u{FFFD} \\u0000 \u{1F600} \u{FFFD}" }, texts "mallory")
+  end)
+
+  it("sends no text without end", function()
+    write("alice", body(("x"):rep(200000)))
+    write("alice", body(("汉"):rep(66000)))
+    write("alice", body "short" .. elems('[{"elem_type":0,"text_elem_content":"' .. ("y"):rep(200000) .. '"}]'))
+    settle()
+    local list = texts "mallory"
+    assert.equal(3, #list)
+    assert.is_true(#list[1] <= 65536 and list[1] == ("x"):rep(#list[1]))
+    assert.is_true(#list[2] <= 65536 and list[2] == ("汉"):rep(#list[2] // 3) and #list[2] > 60000)
+    assert.equal("short", list[3])
+    -- alice can pass it on
+    support.account(dir, "bob")
+    local code = support.call(alice, "send_new_msg", "bob", C2C, timmsg.text(list[2]:sub(1, 3000)))
+    assert.equal(0, code)
+  end)
+
+  it("brings nothing down by nesting, or by names that are markup", function()
+    for _, depth in ipairs { 100, 1000, 10000, 30000 } do
+      local deep = "<a xmlns='urn:deep'>" .. ("<a>"):rep(depth) .. ("</a>"):rep(depth) .. "</a>"
+      local other = assert(xmpp_stream.connect(support.xmpp_server(), host, "mallory", "sig")) -- the server may end that one
+      other:send(("<message type='chat' to='%s' id='%s'>%s%s</message>"):format(jid "alice", new_id(), deep, body("deep " .. depth)))
+      pcall(other.ask, other, "get", nil, "<ping xmlns='urn:xmpp:ping'/>")
+      other:close()
+    end
+    settle()
+    local names = { "'\"<&>", "</message><message from='bob'>", "é 汉 🦊", (" x"):rep(200), "tm-1-2-3' x='" }
+    for i, name in ipairs(names) do
+      write("alice", body("named " .. i) .. "<request xmlns='urn:xmpp:receipts'/><markable xmlns='urn:xmpp:chat-markers:0'/>", escape(name))
+      local msg = support.arrival(at_alice, "named " .. i)
+      local cut = #name > 256 and name:sub(1, 256) or name
+      local function hears(element)
+        local id
+        repeat
+          id = mallory:expect("<" .. element .. " [^>]-%f[%w]id=(['\"][^>]*)>")
+        until id
+        local quote, rest = id:match "^(.)(.*)$"
+        rest = rest:match("^([^" .. quote .. "]*)")
+        rest = rest:gsub("&(%a+);", { amp = "&", lt = "<", gt = ">", apos = "'", quot = '"' })
+        assert.equal(cut, rest)
+      end
+      hears "received"
+      support.must(alice, "report_readed", "mallory", C2C, msg)
+      hears "displayed"
+    end
+  end)
+
+  it("makes nobody read or send files of his own", function()
+    local path = support.write_file(dir .. "/private.txt", "private")
+    write("alice", body "b" .. elems(('[{"elem_type":4,"file_elem_file_path":"%s","file_elem_file_name":"../../x","file_elem_file_size":7,' ..
+      '"file_elem_url":"file://%s","file_elem_file_id":"file://%s"}]'):format(path, path, path)))
+    write("alice", body "b" .. elems(('[{"elem_type":1,"image_elem_orig_path":"%s","image_elem_orig_url":"file://%s"}]'):format(path, path)))
+    local url = "file://" .. path
+    write("alice", body(url) .. "<x xmlns='jabber:x:oob'><url>" .. url .. "</url></x>")
+    settle()
+    local urls = {}
+    for _, msg in ipairs(at_alice.messages) do
+      for _, elem in ipairs(msg.message_elem_array) do
+        assert.is_nil(elem.file_elem_file_path)
+        assert.is_nil(elem.image_elem_orig_path)
+        urls[#urls + 1] = elem.file_elem_url or elem.image_elem_orig_url
+      end
+    end
+    urls[#urls + 1] = url
+    for _, each in ipairs(urls) do
+      local code = support.call(alice, "download_elem_to_path", { msg_download_elem_param_id = each,
+        msg_download_elem_param_url = each, msg_download_elem_param_type = timmsg.TIMDownload_File }, dir .. "/got")
+      assert.not_equal(0, code)
+      assert.is_nil(lfs.attributes(dir .. "/got"))
+    end
+  end)
+
+  it("says nothing for groups, nor for the system", function()
+    local tips = '[{"elem_type":5,"group_tips_elem_tip_type":3,"group_tips_elem_op_user":"%s","group_tips_elem_group_id":"%s",' ..
+      '"group_tips_elem_user_array":["alice"]}]'
+    local told = {}
+    alice:on("group_tips_event", function(list) table.move(list, 1, #list, #told + 1, told) end)
+    for _, op in ipairs { "alice", "mallory", "" } do
+      write("alice", body "a tip" .. elems(tips:format(op, "crew")))
+    end
+    write("alice", body "a report" .. elems '[{"elem_type":8,"group_report_elem_group_id":"crew"}]')
+    write("alice", body "another sender" ..
+      json('{"message_sender":"@TIM#SYSTEM","message_conv_id":"bob","message_conv_type":2,"message_is_from_self":true,' ..
+        '"message_status":6,"message_elem_array":[{"elem_type":0,"text_elem_content":"I"}]}'))
+    settle()
+    assert.same({ "I" }, texts "mallory")
+    assert.same({}, told)
+    assert.same({ "user mallory" }, convs())
+    for _, msg in ipairs(at_alice.messages) do
+      assert.same({ "mallory", "mallory", C2C, false },
+        { msg.message_sender, msg.message_conv_id, msg.message_conv_type, msg.message_is_from_self })
+    end
+  end)
+
+  it("says online-only things in its own name (rule 18)", function()
+    local line = '{"message_sender":"bob","message_conv_id":"%s","message_conv_type":%d,"message_seq":1,"message_rand":1,' ..
+      '"message_client_time":1,"message_is_from_self":true,"message_elem_array":[{"elem_type":0,"text_elem_content":"psst"}]}'
+    for _, conv in ipairs { { "bob", C2C }, { "alice", C2C }, { "crew", GROUP } } do
+      write("alice", body "psst" .. json(line:format(conv[1], conv[2])) .. "<no-store xmlns='urn:xmpp:hints'/>", nil, "headline")
+    end
+    write("alice", "<groups xmlns='urn:timmsg:0'/>", nil, "headline")
+    settle()
+    local count = 0
+    for _, msg in ipairs(at_alice.messages) do
+      assert.same({ "mallory", "mallory", C2C, false },
+        { msg.message_sender, msg.message_conv_id, msg.message_conv_type, msg.message_is_from_self })
+      if support.text_of(msg) == "psst" then count = count + 1 end
+    end
+    assert.equal(3, count)
+    assert.same({ "user mallory" }, convs())
+  end)
+
+  -- The groups that alice is in once an honest invitation by bob has been followed, but that one.
+  local function other_groups(bob)
+    support.group(bob, "honest", "alice")
+    local list
+    support.eventually(function()
+      list = groups()
+      for i, name in ipairs(list) do
+        if name == "honest" then return table.remove(list, i) end
+      end
+      return false
+    end, alice, bob)
+    return list
+  end
+
+  it("doesn't draw anybody into rooms that are elsewhere, or nowhere", function()
+    local bob = device "bob"
+    support.group(bob, "trap")
+    local invite = "<x xmlns='jabber:x:conference' jid='%s'/><store xmlns='urn:xmpp:hints'/>"
+    local ghost = "ghost@conference." .. host
+    write("alice", body "come" .. invite:format "trap@conference.evil.example")
+    write("alice", body "come" .. invite:format(jid "trap"))
+    write("alice", body "come" .. invite:format("conference." .. host))
+    write("alice", body "come" .. invite:format(ghost))
+    write("alice", body "come" .. ("<x xmlns='http://jabber.org/protocol/muc#user'><invite from='%s'/></x>"):format(jid "bob"))
+    assert.same({}, other_groups(bob))
+    settle()
+    -- nor has she made that room
+    local kind = mallory:ask("get", ghost, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+    assert.equal("error", kind)
+    for _, name in ipairs(convs()) do
+      assert.is_nil(name:find "trap")
+      assert.is_nil(name:find "bob")
+    end
+  end)
+
+  -- ---- in a group ----
+
+  local ROOM_NICK <const> = "mallory"
+
+  -- A group of alice's with bob and mallory, who is in its room under that nick: the room.
+  local function crew(nick)
+    local bob, at_bob = device "bob"
+    support.group(alice, "crew", "bob", "mallory")
+    support.eventually(function() return #at_bob.messages > 0 end, alice, bob)
+    local room = "crew@conference." .. host
+    mallory:send(("<presence to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room, nick or ROOM_NICK))
+    mallory:expect("<presence[^>]*from=['\"]crew@[^>]*/" .. (nick or ROOM_NICK) .. "['\"]")
+    return room, bob, at_bob
+  end
+
+  local function settle_group(room, ...)
+    local text = "settled " .. new_id()
+    write(room, body(text), nil, "groupchat")
+    return support.arrival(at_alice, text, ...)
+  end
+
+  local function claim(user)
+    return ("<x xmlns='http://jabber.org/protocol/muc#user'><item jid='%s/x' affiliation='owner' role='moderator'/></x>"):format(jid(user))
+  end
+
+  -- Who said what in the group, without what settles and tips.
+  local function said(client)
+    local list = {}
+    for _, msg in ipairs(support.history(client or alice, "crew", GROUP)) do
+      local text = support.text_of(msg)
+      if msg.message_status == timmsg.TIMMsg_Revoked then text = "revoked" end
+      if text and not text:find "^settled " then list[#list + 1] = msg.message_sender .. ": " .. text end
+    end
+    return list
+  end
+
+  it("neither enters, reads nor changes a private group, nor draws others into it (rule 42)", function()
+    local bob = device "bob"
+    support.must(bob, "group_create", { create_group_param_group_id = "closed", create_group_param_group_name = "closed",
+      create_group_param_group_type = timmsg.TIMGroup_Private })
+    support.say(bob, "closed", GROUP, "secret 秘密")
+    local room = "closed@conference." .. host
+    write("alice", body "come" .. ("<x xmlns='jabber:x:conference' jid='%s'/><store xmlns='urn:xmpp:hints'/>"):format(room))
+    mallory:send(("<presence to='%s/bob'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    mallory:expect "<presence[^>]*from=['\"]closed@.-</presence>"
+    write(room, body "hi", nil, "groupchat")
+    local admin = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='%s' jid='%s'/></query>"
+    for _, ask in ipairs {
+      { "set", "<query xmlns='urn:xmpp:mam:2' queryid='q'/>" },
+      { "set", admin:format("member", jid "mallory") },
+      { "set", admin:format("none", jid "bob") },
+      { "get", "<query xmlns='http://jabber.org/protocol/muc#owner'/>" },
+      { "set", "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>" },
+    } do
+      assert.equal("error", (mallory:ask(ask[1], room, ask[2])))
+    end
+    assert.same({}, other_groups(bob))
+    assert.is_false(mallory:has "secret")
+    support.say(bob, "closed", GROUP, "again")
+    assert.same({ "closed", "honest" }, groups(bob))
+    assert.same({ "secret 秘密", "again" }, support.texts(support.history(bob, "closed", GROUP)))
+    mallory:ask("get", nil, "<ping xmlns='urn:xmpp:ping'/>")
+    assert.is_false(mallory:has "again")
+  end)
+
+  it("speaks in nobody else's name in a group", function()
+    local room, bob = crew()
+    local line = elems '[{"elem_type":0,"text_elem_content":"who?"}]'
+    write(room, claim "bob" .. body "1", nil, "groupchat")
+    write(room, body "2" .. claim "alice", nil, "groupchat")
+    write(room, claim "bob" .. line .. claim "alice" .. body "3", nil, "groupchat")
+    write(room, body "4" .. ("<delay xmlns='urn:xmpp:delay' from='%s/bob' stamp='2001-01-01T00:00:00Z'/>"):format(room) ..
+      ("<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='nowhere'/>"):format(room), nil, "groupchat")
+    write(room, body "5" .. "<no-store xmlns='urn:xmpp:hints'/>" .. claim "bob" .. line, nil, "groupchat")
+    settle_group(room, bob)
+    assert.same({ "mallory: 1", "mallory: 2", "mallory: who?", "mallory: 4" }, { table.unpack(said(), 1, 4) })
+    for _, msg in ipairs(at_alice.messages) do
+      if support.text_of(msg) then assert.equal("mallory", msg.message_sender) end
+      assert.is_true(math.abs(msg.message_server_time - os.time()) < 60)
+    end
+    support.say(bob, "crew", GROUP, "I am bob")
+    assert.equal("bob", support.arrival(at_alice, "I am bob", bob).message_sender)
+  end)
+
+  it("is itself under another member's nick", function()
+    local bob = device "bob"
+    support.must(bob, "logout")
+    support.group(alice, "crew", "bob", "mallory")
+    local room = "crew@conference." .. host
+    mallory:send(("<presence to='%s/bob'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    mallory:expect "<presence[^>]*from=['\"]crew@[^>]*/bob['\"]"
+    write(room, body "I am bob", nil, "groupchat")
+    assert.equal("mallory", support.arrival(at_alice, "I am bob").message_sender)
+    write(room, body "online" .. elems '[{"elem_type":0,"text_elem_content":"online"}]' .. "<no-store xmlns='urn:xmpp:hints'/>",
+      nil, "groupchat")
+    settle_group(room)
+    for _, msg in ipairs(at_alice.messages) do
+      if support.text_of(msg) then assert.equal("mallory", msg.message_sender) end
+    end
+    -- bob gets in all the same, and is bob
+    support.must(bob, "login", "bob", "sig")
+    support.say(bob, "crew", GROUP, "no, I am")
+    assert.equal("bob", support.arrival(at_alice, "no, I am", bob).message_sender)
+    local list = {}
+    for _, line in ipairs(said()) do
+      if line:find "am" then list[#list + 1] = line end
+    end
+    table.sort(list)
+    assert.same({ "bob: no, I am", "mallory: I am bob" }, list)
+  end)
+
+  it("retracts nothing of others in a group (rule 28)", function()
+    local room, bob, at_bob = crew()
+    local mine = support.say(alice, "crew", GROUP, "alice's")
+    local his = support.say(bob, "crew", GROUP, "bob's")
+    support.arrival(at_alice, "bob's", bob)
+    support.arrival(at_bob, "alice's", alice)
+    local archived = {}
+    while #archived < 2 do
+      local stanza = mallory:expect "(<message .-</message>)"
+      if stanza:find "'s</body>" or stanza:find "&apos;s</body>" then
+        archived[#archived + 1] = stanza:match "<stanza%-id([^>]*)>":match "%f[%w]id=['\"]([^'\"]*)"
+      end
+    end
+    for i, msg in ipairs { mine, his } do
+      for _, id in ipairs { id_of(msg), archived[i] } do
+        write(room, retract(id), nil, "groupchat")
+        write(room, claim(i == 1 and "alice" or "bob") .. retract(id), nil, "groupchat")
+        write(room, newer_retract(id) .. claim "alice", nil, "groupchat")
+        write("alice", retract(id))
+      end
+    end
+    settle_group(room, bob)
+    -- of the same name
+    for _, msg in ipairs { mine, his } do
+      write(room, body "a double", id_of(msg), "groupchat")
+      write(room, retract(id_of(msg)), nil, "groupchat")
+    end
+    settle_group(room, bob)
+    settle()
+    support.say(alice, "crew", GROUP, "after it")
+    support.arrival(at_bob, "after it", alice)
+    for _, client in ipairs { alice, bob } do
+      local kept = {}
+      for _, line in ipairs(said(client)) do
+        if not line:find "^mallory" then kept[#kept + 1] = line end
+      end
+      assert.same({ "alice: alice's", "bob: bob's", "alice: after it" }, kept)
+    end
+    for _, locator in ipairs(at_alice.revoked) do
+      assert.is_false(locator.message_locator_is_self)
+      assert.is_true(locator.message_locator_rand ~= his.message_rand or locator.message_locator_conv_type == C2C or
+        locator.message_locator_is_revoked == true)
+    end
+  end)
+
+  it("takes nobody's message away by sending one of the same name first", function()
+    local room, bob = crew()
+    -- the same id as the one that mallory read in bob's message, and again afterwards
+    local his = support.say(bob, "crew", GROUP, "bob's own")
+    write(room, body "a copy", id_of(his), "groupchat")
+    write(room, body "a copy again", id_of(his), "groupchat")
+    settle_group(room, bob)
+    support.arrival(at_alice, "bob's own", bob)
+    assert.same({ "bob: bob's own", "mallory: a copy" }, said())
+  end)
+
+  it("says no tips for others, and by its own puts nobody out", function()
+    local room, bob = crew()
+    local told = {}
+    alice:on("group_tips_event", function(list) table.move(list, 1, #list, #told + 1, told) end)
+    local tips = '[{"elem_type":5,"group_tips_elem_tip_type":%d,"group_tips_elem_op_user":"%s","group_tips_elem_group_id":"%s",' ..
+      '"group_tips_elem_user_array":["%s"]}]'
+    for _, op in ipairs { "alice", "bob", "", "@TIM#SYSTEM" } do
+      write(room, body "a tip" .. elems(tips:format(3, op, "crew", "bob")) .. claim "alice", nil, "groupchat")
+    end
+    write(room, body "a tip" .. elems(tips:format(3, "mallory", "other", "bob")), nil, "groupchat")
+    settle_group(room, bob)
+    assert.same({}, told)
+    assert.same({}, said())
+    -- tips of its own about others
+    for _, name in ipairs { "bob", "alice" } do
+      write(room, body "a tip" .. elems(tips:format(3, "mallory", "crew", name)), nil, "groupchat")
+      write(room, body "a tip" .. elems(tips:format(2, "mallory", "crew", name)), nil, "groupchat")
+    end
+    settle_group(room, bob)
+    local members = {}
+    local result = support.must(alice, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "crew" })
+    for _, info in ipairs(result.group_get_memeber_info_list_result_info_array) do
+      members[#members + 1] = info.group_member_info_identifier
+    end
+    table.sort(members)
+    assert.same({ "alice", "bob", "mallory" }, members)
+    assert.same({ "crew" }, groups())
+    assert.same({ "crew" }, groups(bob))
+    support.say(bob, "crew", GROUP, "still here")
+    support.arrival(at_alice, "still here", bob)
+  end)
+
+  it("sends private messages through a room to nobody", function()
+    local room, bob = crew()
+    local line = elems '[{"elem_type":0,"text_elem_content":"private"}]'
+    for _, kind in ipairs { "chat", "normal", "headline" } do
+      write(room .. "/alice", body "private" .. line, nil, kind)
+      write(room .. "/alice", body "private", nil, kind)
+    end
+    local msg = support.say(alice, "crew", GROUP, "mine")
+    write(room .. "/alice", retract(id_of(msg)))
+    write(room .. "/alice", displayed(id_of(msg)))
+    write(room .. "/alice", body "x" .. "<x xmlns='jabber:x:conference' jid='trap@conference." .. host .. "'/>")
+    settle_group(room, bob)
+    settle()
+    assert.same({ "group crew", "user mallory" }, convs())
+    assert.same({}, texts "mallory")
+    assert.same({ "alice: mine" }, said())
+    for _, each in ipairs(at_alice.messages) do
+      assert.not_equal("private", support.text_of(each))
+    end
+  end)
+
+  it("disturbs no group by numbers at their ends", function()
+    local room, bob, at_bob = crew()
+    write(room, body "the end", "tm-ffffffffffffffff-1-ffffffffffffffff", "groupchat")
+    write(room, body "no rand", "tm-1-0-0", "groupchat")
+    write(room, body "no id", "", "groupchat")
+    write(room, body "odd", "tm-1-1-1-1", "groupchat")
+    write(room, retract "tm-ffffffffffffffff-7-ffffffffffffffff", nil, "groupchat")
+    write(room, body "long", ("i"):rep(3000) .. "é", "groupchat")
+    settle_group(room, bob)
+    for i = 1, 3 do
+      support.pass(support.say(bob, "crew", GROUP, "bob " .. i).message_server_time, alice, bob)
+      support.arrival(at_alice, "bob " .. i, bob)
+    end
+    support.say(alice, "crew", GROUP, "alice")
+    support.arrival(at_bob, "alice", alice)
+    for _, client in ipairs { alice, bob } do
+      local others, count = {}, 0
+      for _, line in ipairs(said(client)) do
+        if not line:find "^mallory" then
+          others[#others + 1] = line
+        elseif not line:find "revoked" then
+          count = count + 1
+        end
+      end
+      assert.same({ "bob: bob 1", "bob: bob 2", "bob: bob 3", "alice: alice" }, others)
+      assert.equal(5, count)
+    end
   end)
 end)

@@ -66,12 +66,25 @@ bool tm_peer_has_tips(const cJSON *elems)
     return false;
 }
 
+/* Tip types: 1 invited or joined, 2 quit, 3 removed. Nobody quits for another. */
+static bool may_tell(const cJSON *tips, const char *actor)
+{
+    int64_t type = tm_json_get_int(tips, kTIMGroupTipsElemTipType, 0);
+    const cJSON *user;
+    cJSON_ArrayForEach(user, tm_json_get(tips, kTIMGroupTipsElemUserArray))
+    {
+        if (type == 2 && (!cJSON_IsString(user) || strcmp(user->valuestring, actor) != 0)) return false;
+    }
+    return type >= 1 && type <= 3;
+}
+
 bool tm_peer_is_tips(const cJSON *elems, const char *actor, const char *group)
 {
     const cJSON *elem = elems->child;
     return elem && !elem->next && tm_json_get_int(elem, kTIMElemType, -1) == kTIMElem_GroupTips &&
            strcmp(tm_json_get_string(elem, kTIMGroupTipsElemOpUser, ""), actor) == 0 &&
-           strcmp(tm_json_get_string(elem, kTIMGroupTipsElemGroupId, ""), group) == 0;
+           strcmp(tm_json_get_string(elem, kTIMGroupTipsElemGroupId, ""), group) == 0 &&
+           may_tell(elem, actor);
 }
 
 char *tm_peer_elems(const cJSON *elems, bool tips, tm_error *err)

@@ -18,7 +18,7 @@ cJSON *tm_peer_parse(const char *text, size_t length, tm_error *err);
 char *tm_peer_elems(const cJSON *elems, bool tips, tm_error *err);
 /* Whether GroupTips or a GroupReport are among the elements. */
 bool tm_peer_has_tips(const cJSON *elems);
-/* Whether they are one GroupTips element about `group` in which `actor` is the one who acts. */
+/* Whether they are one GroupTips element about `group` in which `actor` is the one who acts, as anybody can. */
 bool tm_peer_is_tips(const cJSON *elems, const char *actor, const char *group);
 
 #endif

@@ -109,6 +109,12 @@ describe("a hostile XMPP client", function()
     return list
   end
 
+  -- What the archives have of a conversation, oldest first.
+  local function old(client, conv_id, conv_type)
+    support.page(client, conv_id, conv_type, { count = 100, is_remble = true })
+    return support.history(client, conv_id, conv_type)
+  end
+
   -- The conversations in a client's list, as "TYPE ID".
   local function convs(client)
     local list = {}
@@ -247,6 +253,15 @@ describe("a hostile XMPP client", function()
       if msg.message_is_from_self then kept[#kept + 1] = support.text_of(msg) end
     end
     assert.same({ "to mallory" }, kept)
+    -- a device that has it all out of the archives
+    local other = device("alice", "other")
+    for peer, wanted in pairs { bob = { "from bob 鲍勃", "to bob" }, mallory = { "to mallory" } } do
+      local list = {}
+      for _, msg in ipairs(old(other, peer, C2C)) do
+        if msg.message_sender ~= "mallory" then list[#list + 1] = support.text_of(msg) or "-" end
+      end
+      assert.same(wanted, list)
+    end
     for _, locator in ipairs(at_alice.revoked) do
       assert.same({ "mallory", false }, { locator.message_locator_conv_id, locator.message_locator_is_self })
     end
@@ -261,6 +276,9 @@ describe("a hostile XMPP client", function()
     write("alice", retract(id))
     settle(at_late)
     assert.same({ "an old one" }, texts("mallory", C2C, late))
+    local later = device("alice", "later", { revoke_window_s = 0 })
+    old(later, "mallory", C2C)
+    assert.same({ "an old one" }, texts("mallory", C2C, later))
     assert.same({}, at_late.revoked)
     -- to a device that takes more time it is not
     settle()
@@ -450,6 +468,7 @@ describe("a hostile XMPP client", function()
       write("alice", body "psst" .. json(line:format(conv[1], conv[2])) .. "<no-store xmlns='urn:xmpp:hints'/>", nil, "headline")
     end
     write("alice", "<groups xmlns='urn:timmsg:0'/>", nil, "headline")
+    write("alice", "<groups xmlns='urn:timmsg:0'/><store xmlns='urn:xmpp:hints'/>")
     settle()
     local count = 0
     for _, msg in ipairs(at_alice.messages) do
@@ -645,6 +664,14 @@ describe("a hostile XMPP client", function()
       end
       assert.same({ "alice: alice's", "bob: bob's", "alice: after it" }, kept)
     end
+    -- a device that has it all out of the archive
+    local other = device("alice", "other")
+    old(other, "crew", GROUP)
+    local kept = {}
+    for _, line in ipairs(said(other)) do
+      if not line:find "^mallory" then kept[#kept + 1] = line end
+    end
+    assert.same({ "alice: alice's", "bob: bob's", "alice: after it" }, kept)
     for _, locator in ipairs(at_alice.revoked) do
       assert.is_false(locator.message_locator_is_self)
       assert.is_true(locator.message_locator_rand ~= his.message_rand or locator.message_locator_conv_type == C2C or
@@ -673,13 +700,15 @@ describe("a hostile XMPP client", function()
       write(room, body "a tip" .. elems(tips:format(3, op, "crew", "bob")) .. claim "alice", nil, "groupchat")
     end
     write(room, body "a tip" .. elems(tips:format(3, "mallory", "other", "bob")), nil, "groupchat")
+    for _, kind in ipairs { 0, 2, 4, 7 } do -- nobody quits for another; of other kinds there are none
+      write(room, body "a tip" .. elems(tips:format(kind, "mallory", "crew", "bob")), nil, "groupchat")
+    end
     settle_group(room, bob)
     assert.same({}, told)
     assert.same({}, said())
     -- tips of its own about others
     for _, name in ipairs { "bob", "alice" } do
       write(room, body "a tip" .. elems(tips:format(3, "mallory", "crew", name)), nil, "groupchat")
-      write(room, body "a tip" .. elems(tips:format(2, "mallory", "crew", name)), nil, "groupchat")
     end
     settle_group(room, bob)
     local members = {}

@@ -90,8 +90,10 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         /* who quits need not be told */
         tm_room *room = item->kind == TM_ITEM_TIPS && item->is_self ? tm_room_find(x, archive->group) : NULL;
         if (room && room->leaving) item->kind = TM_ITEM_NOTHING;
+        int turn = item->kind == TM_ITEM_TIPS ? tm_member_turn(x, item) : 0;
+        if (turn > 0) out = false;
         if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
-        out |= item->kind == TM_ITEM_TIPS && tm_member_is_put_out(x, item);
+        out |= turn < 0;
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
     }
@@ -118,9 +120,10 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
 }
 
 /* What items mean for the rest of the session, once they are in the mirror. */
-static void tell_items(tm_xmpp *x, const tm_page *page, const tm_mirrored *mirrored)
+static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *page,
+                       const tm_mirrored *mirrored)
 {
-    bool news = false;
+    bool news = false, out = false;
     for (size_t i = 0; i < page->count; i++) {
         const tm_item *item = &page->items[i];
         news |= mirrored[i].fresh;
@@ -131,9 +134,16 @@ static void tell_items(tm_xmpp *x, const tm_page *page, const tm_mirrored *mirro
             tm_receipt_again(x, item->sender, item->id);
         if (item->kind == TM_ITEM_GROUPS && mirrored[i].fresh) tm_bookmarks_read(x);
         if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
-        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
+        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) {
+            int turn = tm_member_turn(x, item);
+            if (turn) out = turn < 0;
+            tm_member_tips(x, item);
+        }
     }
     if (news) tm_xmpp_ring(x);
+    /* removed, or gone on another device: an open room would go on letting the user in */
+    tm_room *room = out ? tm_room_find(x, archive->group) : NULL;
+    if (room && !room->leaving) tm_room_found_out(x, room);
 }
 
 /* True if something that was pushed does not show. */
@@ -199,7 +209,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
         return;
     }
     archive->busy = true; /* what they mean may close it */
-    tell_items(x, page, mirrored);
+    tell_items(x, archive, page, mirrored);
     archive->busy = false;
     tm_free(mirrored);
     if (archive->closed) {

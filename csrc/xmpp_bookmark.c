@@ -46,6 +46,21 @@ static void note_group(void *argument, const char *group, uint64_t joined)
     add_name(argument, group);
 }
 
+static void note_unlisted(void *argument, const char *group, bool member, uint64_t joined)
+{
+    (void)joined;
+    if (!member) add_name(argument, group);
+}
+
+static void note_listed(tm_xmpp *x, const char *group, bool member)
+{
+    tm_error err = {0};
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_list_group(x->mirror, group, member, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code) tm_mirror_rollback(x->mirror); /* the change is sent again with the next connection */
+}
+
 /* One bookmark; false if it is none of a group of ours. */
 static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, char group[TM_MAX_GROUP_ID + 1], uint64_t *joined)
 {
@@ -64,26 +79,41 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
     tm_error err = {0};
     names known = {0};
     tm_mirror_groups(x->mirror, note_group, &known, &err);
+    /* what was left here, and is in the list still, is on its way out of it */
+    tm_mirror_unlisted(x->mirror, note_unlisted, &known, &err);
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(items); at; at = xmpp_stanza_get_next(at)) {
         char group[TM_MAX_GROUP_ID + 1];
         uint64_t joined;
-        if (!read_bookmark(x, at, group, &joined)) continue;
-        if (!known.failed && !has_name(&known, group))
+        if (!read_bookmark(x, at, group, &joined) || known.failed) continue;
+        if (!has_name(&known, group))
             tm_room_begin(x, group, joined, x->login && x->is_new ? 0 : joined * 1000000);
+        note_listed(x, group, true);
     }
     tm_free(known.list);
+}
+
+static void send_unlisted(void *argument, const char *group, bool member, uint64_t joined)
+{
+    tm_bookmark_set(argument, group, member, joined);
 }
 
 static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
-    (void)argument;
+    tm_error err = {0};
+    if (answer && (uintptr_t)argument != x->listings) {
+        tm_bookmarks_read(x);
+        return;
+    }
+    bool first = !x->bookmarked;
     x->bookmarked = true;
     if (!answer) return; /* read again with the next connection */
     xmpp_stanza_t *pubsub = tm_stanza_child(answer, "pubsub", TM_NS_PUBSUB);
     xmpp_stanza_t *items = tm_stanza_child(pubsub, "items", NULL);
     /* without a list there is nothing to compare with: nobody has made one, or the server keeps none */
     if (items && strcmp(xmpp_stanza_get_type(answer), "result") == 0) compare(x, items);
+    /* changes whose answer was lost with a connection */
+    if (first) tm_mirror_unlisted(x->mirror, send_unlisted, x, &err);
 }
 
 void tm_bookmarks_read(tm_xmpp *x)
@@ -92,7 +122,7 @@ void tm_bookmarks_read(tm_xmpp *x)
     tm_xmpp_iq(x, &iq, "get", NULL);
     xmpp_stanza_t *pubsub = tm_stanza_add(&iq, NULL, "pubsub", TM_NS_PUBSUB, NULL);
     tm_stanza_set(&iq, tm_stanza_add(&iq, pubsub, "items", NULL, NULL), "node", TM_NS_BOOKMARKS);
-    tm_xmpp_ask(x, &iq, answered, NULL);
+    tm_xmpp_ask(x, &iq, answered, (void *)x->listings);
 }
 
 /* ---- changing it ---- */
@@ -158,11 +188,14 @@ static void changed(void *owner, void *argument, xmpp_stanza_t *answer)
         return;
     }
     bool matters = refused && of->member; /* what was not in the list need not be taken out */
-    tm_free(of);
-    if (!answer) return;
-    if (matters)
-        tm_xmpp_log(x, kTIMLog_Warn, "the list of groups was not changed: %s", tm_stanza_error(answer));
-    tell_others(x);
+    if (answer) {
+        x->listings++;
+        if (matters)
+            tm_xmpp_log(x, kTIMLog_Warn, "the list of groups was not changed: %s", tm_stanza_error(answer));
+        note_listed(x, of->group, of->member);
+        tell_others(x);
+    }
+    tm_free(of); /* without an answer it is sent again with the next connection */
 }
 
 static void send_change(tm_xmpp *x, change *of)
@@ -194,7 +227,7 @@ static void send_change(tm_xmpp *x, change *of)
 void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined)
 {
     change *of = tm_calloc(1, sizeof *of);
-    if (!of) return; /* the mirror has it; the list is brought in line with the next change */
+    if (!of) return; /* the mirror has it: it is sent with the next connection */
     snprintf(of->group, sizeof of->group, "%s", group);
     of->member = member;
     of->joined = joined;

@@ -99,6 +99,7 @@ static cJSON *read_info(xmpp_stanza_t *answer)
 static const char *group_of(const tm_op *op)
 {
     switch (op->call) {
+    case TM_CALL_GROUP_CREATE: return tm_json_get_string(op->param, kTIMCreateGroupParamGroupId, "");
     case TM_CALL_GROUP_INVITE_MEMBER:
         return tm_json_get_string(op->param, kTIMGroupInviteMemberParamGroupId, "");
     case TM_CALL_GROUP_DELETE_MEMBER:
@@ -673,13 +674,26 @@ static bool is_read(const tm_archive *archive)
     return archive && archive->caught_up && !archive->rings && !archive->busy;
 }
 
+/* Whether the group changes by a call that was made before: what follows it finds what it has done. */
+static bool waits_for_another(tm_xmpp *x, const tm_task *task)
+{
+    const char *group = group_of(&task->op);
+    bool lists = task->op.kind == TM_OP_GROUP && task->op.call == TM_CALL_GROUP_GET_JOINED_GROUP_LIST;
+    if (task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group) return false;
+    for (const tm_task *other = x->working; other; other = other->next) {
+        if (other->op.kind != TM_OP_GROUP || other->number >= task->number) continue;
+        if (lists || strcmp(group_of(&other->op), group) == 0) return true;
+    }
+    return false;
+}
+
 /* What was said before the call counts: an invitation, that somebody joined, the newest message. */
 static bool is_up_to_date(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
     bool needs_room = task->op.kind != TM_OP_SEND;
     bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
-    if (!x->welcome) return false;
+    if (!x->welcome || waits_for_another(x, task)) return false;
     if (task->step == STEP_PARKED) {
         task->step = STEP_READING;
         tm_archive_ring(x, x->own, NULL);

@@ -165,7 +165,7 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
     for (size_t i = 0; i < of->count && !code; i++) {
         const tm_item *item = &of->items[i];
         if (item->kind != TM_ITEM_MESSAGE && item->kind != TM_ITEM_TIPS) continue;
-        if (!mirrored[i].number || mirrored[i].number > op->position) continue;
+        if (!mirrored[i].number || (mirrored[i].told && mirrored[i].number > op->position)) continue;
         /* a retraction may stand behind its message in the same stretch */
         tm_mirror_message now = {0};
         code = tm_mirror_at(x->mirror, mirrored[i].number, &now, err);

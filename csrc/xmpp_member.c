@@ -246,21 +246,23 @@ void tm_member_forget_notes(tm_room *room)
     room->notes = NULL;
 }
 
-bool tm_member_is_put_out(tm_xmpp *x, const tm_item *item)
+int tm_member_turn(tm_xmpp *x, const tm_item *item)
 {
-    bool out = false;
+    int turn = 0;
     const tm_room *room = tm_room_find(x, item->conv_id);
     cJSON *elems = tm_json_parse_own(item->elems, strlen(item->elems), NULL);
     const cJSON *elem = elems ? elems->child : NULL, *user;
     const cJSON *users = tm_json_get(elem, kTIMGroupTipsElemUserArray);
-    bool removal = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0) == TM_TIP_REMOVED;
+    int64_t tip = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0);
     cJSON_ArrayForEach(user, users)
     {
-        out |= removal && room && cJSON_IsString(user) && strcmp(user->valuestring, x->user) == 0 &&
-               tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN;
+        if (!room || !cJSON_IsString(user) || strcmp(user->valuestring, x->user) != 0) continue;
+        if (tip == TM_TIP_JOINED) turn = 1;
+        if (tip == TM_TIP_QUIT) turn = -1;
+        if (tip == TM_TIP_REMOVED && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN) turn = -1;
     }
     cJSON_Delete(elems);
-    return out;
+    return turn;
 }
 
 void tm_member_tips(tm_xmpp *x, const tm_item *item)
@@ -270,7 +272,6 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
     const cJSON *elem = elems ? elems->child : NULL, *user;
     const cJSON *users = tm_json_get(elem, kTIMGroupTipsElemUserArray);
     int64_t tip = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0);
-    bool out = false;
     cJSON_ArrayForEach(user, users)
     {
         if (!room || !cJSON_IsString(user)) break;
@@ -282,7 +283,6 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
                 set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
         } else if (tip == TM_TIP_QUIT && himself) {
             note(room, user->valuestring, NOTE_WENT);
-            out |= strcmp(user->valuestring, x->user) == 0 && !room->leaving; /* on another device */
             if (powerful && tm_room_standing(room, user->valuestring) < TM_STANDING_OWNER)
                 set_affiliation(x, room->group, user->valuestring, "none", nothing, NULL);
             tm_room_note(room, user->valuestring, TM_STANDING_NONE);
@@ -293,10 +293,8 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
                 set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
         } else if (tip == TM_TIP_REMOVED && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN) {
             note(room, user->valuestring, NOTE_REMOVED);
-            out |= strcmp(user->valuestring, x->user) == 0;
         }
     }
-    if (out) tm_room_found_out(x, room); /* an open room would go on letting the user in */
     cJSON_Delete(elems);
 }
 
@@ -475,6 +473,35 @@ static void invite_done(tm_xmpp *x, tm_task *task, cJSON *results)
 
 static void remove_next(tm_xmpp *x, tm_task *task);
 
+/* An open room keeps whoever is in it: each of the user's devices is shown out. True if there are any; the last
+ * answer is for `answer`. */
+static bool show_out(tm_xmpp *x, const tm_room *room, const char *user, tm_link_answer answer, void *argument)
+{
+    int left = 0;
+    for (const tm_occupant *of = room->occupants; of; of = of->next)
+        left += of->nick && strcmp(of->user, user) == 0;
+    bool any = left > 0;
+    for (const tm_occupant *of = room->occupants; of && left; of = of->next) {
+        if (!of->nick || strcmp(of->user, user) != 0) continue;
+        tm_stanza iq;
+        left--;
+        tm_xmpp_iq(x, &iq, "set", room->jid);
+        xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_ADMIN, NULL);
+        xmpp_stanza_t *item = tm_stanza_add(&iq, query, "item", NULL, NULL);
+        tm_stanza_set(&iq, item, "nick", of->nick);
+        tm_stanza_set(&iq, item, "role", "none");
+        tm_xmpp_ask(x, &iq, left ? nothing : answer, argument);
+    }
+    return any;
+}
+
+static void shown_out(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_task *task = tm_xmpp_find(owner, argument);
+    (void)answer; /* whoever went by himself need not be shown out */
+    if (task) remove_next(owner, task);
+}
+
 static void removed(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
@@ -483,15 +510,16 @@ static void removed(void *owner, void *argument, xmpp_stanza_t *answer)
     member_state *of = task->state;
     bool ok = answer && !*tm_stanza_error(answer);
     tm_room *room = tm_room_find(x, of->group);
-    if (ok && room) tm_room_note(room, name_at(of), TM_STANDING_NONE);
-    if (!append_result(task->op.result, kTIMGroupDeleteMemberResultIdentifier, name_at(of),
+    const char *user = name_at(of);
+    if (ok && room) tm_room_note(room, user, TM_STANDING_NONE);
+    if (!append_result(task->op.result, kTIMGroupDeleteMemberResultIdentifier, user,
                        kTIMGroupDeleteMemberResultResult,
                        ok ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr)) {
         fail_memory(x, task);
         return;
     }
     of->at++;
-    remove_next(x, task);
+    if (!ok || !room || !show_out(x, room, user, shown_out, argument)) remove_next(x, task);
 }
 
 /* It is said first, so that the one it is about can still read it. */

@@ -41,6 +41,8 @@ static const char *const migrations[] = {
     "CREATE TABLE groups(name TEXT PRIMARY KEY, member INTEGER NOT NULL, joined NOT NULL, place INTEGER NOT "
     "NULL)"
     " WITHOUT ROWID;",
+    /* whether the list of groups that the server keeps says the same */
+    "ALTER TABLE groups ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;",
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -306,7 +308,6 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         seq = rand = client_time = 0;
     if (message && !item->is_ours) seq = (uint64_t)out->number;
     out->seq = seq;
-    bool told = message || out->valid;
     int32_t code = tm_sql_run(
         mirror->sql, err,
         "INSERT INTO log(number, archive, archive_id, kind, conv_type, conv, sender, actor, id, seq, rand, "
@@ -322,7 +323,8 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         item->sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
         (int64_t)item->priority, (int64_t)(item->is_self && item->kind != TM_ITEM_TIPS),
         (int64_t)item->is_ours, (int64_t)item->may_revoke, (int64_t)item->wants_receipt,
-        (int64_t)out->revoked, (int64_t)told, out->revoked ? NULL : item->elems, item->target, out->target);
+        (int64_t)out->revoked, (int64_t)out->told, out->revoked ? NULL : item->elems, item->target,
+        out->target);
     return code;
 }
 
@@ -357,11 +359,12 @@ static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *
                             "? AND kind IN (1, 6)",
                             "titt", item->conv_id, (int64_t)item->conv_type, item->id, item->sender);
     if (!local.code && number > 0) {
-        sqlite3_stmt *row =
-            tm_sql_query(mirror->sql, &local, "SELECT seq, revoked FROM log WHERE number = ?", "i", number);
+        sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
+                                         "SELECT seq, revoked, told FROM log WHERE number = ?", "i", number);
         if (row && tm_sql_step(mirror->sql, row, &local)) {
             out->seq = tm_sql_column_u64(row, 0);
             out->revoked = sqlite3_column_int(row, 1);
+            out->told = sqlite3_column_int(row, 2);
             tm_sql_drop(row);
         }
     }
@@ -377,6 +380,7 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     memset(out, 0, sizeof *out);
     int32_t code = find_same(mirror, archive, item, way, &same_item, &wanted, out, err);
     if (code || same_item) return code;
+    if (wanted) way = TM_MIRROR_NEWS;
     bool older = way == TM_MIRROR_NEWS && !wanted && item->stamp < (uint64_t)floor;
     if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, not_kept(item), err);
     out->again = out->number != 0;
@@ -395,6 +399,7 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     if (item->kind == TM_ITEM_RETRACT) code = judge_retraction(mirror, item, window_s, out, err);
     if (marker) code = judge_marker(mirror, item, out, err);
     if (item->kind == TM_ITEM_MESSAGE) code = was_retracted(mirror, item, window_s, &out->revoked, err);
+    out->told = way == TM_MIRROR_NEWS && (message || out->valid);
     if (!code) code = insert(mirror, archive, item, out, err);
     return code ? code : note_known(mirror, archive, item, out->number, err);
 }

@@ -53,6 +53,7 @@ typedef enum tm_mirror_way {
 typedef struct tm_mirrored {
     int64_t number; /* the item's, or that of the same item or message that was there; 0: not kept */
     bool fresh;     /* it was not there: neither that archive id, nor (a message) that id of that sender */
+    bool told;      /* it is an event: what came as history is none */
     bool again;     /* a message that was there, archived anew: it was sent again */
     uint64_t seq;   /* a message's */
     bool revoked;   /* a message that was revoked */
@@ -128,6 +129,12 @@ int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *i
 /* Remembers (or forgets) a group; `joined`: Unix seconds, 0: not known. */
 int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, uint64_t joined,
                             tm_error *err);
+/* The list of groups that the server keeps says of this one that the user is in it, or not. */
+int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err);
+/* Calls `each` for every group of which it does not say what tm_mirror_set_group said. `each` must not write. */
+int32_t tm_mirror_unlisted(tm_mirror *mirror,
+                           void (*each)(void *argument, const char *group, bool member, uint64_t joined),
+                           void *argument, tm_error *err);
 /* Calls `each` for every group, in the order they were joined. `each` must not write. */
 int32_t tm_mirror_groups(tm_mirror *mirror, void (*each)(void *argument, const char *group, uint64_t joined),
                          void *argument, tm_error *err);

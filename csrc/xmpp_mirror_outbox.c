@@ -85,11 +85,29 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
 {
     return tm_sql_run(
         mirror->sql, err,
-        "INSERT INTO groups(name, member, joined, place) VALUES(?1, ?2, ?3,"
-        " (SELECT coalesce(max(place), 0) + 1 FROM groups)) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO groups(name, member, joined, place, listed) VALUES(?1, ?2, ?3,"
+        " (SELECT coalesce(max(place), 0) + 1 FROM groups), 0) ON CONFLICT DO UPDATE SET"
         " place = CASE WHEN member THEN place ELSE excluded.place END, member = excluded.member,"
-        " joined = excluded.joined",
+        " joined = excluded.joined, listed = 0",
         "tiu", group, (int64_t)member, joined);
+}
+
+int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE groups SET listed = 1 WHERE name = ? AND member = ?", "ti",
+                      group, (int64_t)member);
+}
+
+int32_t tm_mirror_unlisted(tm_mirror *mirror,
+                           void (*each)(void *argument, const char *group, bool member, uint64_t joined),
+                           void *argument, tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &local, "SELECT name, member, joined FROM groups WHERE NOT listed ORDER BY place", "");
+    while (row && tm_sql_step(mirror->sql, row, &local))
+        each(argument, tm_sql_column_text(row, 0), sqlite3_column_int(row, 1), tm_sql_column_u64(row, 2));
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 int32_t tm_mirror_groups(tm_mirror *mirror, void (*each)(void *argument, const char *group, uint64_t joined),

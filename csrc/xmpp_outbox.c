@@ -326,6 +326,13 @@ static void send_ping(tm_xmpp *x)
     tm_xmpp_ask(x, &iq, ping_answered, (void *)(uintptr_t)x->pings);
 }
 
+/* Whether the user was put out of the group since the call. */
+static bool is_out(tm_xmpp *x, const tm_task *task)
+{
+    return is_group(task) && x->welcome && !tm_room_find(x, task->op.message->conv_id) &&
+           !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL);
+}
+
 /* Where the user is not in the room on this connection, nothing can be said there yet. */
 static bool can_go(tm_xmpp *x, const tm_task *task)
 {
@@ -369,6 +376,8 @@ static void send_waiting(tm_xmpp *x)
                                         : "the server could not be reached in time");
         } else if (task->ping) {
             on_their_way++;
+        } else if (is_out(x, task)) {
+            fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "the user is a member of the group no more");
         } else if (on_their_way < WINDOW && can_go(x, task)) {
             if (is_letter(x, task) && !kept) {
                 if (keep_letters(x, &err)) {

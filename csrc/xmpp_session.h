@@ -124,6 +124,7 @@ struct tm_xmpp {
     char *rooms;           /* domain of the rooms' service; "" if there is none; owned */
     uint64_t settle_until; /* a new device waits for its groups until then (tm_clock_ms) */
     bool bookmarked;       /* the list of groups was read on this connection */
+    uintptr_t listings;    /* changes of it that were answered: what was read before one counts for nothing */
     char *upload;          /* JID of the upload service; "" if there is none; owned */
     uint64_t upload_max;
     uint64_t retry_at;         /* when to connect again; 0: not waiting */
@@ -335,8 +336,8 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
 /* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
  * nobody can change his own. */
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
-/* Whether they say that the owner or an admin removed the user. */
-bool tm_member_is_put_out(tm_xmpp *x, const tm_item *item);
+/* What they say of the user: 1 came in, -1 went or was removed by the owner or an admin, 0 neither. */
+int tm_member_turn(tm_xmpp *x, const tm_item *item);
 void tm_member_forget_notes(tm_room *room);
 /* How many members the room has as far as can be seen: `users` (may be NULL) are counted too, or (`gone`) not. */
 int tm_member_count(const tm_room *room, const cJSON *users, bool gone);

@@ -290,6 +290,46 @@ describe("Groups", function()
       assert.same({ anna = OWNER, cora = NORMAL }, roles(anna, "team"))
     end)
 
+    it("rule 42: calls that are made at once are done in their order", function()
+      local ben = user "ben"
+      create { group_id = "team" }
+      support.say(anna, "team", GROUP, "early")
+      local answers = {}
+      local function note(name)
+        return function(code, _, value) answers[#answers + 1] = { name, code, value } end
+      end
+      assert(ben:group_join("team", "", note "join"))
+      assert(ben:send_new_msg("team", GROUP, timmsg.text "hello", note "send"))
+      assert(ben:get_msg_list("team", GROUP, { msg_getmsglist_param_is_remble = true }, note "history"))
+      assert(ben:group_get_joined_group_list(note "groups"))
+      support.eventually(function() return #answers == 4 end, ben, anna)
+      assert(ben:group_quit("team", note "quit"))
+      assert(ben:group_create({
+        create_group_param_group_id = "own", create_group_param_group_name = "ben's",
+      }, note "create"))
+      assert(ben:group_invite_member({
+        group_invite_member_param_group_id = "own", group_invite_member_param_identifier_array = { "anna" },
+      }, note "invite"))
+      assert(ben:send_new_msg("own", GROUP, timmsg.text "welcome", note "own"))
+      support.eventually(function() return #answers == 8 end, ben, anna)
+      local by_name = {}
+      for _, answer in ipairs(answers) do
+        assert.equal(0, answer[2], answer[1])
+        by_name[answer[1]] = answer[3]
+      end
+      local early = 0
+      for _, msg in ipairs(by_name.history) do
+        if support.text_of(msg) == "early" then early = early + 1 end
+      end
+      assert.equal(1, early)
+      assert.equal("team", by_name.groups[1].group_base_info_group_id)
+      assert.same({ "own" }, joined(ben))
+      support.arrival(seen, "welcome", ben)
+      support.arrival(seen, "hello", ben)
+      assert.same({ ben = OWNER, anna = NORMAL }, roles(ben, "own"))
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+    end)
+
     it("rule 42: members see what was said before", function()
       local ben, ben_seen = user "ben"
       create { group_id = "team" }
@@ -476,6 +516,33 @@ describe("Groups", function()
       assert.equal(0, (invite(anna, "team", "ben")))
       assert.equal(NORMAL, roles(anna, "team").ben)
       assert.equal(0, send_code(ben, "team"))
+    end)
+
+    it("rule 42: who is invited again is in, away or not", function()
+      local ben, ben_seen = user "ben"
+      support.group(anna, "team", "ben")
+      remove(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "secret")
+      invite(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "again")
+      support.arrival(ben_seen, "again", anna)
+      ben:close()
+      support.say(anna, "team", GROUP, "while away")
+      ben, ben_seen = user "ben"
+      support.arrival(ben_seen, "while away", anna)
+      assert.same({ "while away" }, texts(ben_seen.messages))
+      ben:close()
+      remove(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "secret too")
+      invite(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "and again")
+      ben, ben_seen = user "ben"
+      support.arrival(ben_seen, "and again", anna)
+      assert.same({ "and again" }, texts(ben_seen.messages))
+      assert.equal(0, send_code(ben, "team"))
+      assert.same({ "team" }, joined(ben))
+      assert.same({ "again", "while away", "and again", "may I?" }, texts(support.history(ben, "team", GROUP)))
+      assert.same({ anna = OWNER, ben = NORMAL }, roles(anna, "team"))
     end)
   end)
 

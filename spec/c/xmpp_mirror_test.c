@@ -1,5 +1,29 @@
 /* XMPP mirror: numbers, identities, what retractions and markers mean, what a trim leaves, letters and groups. */
 #ifdef TM_WITHOUT_XMPP
+static void add_unlisted(void *argument, const char *group, bool member, uint64_t joined)
+{
+    char *text = argument;
+    snprintf(text + strlen(text), 100 - strlen(text), "%c%s:%llu ", member ? '+' : '-', group,
+             (unsigned long long)joined);
+}
+
+static void what_the_servers_list_does_not_say_is_known(void **state)
+{
+    fixture *f = *state;
+    char text[100] = "";
+    assert_int_equal(tm_mirror_set_group(f->mirror, "a", true, 10, &f->err), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, "b", true, 20, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "a", true, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "b", false, &f->err), 0); /* not what is so */
+    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
+    assert_string_equal(text, "+b:20 ");
+    assert_int_equal(tm_mirror_set_group(f->mirror, "a", false, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "b", true, &f->err), 0);
+    *text = '\0';
+    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
+    assert_string_equal(text, "-a:0 ");
+}
+
 int main(void)
 {
     return 0;
@@ -327,6 +351,26 @@ static void history_fills_in_below(void **state)
     assert_int_equal(news(f, message_of("bob", "bob", "next", NOW)).number, now.number + 1);
 }
 
+/* A device that has heard nothing yet stands before all of it. */
+static void history_is_no_event(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    assert_false(history(f, message_of("bob", "bob", "1", NOW - SECOND)).told);
+    assert_true(news(f, message_of("bob", "bob", "2", NOW)).told);
+    tm_event *list = fetch(f, &cursor);
+    assert_non_null(list);
+    assert_null(list->next);
+    assert_int_equal(list->message.server_time, NOW / SECOND);
+    tm_event_free_list(list);
+    /* unless it is wanted as news */
+    assert_int_equal(tm_mirror_want(f->mirror, "", "wanted", &f->err), 0);
+    assert_true(put(f, message_of("bob", "bob", "3", NOW - 2 * SECOND), "wanted", TM_MIRROR_HISTORY, 0).told);
+    list = fetch(f, &cursor);
+    assert_non_null(list);
+    tm_event_free_list(list);
+}
+
 /* Otherwise news would meet a number that is taken, or lie before a cursor that has passed them. */
 static void history_beyond_the_top_is_the_top(void **state)
 {
@@ -335,7 +379,7 @@ static void history_beyond_the_top_is_the_top(void **state)
     tm_mirrored out = history(f, message_of("bob", "bob", "1", NOW));
     assert_int_equal(out.number, NOW);
     assert_int_equal(tm_mirror_top(f->mirror, &f->err), NOW);
-    assert_int_equal(skip_events(f, &cursor), 1);
+    assert_int_equal(skip_events(f, &cursor), 0);
     assert_int_equal(news(f, message_of("eve", "eve", "2", NOW)).number, NOW + 1);
     assert_int_equal(news(f, message_of("eve", "eve", "3", NOW - SECOND)).number, NOW + 2);
     assert_int_equal(skip_events(f, &cursor), 2);
@@ -1111,6 +1155,30 @@ static void groups_are_kept_in_the_order_of_joining(void **state)
     assert_groups(f, "a:10 c:0 b:30 ");
 }
 
+static void add_unlisted(void *argument, const char *group, bool member, uint64_t joined)
+{
+    char *text = argument;
+    snprintf(text + strlen(text), 100 - strlen(text), "%c%s:%llu ", member ? '+' : '-', group,
+             (unsigned long long)joined);
+}
+
+static void what_the_servers_list_does_not_say_is_known(void **state)
+{
+    fixture *f = *state;
+    char text[100] = "";
+    assert_int_equal(tm_mirror_set_group(f->mirror, "a", true, 10, &f->err), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, "b", true, 20, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "a", true, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "b", false, &f->err), 0); /* not what is so */
+    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
+    assert_string_equal(text, "+b:20 ");
+    assert_int_equal(tm_mirror_set_group(f->mirror, "a", false, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_list_group(f->mirror, "b", true, &f->err), 0);
+    *text = '\0';
+    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
+    assert_string_equal(text, "-a:0 ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -1119,6 +1187,7 @@ int main(void)
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
         TEST(what_was_rolled_back_was_never_there),
         TEST(news_of_one_second_keep_their_order),
+        TEST(history_is_no_event),
         TEST(history_fills_in_below),
         TEST(history_beyond_the_top_is_the_top),
         TEST(a_new_device_numbers_behind_its_beginning),
@@ -1149,6 +1218,7 @@ int main(void)
         TEST(many_old_rows_go_in_parts),
         TEST(letters_wait_until_they_are_due),
         TEST(groups_are_kept_in_the_order_of_joining),
+        TEST(what_the_servers_list_does_not_say_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

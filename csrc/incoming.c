@@ -160,7 +160,8 @@ static int32_t handle_read(tm_worker *worker, tm_conv *conv, const tm_event *eve
         /* in a conversation with oneself the reader is the peer too */
         if (code || conv->type != kTIMConv_C2C || strcmp(conv->name, worker->user) != 0) return code;
     }
-    if (conv->type != kTIMConv_C2C) return 0;
+    /* what says nothing new, as other clients may, is told to nobody */
+    if (conv->type != kTIMConv_C2C || event->position <= conv->peer_read) return 0;
     int32_t code = tm_store_peer_read(worker->store, conv, event->position, err);
     if (code || strcmp(event->reader, worker->user) == 0) return code;
     if (!atomic_load(&worker->client->want_receipts) || !tm_worker_wanted(worker, TM_LETTER_READED_RECEIPT))

@@ -728,11 +728,24 @@ static void start(tm_xmpp *x, tm_task *task)
         tm_outbox_add(x, tm_xmpp_release(x, task));
 }
 
+static bool is_parked(const tm_task *task)
+{
+    return task->step >= STEP_PARKED && task->step <= STEP_READING_ROOM;
+}
+
+bool tm_group_must_wait(const tm_xmpp *x, const tm_task *task)
+{
+    for (const tm_task *other = x->working; other; other = other->next)
+        if (other->op.kind == TM_OP_SEND && is_parked(other) && other->number < task->number &&
+            strcmp(other->op.message->conv_id, task->op.message->conv_id) == 0)
+            return true;
+    return false;
+}
+
 void tm_group_run(tm_xmpp *x)
 {
     for (tm_task *task = x->working; task;) {
-        bool parked = task->step >= STEP_PARKED && task->step <= STEP_READING_ROOM;
-        if (!parked || !is_up_to_date(x, task)) {
+        if (!is_parked(task) || !is_up_to_date(x, task)) {
             task = task->next;
             continue;
         }

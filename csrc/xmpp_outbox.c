@@ -153,8 +153,9 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
 {
     tm_error err = {0};
     int32_t code = 0;
-    bool unknown = is_group(task) && task->op.kind != TM_OP_READ && !task->done &&
-                   !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL);
+    bool unknown =
+        is_group(task) && task->op.kind != TM_OP_READ && !task->done &&
+        (!tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL) || tm_group_must_wait(x, task));
     /* what may be revoked, and by whom, is what was said last */
     if (unknown || (task->op.kind == TM_OP_REVOKE && task->step == 0)) {
         tm_group_start(x, task);

@@ -125,8 +125,11 @@ void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task)
 {
-    task->next = x->working;
-    x->working = task;
+    tm_task **end = &x->working;
+    while (*end)
+        end = &(*end)->next;
+    task->next = NULL;
+    *end = task;
 }
 
 tm_task *tm_xmpp_find(tm_xmpp *x, void *number)

@@ -147,8 +147,8 @@ void tm_xmpp_log(tm_xmpp *x, enum TIMLogLevel level, const char *format, ...) TM
 void tm_xmpp_answer(tm_xmpp *x, tm_task *task);
 /* The same with a failure. */
 void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text);
-/* A task's handler waits for something: keeps it until tm_xmpp_answer (or the deadline, at which it is failed
- * and freed). */
+/* A task's handler waits for something: keeps it, behind those that are kept, until tm_xmpp_answer (or the
+ * deadline, at which it is failed and freed). */
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
 /* Takes a task out of those that are kept; the caller's from then on. */
 tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task);
@@ -307,6 +307,8 @@ void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined
 /* Also of other tasks that wait until the archives were read first: one that sends into a group that the user is not
  * known to be in (perhaps an invitation is on its way), and HISTORY. */
 void tm_group_start(tm_xmpp *x, tm_task *task);
+/* Whether an earlier message to the task's group waits there: none may overtake it. */
+bool tm_group_must_wait(const tm_xmpp *x, const tm_task *task);
 /* Starts those that waited for the archives to be read. Called by the loop. */
 void tm_group_run(tm_xmpp *x);
 /* For tm_member_tell: ends the task whose number is the argument. */

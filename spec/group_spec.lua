@@ -330,6 +330,23 @@ describe("Groups", function()
       assert.same({ anna = OWNER }, roles(anna, "team"))
     end)
 
+    it("rule 42: what is sent at once with joining is sent in its order", function()
+      local ben = user "ben"
+      create { group_id = "team" }
+      local wanted, answered = {}, {}
+      assert(ben:group_join("team", ""))
+      for i = 1, 30 do
+        wanted[i] = "message " .. i
+        assert(ben:send_new_msg("team", GROUP, timmsg.text(wanted[i]), function(code, _, msg)
+          answered[#answered + 1] = code == 0 and support.text_of(msg) or code
+        end))
+      end
+      support.eventually(function() return #answered == 30 end, ben, anna)
+      assert.same(wanted, answered)
+      support.arrival(seen, "message 30", ben)
+      assert.same(wanted, texts(seen.messages))
+    end)
+
     it("rule 42: members see what was said before", function()
       local ben, ben_seen = user "ben"
       create { group_id = "team" }

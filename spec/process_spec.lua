@@ -41,9 +41,15 @@ describe("processes", function()
     return texts
   end
 
-  local function history(user, conv_id, conv_type)
+  -- All that a user's store has of a conversation, once it has as many messages.
+  local function history(user, conv_id, conv_type, count)
     local client <close> = support.new_client(dir, user)
-    return support.history(client, conv_id, conv_type)
+    local list
+    support.eventually(function()
+      list = support.history(client, conv_id, conv_type)
+      return #list >= (count or 0)
+    end, client)
+    return list
   end
 
   -- What was said in the list by the sender, in its order.
@@ -151,7 +157,7 @@ describe("processes", function()
         end
       end
       -- and every member has the same
-      assert.same(support.texts(in_group), support.texts(history(user, group, GROUP)))
+      assert.same(support.texts(in_group), support.texts(history(user, group, GROUP, #in_group)))
     end
   end)
 

@@ -284,6 +284,7 @@ describe("receiving", function()
       for _, text in ipairs(TEXTS) do
         support.say(alice, "bob", C2C, text)
       end
+      support.arrival(at_phone, TEXTS[#TEXTS], phone) -- what is said after it has a higher seq (rule 10)
       support.say(phone, "alice", C2C, "mine")
       support.say(alice, "crew", GROUP, "old in the group")
       support.arrival(at_phone, "old in the group", phone)

@@ -383,7 +383,10 @@ describe("revoke", function()
     assert.is_true(assert_revoked(member, "crew", GROUP, one).message_is_from_self)
     assert.equal(timmsg.ERR_SVR_MSG_REVOKED_ALREADY, revoke(owner, "crew", GROUP, got_one))
     assert.equal(0, revoke(admin, "crew", GROUP, timmsg.locator(got_three)))
-    support.eventually(function() return #at_owner.revoked >= 2 end, owner)
+    support.eventually(function()
+      local last = at_owner.revoked[#at_owner.revoked]
+      return last and last.message_locator_rand == three.message_rand
+    end, owner)
     assert_revoked(owner, "crew", GROUP, three)
 
     local four = support.say(member, "crew", GROUP, "four")

@@ -96,6 +96,8 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         out |= turn < 0;
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
+        if (!code && mirrored[i].fresh && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)
+            code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
     }
     /* reading from earlier on passes what is known first: the place only moves on */
     bool further = page->last && (page->last_stamp > archive->stamp || page->complete);

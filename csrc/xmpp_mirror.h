@@ -110,6 +110,11 @@ typedef struct tm_mirror_letter {
 } tm_mirror_letter;
 int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
                              tm_error *err);
+/* What became of a message is not known: its letter is kept, and goes out only if the message shows in the user's
+ * archive, and so counts as sent. */
+int32_t tm_mirror_hold_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err);
+/* It has shown. */
+int32_t tm_mirror_release_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err);
 /* A letter was sent again, and is due at `due` (Unix seconds). */
 int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *id, uint64_t due,
                                tm_error *err);

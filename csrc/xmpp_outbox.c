@@ -77,8 +77,11 @@ static void finish(tm_xmpp *x, tm_task *task)
 static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 {
     tm_error err = {0};
-    if (is_letter(x, task) && !tm_mirror_begin(x->mirror, &err) &&
-        (tm_mirror_drop_letter(x->mirror, task->op.message->conv_id, task->id, &err) ||
+    const char *peer = task->op.message->conv_id;
+    bool unclear = code == ERR_REQUEST_TIMEOUT && task->kept; /* the server may have it */
+    if (is_letter(x, task) && !(unclear && task->archived) && !tm_mirror_begin(x->mirror, &err) &&
+        ((unclear ? tm_mirror_hold_letter(x->mirror, peer, task->id, &err)
+                  : tm_mirror_drop_letter(x->mirror, peer, task->id, &err)) ||
          tm_mirror_commit(x->mirror, &err)))
         tm_mirror_rollback(x->mirror);
     take_out(x, task);
@@ -503,6 +506,9 @@ static tm_task *find_task(tm_xmpp *x, const char *id, const char *conv_id)
 void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored)
 {
     tm_task *task = find_task(x, item->id, item->conv_id);
+    /* what was refused does not count as sent because the sender's archive has it */
+    if (item->kind == TM_ITEM_MESSAGE && !mirrored->number) return;
+    if (!task && mirrored->fresh) x->letters_at = 1; /* its letter may have been released */
     if (!task || task->archived || task->op.message->conv_type != item->conv_type) return;
     task->archived = true;
     task->op.found = true;

@@ -68,7 +68,9 @@ describe("BatchSend", function()
       assert.equal("anna", got.message_conv_id)
       assert.equal(result.msg.message_seq, got.message_seq)
       assert.equal(result.msg.message_rand, got.message_rand)
-      assert.equal(result.msg.message_unique_id, got.message_unique_id)
+      -- on XMPP each side has a clock of its own (rule 45), which may be in the next second
+      if support.is_hub then assert.equal(result.msg.message_unique_id, got.message_unique_id) end
+      assert.is_true(math.abs(result.msg.message_server_time - got.message_server_time) <= 1)
     end
   end)
 

@@ -1,6 +1,7 @@
 /* XMPP archive: following one: reading what is new into the mirror. See xmpp_archive.h. */
 #include "xmpp_archive.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 
 #include <string.h>
@@ -9,10 +10,20 @@
 #define PAGE 100
 /* How far back reading begins when something may be missing, in microseconds. */
 #define REWIND 60000000u
-/* The same, always, in microseconds. */
+/* What a sweep reads again, in microseconds; how long after the last news it comes, and how long at most while
+ * there is always some. */
 #define OVERLAP 250000u
+#define QUIET_MS 300
+#define SWEEP_MS 5000
+/* Servers count all that matches a question: it says since when, roughly, in microseconds. */
+#define MARGIN 2000000u
 
 static void go_on(tm_xmpp *x, tm_archive *archive);
+
+static uint64_t earlier(uint64_t stamp, uint64_t by)
+{
+    return stamp > by ? stamp - by : 0;
+}
 
 /* What is said from now on is news: remembered before anything is read. */
 static void begin_from(tm_xmpp *x, const tm_archive *archive, tm_error *err)
@@ -34,9 +45,11 @@ tm_archive *tm_archive_open(tm_xmpp *x, const char *group, uint64_t stamp, tm_er
     strcpy(archive->group, group);
     archive->known =
         tm_mirror_archive(x->mirror, group, &archive->after, &archive->stamp, &archive->start, err);
+    archive->after_stamp = earlier(archive->stamp, REWIND);
     if (!archive->known && !err->code) {
         archive->after = tm_strdup("");
         archive->stamp = archive->start = stamp;
+        archive->after_stamp = earlier(stamp, REWIND);
         archive->known = stamp != 0;
         if (!archive->after)
             tm_fail_memory(err);
@@ -61,22 +74,51 @@ void tm_archive_close(tm_archive *archive)
     if (archive->busy) return; /* the page that is under way still points here */
     forget_expected(archive);
     tm_free(archive->after);
+    tm_free(archive->newest);
     tm_free(archive->walk);
     tm_free(archive);
 }
 
 /* ---- what a page brings ---- */
 
-/* Where the next reading begins: a little before the end, since what is written at the same time by several hands
- * need not show in the order of its times. (Whole seconds: an archive that numbers as it shows.) */
-static const char *safe_place(const tm_archive *archive, const tm_page *page)
+/* The last item up to which nothing more will show: a little before the end, since what is written at the same
+ * time by several hands need not show in the order of its times. (Whole seconds: an archive that numbers as it
+ * shows.) NULL: none on this page. */
+static const tm_item *safe_place(const tm_page *page)
 {
-    const char *place = archive->after;
     uint64_t newest = page->last_stamp;
-    if (newest % 1000000 == 0) return page->last;
+    const tm_item *place = NULL;
+    if (newest % 1000000 == 0) return page->count ? &page->items[page->count - 1] : NULL;
     for (size_t i = 0; i < page->count && page->items[i].stamp + OVERLAP <= newest; i++)
-        place = page->items[i].archive_id;
+        place = &page->items[i];
     return place;
+}
+
+/* Remembers how far the archive was read. */
+static int32_t move_on(tm_xmpp *x, tm_archive *archive, const tm_page *page, tm_error *err)
+{
+    /* what shows late may lie before what was read behind the newest */
+    const tm_item *safe = archive->fast ? NULL : safe_place(page);
+    char *after = safe ? tm_strdup(safe->archive_id) : NULL, *newest = tm_strdup(page->last);
+    int32_t code = (safe && !after) || !newest ? tm_fail_memory(err) : 0;
+    if (!code)
+        code = tm_mirror_set_archive(x->mirror, archive->group, after ? after : archive->after,
+                                     page->last_stamp, err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) {
+        tm_free(after);
+        tm_free(newest);
+        return code;
+    }
+    if (after) {
+        tm_free(archive->after);
+        archive->after = after;
+        archive->after_stamp = safe->stamp;
+    }
+    tm_free(archive->newest);
+    archive->newest = newest;
+    archive->stamp = page->last_stamp;
+    return 0;
 }
 
 static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored, tm_error *err)
@@ -101,22 +143,7 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
     }
     /* reading from earlier on passes what is known first: the place only moves on */
     bool further = page->last && (page->last_stamp > archive->stamp || page->complete);
-    const char *safe = further ? safe_place(archive, page) : NULL;
-    if (!code && further) {
-        char *after = tm_strdup(safe);
-        code = after ? tm_mirror_set_archive(x->mirror, archive->group, after, page->last_stamp, err)
-                     : tm_fail_memory(err);
-        if (!code) code = tm_mirror_commit(x->mirror, err);
-        if (!code) {
-            tm_free(archive->after);
-            archive->after = after;
-            archive->stamp = page->last_stamp;
-        } else {
-            tm_free(after);
-        }
-    } else if (!code) {
-        code = tm_mirror_commit(x->mirror, err);
-    }
+    if (!code) code = further ? move_on(x, archive, page, err) : tm_mirror_commit(x->mirror, err);
     if (code) tm_mirror_rollback(x->mirror);
     return code;
 }
@@ -162,7 +189,7 @@ static bool something_is_missing(tm_xmpp *x, tm_archive *archive)
 static void end_reached(tm_xmpp *x, tm_archive *archive)
 {
     bool walked = archive->rewound;
-    archive->rewound = false;
+    archive->rewound = archive->fast = false;
     tm_free(archive->walk);
     archive->walk = NULL;
     if (archive->rings || archive->rewind) return; /* there may be more by now */
@@ -190,6 +217,23 @@ static void page_failed(tm_xmpp *x, tm_archive *archive, xmpp_stanza_t *answer)
     }
 }
 
+static void plan_sweep(tm_archive *archive, const tm_page *page, const tm_mirrored *mirrored)
+{
+    bool news = false, is_over = !archive->fast && page->complete;
+    for (size_t i = 0; i < page->count; i++)
+        news |= mirrored[i].fresh;
+    if (is_over) archive->quiet_at = archive->sweep_by = 0;
+    if (!news || !archive->newest || strcmp(archive->newest, archive->after) == 0) return;
+    uint64_t now = tm_clock_ms();
+    archive->quiet_at = now + QUIET_MS;
+    if (!archive->sweep_by) archive->sweep_by = now + SWEEP_MS;
+}
+
+static uint64_t sweep_due(const tm_archive *archive)
+{
+    return archive->quiet_at < archive->sweep_by ? archive->quiet_at : archive->sweep_by;
+}
+
 static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
 {
     tm_archive *archive = argument;
@@ -210,6 +254,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
         tm_link_drop(x->link, err.text); /* once that is over it is read again */
         return;
     }
+    plan_sweep(archive, page, mirrored);
     archive->busy = true; /* what they mean may close it */
     tell_items(x, archive, page, mirrored);
     archive->busy = false;
@@ -273,6 +318,7 @@ static void begin_at_end(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_
     tm_free(archive->after);
     archive->known =
         tm_mirror_archive(x->mirror, archive->group, &archive->after, &archive->stamp, &archive->start, &err);
+    archive->after_stamp = archive->stamp;
     archive->rewind = false;
     archive->rings = true;
     go_on(x, archive);
@@ -290,19 +336,26 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
         return;
     }
     archive->rings = false;
+    archive->asked_pings = x->pings;
     tm_page_query query = {.group = archive->group, .max = PAGE};
-    /* a start as well: servers count what matches, and would count all that there is */
-    query.start = archive->stamp > REWIND ? archive->stamp - REWIND : 0;
-    if (archive->rewind && archive->from && archive->from < query.start) query.start = archive->from;
     if (archive->rewind || (archive->walk && !*archive->walk)) {
-        archive->rewind = false;
+        query.start = earlier(archive->stamp, REWIND);
+        if (archive->from && archive->from < query.start) query.start = archive->from;
+        archive->rewind = archive->fast = false;
         archive->rewound = true;
         archive->from = 0;
         tm_free(archive->walk);
         archive->walk = tm_strdup("");
+    } else if (archive->walk) {
+        query.after = archive->walk;
+        query.start = archive->walk_since;
     } else {
-        query.after = archive->walk ? archive->walk : archive->after;
+        uint64_t due = sweep_due(archive);
+        archive->fast = archive->newest && due && tm_clock_ms() < due;
+        query.after = archive->fast ? archive->newest : archive->after;
+        query.start = earlier(archive->fast ? archive->stamp : archive->after_stamp, MARGIN);
     }
+    archive->walk_since = query.start;
     tm_page_ask(x, &query, take_page, archive);
 }
 
@@ -326,12 +379,45 @@ void tm_archive_rewind(tm_xmpp *x, tm_archive *archive)
     go_on(x, archive);
 }
 
+static void sweep(tm_xmpp *x, tm_archive *archive)
+{
+    uint64_t due = archive ? sweep_due(archive) : 0;
+    if (!due || archive->busy || due > tm_clock_ms()) return;
+    archive->rings = true;
+    go_on(x, archive);
+}
+
+void tm_archives_run(tm_xmpp *x)
+{
+    sweep(x, x->own);
+    for (tm_room *room = x->first_room; room; room = room->next)
+        sweep(x, room->archive);
+}
+
+static void note_deadline(const tm_archive *archive, uint64_t *first)
+{
+    uint64_t due = archive && !archive->busy ? sweep_due(archive) : 0;
+    if (due && (!*first || due < *first)) *first = due;
+}
+
+uint64_t tm_archives_deadline(tm_xmpp *x)
+{
+    uint64_t first = 0;
+    if (!x->welcome) return 0;
+    note_deadline(x->own, &first);
+    for (const tm_room *room = x->first_room; room; room = room->next)
+        note_deadline(room->archive, &first);
+    return first;
+}
+
 void tm_archive_lost(tm_archive *archive)
 {
     if (!archive) return;
     tm_free(archive->walk);
-    archive->walk = NULL;
-    archive->rewound = false;
+    tm_free(archive->newest);
+    archive->walk = archive->newest = NULL;
+    archive->rewound = archive->fast = false;
+    archive->quiet_at = archive->sweep_by = 0;
     archive->caught_up = false;
     forget_expected(archive);
 }

@@ -2,9 +2,10 @@
  * thread only.
  *
  * Following: an archive that rings is read behind the last id that is known, until it says that there is no
- * more; what it brings goes into the mirror. After a connection was made, and when something that was pushed
- * or sent does not show, reading starts a little earlier, since servers do not always show items in the order
- * of their ids; what is known already is known by its id. */
+ * more; what it brings goes into the mirror. Servers do not always show items in the order of their ids: so once
+ * it is quiet, and now and then while it is not, the last moment is read again (a sweep). After a connection was
+ * made, and when something that was pushed or sent does not show, reading starts earlier still. What is known
+ * already is known by its id. */
 #ifndef TM_XMPP_ARCHIVE_H
 #define TM_XMPP_ARCHIVE_H
 
@@ -42,18 +43,24 @@ void tm_pages_free(tm_xmpp *x);
 /* ---- xmpp_archive.c: following ---- */
 struct tm_archive {
     char group[TM_MAX_GROUP_ID + 1]; /* "": the user's own */
-    char *after;                     /* the last archive id that is known; "" for none; owned */
-    uint64_t stamp;                  /* its time, microseconds */
-    uint64_t start;                  /* what is older was there before the device */
-    char *walk;                      /* while it is read from earlier on: where that stands; owned */
-    bool known;                      /* where to go on is known */
-    bool rings;                      /* something new may be there */
-    bool rewind;                     /* read from a little earlier on */
-    bool rewound;                    /* that is what is being done */
-    uint64_t from;                   /* or from here, if that is earlier still; 0: not asked for */
-    bool busy;                       /* a page is under way */
-    bool closed;                     /* frees itself once the page has come */
-    bool caught_up;                  /* read to its end on this connection */
+    char *after;                     /* archive id up to which nothing more will show; "" for none; owned */
+    uint64_t after_stamp;            /* its time or an earlier one, microseconds */
+    uint64_t stamp;                  /* the time of the newest item that is known, microseconds */
+    char *newest;                /* that one's archive id; NULL: none was read on this connection; owned */
+    bool fast;                   /* what is read lies behind `newest`: no sweep */
+    uint64_t quiet_at, sweep_by; /* a sweep is due at the earlier of both (tm_clock_ms); 0: none is */
+    uint64_t asked_pings;        /* pings that were sent before the page that is under way was asked for */
+    uint64_t start;              /* what is older was there before the device */
+    char *walk;                  /* while it is read from earlier on: where that stands; owned */
+    uint64_t walk_since;         /* the time that its questions begin with, microseconds */
+    bool known;                  /* where to go on is known */
+    bool rings;                  /* something new may be there */
+    bool rewind;                 /* read from a little earlier on */
+    bool rewound;                /* that is what is being done */
+    uint64_t from;               /* or from here, if that is earlier still; 0: not asked for */
+    bool busy;                   /* a page is under way */
+    bool closed;                 /* frees itself once the page has come */
+    bool caught_up;              /* read to its end on this connection */
     int expected_count;
     char *expected[8]; /* archive ids that were pushed live; owned */
 };
@@ -70,6 +77,9 @@ void tm_archive_rewind(tm_xmpp *x, tm_archive *archive);
 int32_t tm_archive_begin_at(tm_xmpp *x, const char *group, const tm_page *page, tm_error *err);
 /* The next rewind goes back to that time (microseconds) at least. */
 void tm_archive_read_from(tm_archive *archive, uint64_t stamp);
+/* Sweeps that are due; and when the next is (tm_clock_ms, 0: none). Called by the loop. */
+void tm_archives_run(tm_xmpp *x);
+uint64_t tm_archives_deadline(tm_xmpp *x);
 /* The connection is gone. */
 void tm_archive_lost(tm_archive *archive);
 

@@ -121,8 +121,8 @@ static bool is_to_come(tm_xmpp *x, const tm_op *op, const tm_item *item)
     bool group = op->message->conv_type == kTIMConv_Group;
     const tm_room *room = group ? tm_room_find(x, op->message->conv_id) : NULL;
     const tm_archive *archive = group ? room ? room->archive : NULL : x->own;
-    return archive && archive->known && item->stamp >= archive->stamp &&
-           !tm_mirror_has(x->mirror, archive->group, item->archive_id);
+    return archive && archive->known && item->stamp >= archive->start &&
+           item->stamp >= archive->after_stamp && !tm_mirror_has(x->mirror, archive->group, item->archive_id);
 }
 
 /* Puts what was read into the mirror. `mirrored` has room for each item. */

@@ -319,7 +319,8 @@ static void ping_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         }
         task = next;
     }
-    if (look) tm_archive_ring(x, x->own, NULL);
+    /* the question that was asked behind this ping is under way */
+    if (look && !(x->own->busy && x->own->asked_pings >= number)) tm_archive_ring(x, x->own, NULL);
 }
 
 static void send_ping(tm_xmpp *x)
@@ -524,7 +525,7 @@ void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored
 
 void tm_outbox_caught_up(tm_xmpp *x, const char *group)
 {
-    bool missing = false;
+    bool missing = false, again = false;
     tm_archive *archive = x->own;
     if (*group) {
         tm_room *room = tm_room_find(x, group);
@@ -532,12 +533,17 @@ void tm_outbox_caught_up(tm_xmpp *x, const char *group)
     }
     for (tm_task *task = x->sending; task; task = task->next) {
         bool of_this = is_group(task) ? strcmp(task->op.message->conv_id, group) == 0 : !*group;
+        bool waits = of_this && task->acked && !task->archived && !task->op.message->is_online &&
+                     task->own <= TM_OWN_TIPS;
         /* acknowledged, read behind that, and not there: perhaps shown out of order */
-        if (of_this && task->acked && !task->archived && !task->op.message->is_online &&
-            task->own <= TM_OWN_TIPS && ++task->looks == 2)
-            missing = true;
+        if (waits) task->looks++;
+        again |= waits && task->looks == 1;
+        missing |= waits && task->looks == 2;
     }
-    if (missing) tm_archive_rewind(x, archive);
+    if (missing)
+        tm_archive_rewind(x, archive);
+    else if (again)
+        tm_archive_ring(x, archive, NULL);
 }
 
 /* The sender's archive has it all the same: it must not count as sent because of that. */

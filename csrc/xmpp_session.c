@@ -23,6 +23,8 @@
 #define LEAST_TIMEOUT_MS 15000
 /* A new device's log-in waits so long at most for its groups. */
 #define SETTLE_MS 5000
+/* Receipts in one stanza. */
+#define RECEIPTS 64
 /* tm_xmpp_end waits so long. */
 #define END_MS 100
 
@@ -476,6 +478,27 @@ static void want(tm_xmpp *x, const char *archive_id, uint64_t kept)
     }
 }
 
+/* True if there was nothing else in it. */
+static bool take_receipts(tm_xmpp *x, xmpp_stanza_t *message)
+{
+    char peer[TM_MAX_USER_ID + 1], *ids[RECEIPTS];
+    const char *from = xmpp_stanza_get_from(message);
+    size_t count = 0;
+    bool others = false;
+    if (!from || !tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer)) return false;
+    for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
+        const char *ns = xmpp_stanza_get_ns(at);
+        if (!xmpp_stanza_get_name(at) || !ns) continue;
+        if (strcmp(ns, TM_NS_RECEIPTS) != 0)
+            others |=
+                strcmp(ns, TM_NS_SID) != 0 && strcmp(ns, TM_NS_HINTS) != 0 && strcmp(ns, TM_NS_DELAY) != 0;
+        else if (strcmp(xmpp_stanza_get_name(at), "received") == 0 && count < RECEIPTS)
+            ids[count++] = (char *)(uintptr_t)tm_stanza_attribute(at, "id");
+    }
+    if (count) tm_outbox_received(x, peer, ids, count);
+    return count && !others;
+}
+
 static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
 {
     const char *from = xmpp_stanza_get_from(message), *type = xmpp_stanza_get_type(message);
@@ -496,12 +519,7 @@ static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
             tm_online_take(x, message, kTIMConv_C2C, peer, peer);
         return;
     }
-    /* receipts of other clients may be in no archive */
-    xmpp_stanza_t *received = tm_stanza_child(message, "received", TM_NS_RECEIPTS);
-    if (received && from && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer)) {
-        char *id = (char *)(uintptr_t)tm_stanza_attribute(received, "id");
-        tm_outbox_received(x, peer, &id, 1);
-    }
+    if (take_receipts(x, message)) return; /* what the archive has of it can wait */
     const char *archive_id = pushed_archive_id(x, message);
     if (x->is_new && *archive_id) want(x, archive_id, kept_since(x, message));
     tm_archive_ring(x, x->own, archive_id);
@@ -581,6 +599,7 @@ static int pause_ms(tm_xmpp *x)
     if (x->login && x->welcome) first = earlier(first, x->settle_until);
     first = earlier(first, tm_outbox_deadline(x));
     first = earlier(first, tm_rooms_deadline(x));
+    first = earlier(first, tm_archives_deadline(x));
     if (!first) return -1;
     return first <= now ? 0 : first - now > 60000 ? 60000 : (int)(first - now);
 }
@@ -641,6 +660,7 @@ static void run(tm_xmpp *x)
         if (x->welcome) {
             answer_login(x);
             tm_rooms_run(x);
+            tm_archives_run(x);
             tm_group_run(x);
             tm_receipts_run(x);
         }

@@ -494,7 +494,7 @@ describe("get_msg_list", function()
     end)
 
     it("rule 35: while the backend cannot be reached it is what is here, and code 0", function()
-      local desk, at_desk = new_device { request_timeout_ms = support.is_hub and 50 or 1000 }
+      local desk, at_desk = new_device { request_timeout_ms = support.is_hub and 50 or 3000 }
       local early = support.page(desk, "alice", C2C, { count = 10, is_remble = true, is_forward = true })
       support.say(alice, "bob", C2C, "before it broke")
       support.arrival(at_desk, "before it broke")

@@ -13,6 +13,9 @@
 
 #define FIRST_PAUSE_MS 1000
 #define LONGEST_PAUSE_MS 60000
+/* A room that says nothing for so long is asked whether the user is in it still: it may have gone down with its
+ * node, and come up again empty on another one. */
+#define SILENCE_MS 60000
 
 static uint64_t microseconds(uint64_t seconds)
 {
@@ -53,6 +56,11 @@ tm_room *tm_room_make(tm_xmpp *x, const char *group)
     room->next = x->first_room;
     x->first_room = room;
     return room;
+}
+
+static void heard(tm_room *room)
+{
+    room->heard_at = tm_clock_ms();
 }
 
 static void forget_occupants(tm_room *room)
@@ -351,7 +359,7 @@ void tm_rooms_lost(tm_xmpp *x)
 {
     x->bookmarked = false;
     for (tm_room *room = x->first_room; room; room = room->next) {
-        room->in = room->entering = false;
+        room->in = room->entering = room->asking = false;
         room->retry_at = 0;
         room->failures = 0;
         forget_occupants(room);
@@ -359,19 +367,56 @@ void tm_rooms_lost(tm_xmpp *x)
     }
 }
 
+/* XEP-0410: a ping to oneself, which the room passes on. Whatever else it answers, it knows the user. */
+static void self_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    char *group = argument;
+    tm_room *room = tm_room_find(x, group);
+    const char *why = tm_stanza_error(answer);
+    if (room) {
+        room->asking = false;
+        heard(room);
+        bool out = !answer || strcmp(why, "not-acceptable") == 0 || strcmp(why, "item-not-found") == 0 ||
+                   strncmp(why, "remote-server-", 14) == 0;
+        if (room->in && out && tm_link_is_up(x->link)) tm_room_reenter(x, room);
+    }
+    tm_free(group);
+}
+
+static void ask_self(tm_xmpp *x, tm_room *room)
+{
+    tm_stanza iq;
+    char *group = tm_strdup(room->group), *to = group ? tm_format("%s/%s", room->jid, room->nick) : NULL;
+    if (!to) {
+        tm_free(group);
+        return;
+    }
+    room->asking = true;
+    tm_xmpp_iq(x, &iq, "get", to);
+    tm_free(to);
+    tm_stanza_add(&iq, NULL, "ping", TM_NS_PING, NULL);
+    tm_xmpp_ask(x, &iq, self_answered, group);
+}
+
 void tm_rooms_run(tm_xmpp *x)
 {
     uint64_t now = tm_clock_ms();
-    for (tm_room *room = x->first_room; room; room = room->next)
+    for (tm_room *room = x->first_room; room; room = room->next) {
         if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
+        if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
+    }
 }
 
 uint64_t tm_rooms_deadline(tm_xmpp *x)
 {
     uint64_t first = 0;
     if (!x->welcome) return 0;
-    for (const tm_room *room = x->first_room; room; room = room->next)
+    for (const tm_room *room = x->first_room; room; room = room->next) {
+        uint64_t ask_at = room->in && !room->asking ? room->heard_at + SILENCE_MS : 0;
         if (room->retry_at && (!first || room->retry_at < first)) first = room->retry_at;
+        if (ask_at && (!first || ask_at < first)) first = ask_at;
+    }
     return first;
 }
 
@@ -461,6 +506,7 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
     const char *from = xmpp_stanza_get_from(stanza), *type = xmpp_stanza_get_type(stanza);
     tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
     if (!room) return;
+    heard(room);
     if (type && strcmp(type, "error") == 0) {
         if (room->entering) refused(x, room, stanza);
         return;
@@ -496,6 +542,7 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
 void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
 {
     const char *from = xmpp_stanza_get_from(stanza), *archive_id = "";
+    heard(room);
     if (tm_stanza_child(stanza, "no-store", TM_NS_HINTS)) {
         const tm_occupant *of = find_nick(room, tm_jid_resource(from));
         if (of && strcmp(of->user, x->user) != 0)

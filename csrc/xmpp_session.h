@@ -247,6 +247,8 @@ struct tm_room {
     tm_standing own;     /* the user's */
     tm_occupant *occupants;
     uint64_t retry_at; /* enter again (tm_clock_ms); 0: no */
+    uint64_t heard_at; /* something last came from it (tm_clock_ms) */
+    bool asking;       /* whether the user is in it still: the question is on its way */
     int failures;
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
     uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */

@@ -52,7 +52,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize bench test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -63,7 +63,8 @@ help:
 	@echo 'make test-lua, test-prosody, test-ejabberd   the Lua specs on one backend (BUSTED_FLAGS=spec/x_spec.lua: some)'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
-	@echo 'make bench    measure how long a message takes from process to process'
+	@echo 'make bench    measure how long a message takes; BENCH=latency: on the hub, BENCH=xmpp: XMPP against a bare libstrophe loop'
+	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
 	@echo 'make clean    remove $(BUILD)/'
@@ -186,14 +187,29 @@ sanitize: deps-test
 	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" XMPP_TESTS=0 run-test
 
 # ---- measuring ----
+# BENCH=latency, BENCH=xmpp: one of the two; BENCH_FLAGS is for that one.
+BENCH ?= latency $(if $(filter 0,$(XMPP)),,xmpp)
 bench: deps-test
+	@$(MAKE) --no-print-directory lib $(if $(filter xmpp,$(BENCH)),$(BUILD)/bench/bare_strophe)
+	@for name in $(BENCH); do $(LUA_ENV) $(LUA) spec/bench/$$name.lua $(BENCH_FLAGS) || exit 1; done
+$(BUILD)/bench/bare_strophe: spec/bench/bare_strophe.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(shell pkg-config --cflags libstrophe) -o $@ $< $(shell pkg-config --libs libstrophe)
+
+# ---- breaking ----
+# make rounds SERVER=ejabberd ROUNDS=1000 SEED=1 FAULTS=cut,client,server
+ROUNDS ?= 200
+SEED   ?= $(shell date +%s)
+FAULTS ?= cut,client,server
+rounds: deps-test
 	@$(MAKE) --no-print-directory lib
-	@$(LUA_ENV) $(LUA) spec/bench/latency.lua
+	@$(LUA_ENV) $(LUA) spec/rounds/rounds.lua $(SERVER:hub=prosody) $(ROUNDS) $(SEED) $(FAULTS)
 
 # ---- lint ----
 lint: deps-lint
 	luacheck -q lua spec examples
-	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch])
+	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c)
 	@# incorrectLogicOperator: cppcheck 2.10 reads hexadecimal floats (0x1p63) as 0
 	cppcheck -q --error-exitcode=1 --suppress=incorrectLogicOperator --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Icsrc -Icsrc/include csrc
@@ -201,7 +217,7 @@ lint: deps-lint
 	@# hosts that build Lua as C++ build this face so too
 	for f in $(LUA_SRC); do $(CXX) -x c++ -std=c++17 -fsyntax-only -Wall -Wextra $(ALL_CPPFLAGS) $(LUA_CFLAGS) $$f || exit 1; done
 format:
-	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch])
+	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c)
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4

@@ -44,7 +44,7 @@ void tm_event_free_list(tm_event *list);
 
 typedef enum tm_op_kind {
     TM_OP_LOGIN, /* text: user id, second: user_sig, third: device; cursor: where the device stopped, "" if it
-                    is new */
+                    is new; want: how many messages SETTLE will be asked about then */
     TM_OP_SEND,  /* message; also those that are is_online. Answer: server_time, seq, position */
     TM_OP_SETTLE,  /* message of an earlier attempt. Answer: found, and then as SEND */
     TM_OP_REVOKE,  /* message: identity and conversation */

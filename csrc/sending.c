@@ -72,17 +72,26 @@ static int32_t print_elems(tm_request *request, tm_error *err)
 }
 
 /* Gives a new message its identity and its row in state 1, or takes the row of an attempt that
- * failed or is still on its way (rules 14, 15). */
+ * failed or is still on its way (rules 14, 15). What the caller holds as failed may have turned out to be sent
+ * since: then it is that, and does not go out twice. */
 static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tree, tm_error *err)
 {
     tm_conv conv;
     tm_stored failed = {0};
     tm_message *message = &sending->message;
     uint64_t rand = tm_json_get_uint(tree, kTIMMsgRand, 0);
+    bool failed_once = tm_json_get_uint(tree, kTIMMsgStatus, 0) == kTIMMsg_SendFail;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (!code && rand && tm_json_get(tree, kTIMMsgClientTime))
-        code = tm_store_find_unsent(worker->store, &conv, rand, message->client_time, &failed, err);
+        code = tm_store_find_attempt(worker->store, &conv, rand, message->client_time, failed_once, &failed,
+                                     err);
     if (code) return code;
+    if (failed.id && failed.message.status != kTIMMsg_Sending && failed.message.status != kTIMMsg_SendFail) {
+        tm_message_clear(message);
+        *message = failed.message;
+        settle(sending, 0, NULL);
+        return 0;
+    }
     if (failed.id) {
         sending->row = failed.id;
         message->seq = failed.message.seq;
@@ -283,6 +292,8 @@ static int32_t go(tm_worker *worker, tm_request *request, const cJSON *tree, tm_
         code = request->sendings[i].message.is_online ? make_identity(worker, &request->sendings[i], err)
                                                       : make_row(worker, &request->sendings[i], tree, err);
     if (code) return code;
+    code = finish(request, err);
+    if (code || request->result) return code;
     if (refused.code) {
         code = fail_rows(worker, request, refused.code, refused.text, err);
         return code ? code : finish(request, err);

@@ -198,6 +198,7 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
     op->second = request->args.second_text ? request->args.second_text : "";
     op->third = device;
     op->cursor = cursor;
+    op->want = tm_store_sending_count(worker->store);
     return 0;
 }
 

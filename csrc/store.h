@@ -93,9 +93,10 @@ typedef struct tm_identity {
 /* 0 and out->id 0 when there is none. */
 int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *identity, tm_stored *out,
                       tm_error *err);
-/* The user's own message that was not accepted yet (states 1 and 3), by (rand, client_time). */
-int32_t tm_store_find_unsent(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
-                             tm_stored *out, tm_error *err);
+/* The user's own message that was not accepted yet (states 1 and 3), by (rand, client_time); `sent_too`: or one
+ * that the backend has. */
+int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
+                              bool sent_too, tm_stored *out, tm_error *err);
 /* A message by its row, with its conversation. */
 int32_t tm_store_load(tm_store *store, int64_t id, tm_conv *conv, tm_stored *out, tm_error *err);
 /* Adds a message; a message of that identity that is there stays as it is (*id is 0 then). Lists the
@@ -116,6 +117,8 @@ int32_t tm_store_revoke(tm_store *store, const tm_conv *conv, int64_t id, tm_err
 /* The ids of the user's messages in state 1, oldest first, up to `limit`. Returns their number, -1 on
  * failure. */
 int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err);
+/* How many there are. */
+uint32_t tm_store_sending_count(tm_store *store);
 
 /* Appends up to `count` messages older (or, forward, newer) than `place` (NULL: from the end) to `array`, as
  * trees. *rows: how many, *last_time: the place time of the last one. */

@@ -101,13 +101,15 @@ int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *i
     return find_by_client_time(store, conv, identity, out, err);
 }
 
-int32_t tm_store_find_unsent(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
-                             tm_stored *out, tm_error *err)
+int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
+                              bool sent_too, tm_stored *out, tm_error *err)
 {
-    sqlite3_stmt *row = tm_sql_query(store->sql, err,
-                                     "SELECT " COLUMNS " FROM messages WHERE conv = ? AND status IN (1, 3) "
-                                     "AND rand = ? AND client_time = ? AND is_self LIMIT 1",
-                                     "iuu", conv->id, rand, client_time);
+    sqlite3_stmt *row =
+        tm_sql_query(store->sql, err,
+                     "SELECT " COLUMNS " FROM messages WHERE conv = ? AND (status IN (1, 3) "
+                     "OR (? AND position NOTNULL)) AND rand = ? AND client_time = ? AND is_self "
+                     "LIMIT 1",
+                     "iiuu", conv->id, (int64_t)sent_too, rand, client_time);
     return row ? load_first(store, conv, row, out, err) : err->code;
 }
 
@@ -180,6 +182,11 @@ int32_t tm_store_revoke(tm_store *store, const tm_conv *conv, int64_t id, tm_err
                 : tm_sql_run(store->sql, err,
                              "UPDATE messages SET status = 6, elems = NULL, is_read = 1 WHERE id = ?", "i",
                              id);
+}
+
+uint32_t tm_store_sending_count(tm_store *store)
+{
+    return (uint32_t)tm_sql_int(store->sql, NULL, 0, "SELECT count(*) FROM messages WHERE status = 1", "");
 }
 
 int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err)

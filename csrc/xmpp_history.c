@@ -302,6 +302,19 @@ void tm_history_look_up(tm_xmpp *x, tm_task *task)
 
 /* ---- rule 15 ---- */
 
+/* What counts as not sent goes out no more, unless the archive shows it after all. */
+static int32_t hold_letter(tm_xmpp *x, const tm_message *message, tm_error *err)
+{
+    char *id = tm_item_id(message);
+    int32_t code = id ? tm_mirror_begin(x->mirror, err) : tm_fail_memory(err);
+    bool begun = id && !code;
+    if (!code) code = tm_mirror_hold_letter(x->mirror, message->conv_id, id, err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code && begun) tm_mirror_rollback(x->mirror);
+    tm_free(id);
+    return code;
+}
+
 void tm_settle_start(tm_xmpp *x, tm_task *task)
 {
     /* whatever this device sent and does not know the outcome of lies behind its cursor, if anywhere: the mirror has
@@ -317,6 +330,7 @@ void tm_settle_start(tm_xmpp *x, tm_task *task)
                                   message->rand, &found, &err);
     tm_free(found.id);
     task->op.found = found.number != 0;
+    if (!code && !task->op.found && message->conv_type == kTIMConv_C2C) code = hold_letter(x, message, &err);
     task->op.server_time = found.stamp / SECOND;
     task->op.seq = found.seq;
     task->op.position = found.number;

@@ -78,7 +78,7 @@ static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 {
     tm_error err = {0};
     const char *peer = task->op.message->conv_id;
-    bool unclear = code == ERR_REQUEST_TIMEOUT && task->kept; /* the server may have it */
+    bool unclear = code == ERR_REQUEST_TIMEOUT; /* the server may have it, from an earlier attempt too */
     if (is_letter(x, task) && !(unclear && task->archived) && !tm_mirror_begin(x->mirror, &err) &&
         ((unclear ? tm_mirror_hold_letter(x->mirror, peer, task->id, &err)
                   : tm_mirror_drop_letter(x->mirror, peer, task->id, &err)) ||
@@ -457,7 +457,8 @@ static void send_letters(tm_xmpp *x)
 {
     tm_error err = {0};
     uint64_t now = tm_clock_seconds();
-    if (!x->letters_at || x->letters_at > now || !x->welcome || !x->own->caught_up) return;
+    /* nor while it is being found out what became of an earlier life's messages */
+    if (!x->letters_at || x->letters_at > now || !x->welcome || !x->own->caught_up || x->unsettled) return;
     int32_t code = tm_mirror_begin(x->mirror, &err);
     for (int i = 0; i < LETTERS && !code; i++) {
         tm_mirror_letter letter = {0};
@@ -486,7 +487,7 @@ uint64_t tm_outbox_deadline(tm_xmpp *x)
     uint64_t first = 0;
     for (const tm_task *task = x->sending; task; task = task->next)
         if (task->deadline && (!first || task->deadline < first)) first = task->deadline;
-    if (x->letters_at && x->welcome && x->own && x->own->caught_up) {
+    if (x->letters_at && x->welcome && x->own && x->own->caught_up && !x->unsettled) {
         uint64_t now = tm_clock_seconds(), wait = x->letters_at > now ? x->letters_at - now : 0;
         uint64_t at = tm_clock_ms() + wait * 1000 + 1;
         if (!first || at < first) first = at;
@@ -605,14 +606,18 @@ void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t c
 
 void tm_outbox_lost(tm_xmpp *x)
 {
-    tm_error err = {0};
     for (tm_task *task = x->sending; task; task = task->next) {
         task->ping = 0;
         task->acked = false;
         task->looks = 0;
     }
+    if (x->mirror && x->was_welcome) tm_outbox_hasten(x);
+}
+
+void tm_outbox_hasten(tm_xmpp *x)
+{
+    tm_error err = {0};
     uint64_t now = tm_clock_seconds();
-    if (!x->mirror || !x->was_welcome) return;
     int32_t code = tm_mirror_begin(x->mirror, &err);
     if (!code) code = tm_mirror_hasten_letters(x->mirror, now - RECENT_S, &err);
     if (!code) code = tm_mirror_commit(x->mirror, &err);

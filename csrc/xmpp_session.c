@@ -104,6 +104,9 @@ tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task)
 void tm_xmpp_answer(tm_xmpp *x, tm_task *task)
 {
     tm_xmpp_release(x, task);
+    /* after a failure no more of them are asked about */
+    if (task->op.kind == TM_OP_SETTLE && x->unsettled)
+        x->unsettled = task->op.error.code ? 0 : x->unsettled - 1;
     if (task->done) {
         task->done(x, task);
         tm_task_free(task);
@@ -296,6 +299,7 @@ static void set_up_one(tm_xmpp *x)
         tm_link_drop(x->link, err.text);
         return;
     }
+    if (!x->was_welcome) tm_outbox_hasten(x);
     x->welcome = x->was_welcome = true;
     x->failures = 0;
     x->down_since = 0;
@@ -754,6 +758,7 @@ tm_xmpp *tm_xmpp_start(const tm_xmpp_options *options, tm_task *login, tm_error 
     }
     if (tm_wake_open(&x->wake, err) || tm_wake_open(&x->bell, err)) goto fail;
     x->login = login;
+    x->unsettled = login->op.want;
     pthread_t id;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

@@ -137,6 +137,7 @@ struct tm_xmpp {
     tm_task *working;                /* tasks whose handler waits for answers */
     uint64_t tasks;                  /* numbers given */
     uint64_t pings, ponged;          /* pings sent and answered on this connection, as numbers */
+    uint32_t unsettled;              /* messages of an earlier life that SETTLE will be asked about */
     uint64_t letters_at;             /* Unix seconds: when a letter is due; 0: none */
     int64_t receipted;               /* up to this number receipts were sent */
 };
@@ -181,6 +182,8 @@ void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza);
 void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count);
 /* The connection is gone: everything is to be sent again that is not in an archive. */
 void tm_outbox_lost(tm_xmpp *x);
+/* What was sent a short time ago may not have got through: it is sent again at once. */
+void tm_outbox_hasten(tm_xmpp *x);
 /* When tm_outbox_run must be called at the latest (tm_clock_ms); 0: no such time. */
 uint64_t tm_outbox_deadline(tm_xmpp *x);
 /* The session's own message into a group: GroupTips. `elems` as JSON text (copied). `done` (may be NULL) is

@@ -364,6 +364,33 @@ describe("SendNewMsg", function()
       end
     end)
 
+    it("rule 15: what turned out to be sent is not sent twice by one who holds it as failed", function()
+      local anna = support.new_client(dir, "anna")
+      local _, seen = support.device(dir, "bert")
+      support.group(anna, "g", "bert")
+      for i, conv in ipairs { { "bert", C2C }, { "g", GROUP } } do
+        local sent = support.must(anna, "send_new_msg", conv[1], conv[2], timmsg.text("once " .. i))
+        local before = #support.page(anna, conv[1], conv[2])
+        local stale = {}
+        for key, value in pairs(sent) do
+          stale[key] = value
+        end
+        stale.message_status, stale.message_server_time = timmsg.TIMMsg_SendFail, 0
+        local again = support.must(anna, "send_new_msg", conv[1], conv[2], stale)
+        assert.equal(sent.message_rand, again.message_rand)
+        assert.equal(sent.message_server_time, again.message_server_time)
+        assert.equal(timmsg.TIMMsg_SendSucc, again.message_status)
+        assert.equal(before, #support.page(anna, conv[1], conv[2]))
+        support.say(anna, conv[1], conv[2], "behind it " .. i)
+        support.arrival(seen, "behind it " .. i)
+        local count = 0
+        for _, msg in ipairs(seen.messages) do
+          if support.text_of(msg) == "once " .. i then count = count + 1 end
+        end
+        assert.equal(1, count)
+      end
+    end)
+
     it("rule 15: sending what failed again, with its rand and client_time, uses its row", function()
       local anna = support.new_client(dir, "anna")
       for _, conv in ipairs { { "bert", C2C }, { "g", GROUP } } do

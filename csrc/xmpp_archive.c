@@ -17,6 +17,8 @@
 #define SWEEP_MS 5000
 /* Servers count all that matches a question: it says since when, roughly, in microseconds. */
 #define MARGIN 2000000u
+/* Pushed ids that are waited for at most. */
+#define EXPECTED 512
 
 static void go_on(tm_xmpp *x, tm_archive *archive);
 
@@ -73,6 +75,7 @@ void tm_archive_close(tm_archive *archive)
     archive->closed = true;
     if (archive->busy) return; /* the page that is under way still points here */
     forget_expected(archive);
+    tm_free(archive->expected);
     tm_free(archive->after);
     tm_free(archive->newest);
     tm_free(archive->walk);
@@ -175,28 +178,71 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
     if (room && !room->leaving) tm_room_found_out(x, room);
 }
 
-/* True if something that was pushed does not show. */
-static bool something_is_missing(tm_xmpp *x, tm_archive *archive)
+/* The next reading is a sweep. */
+static void want_sweep(tm_archive *archive)
 {
-    bool missing = false;
-    for (int i = 0; i < archive->expected_count; i++)
-        missing |= !tm_mirror_has(x->mirror, archive->group, archive->expected[i]);
-    forget_expected(archive);
-    return missing;
+    archive->quiet_at = archive->sweep_by = 1;
+    archive->rings = true;
+}
+
+static void expect(tm_archive *archive, const char *archive_id)
+{
+    if (archive->expected_count == archive->expected_size && archive->expected_size < EXPECTED) {
+        size_t size = archive->expected_size ? archive->expected_size * 2 : 8;
+        char **grown = tm_realloc(archive->expected, size * sizeof *grown);
+        if (grown) archive->expected = grown;
+        if (grown) archive->expected_size = size;
+    }
+    char *copy = archive->expected_count < archive->expected_size ? tm_strdup(archive_id) : NULL;
+    if (copy)
+        archive->expected[archive->expected_count++] = copy;
+    else
+        want_sweep(archive); /* which needs none of this */
+}
+
+static bool has_item(const tm_page *page, const char *archive_id)
+{
+    for (size_t i = page->count; i-- > 0;)
+        if (strcmp(page->items[i].archive_id, archive_id) == 0) return true;
+    return false;
+}
+
+/* Forgets what is here. True if something is not that was pushed before something that is: ids are given by whoever
+ * sends, so it shows before what was read already, and one who said two things would be heard in the wrong order. */
+static bool look_for_expected(tm_xmpp *x, tm_archive *archive, const tm_page *page)
+{
+    size_t left = 0;
+    bool inverted = false;
+    for (size_t i = 0; i < archive->expected_count; i++) {
+        char *id = archive->expected[i];
+        if (has_item(page, id) || tm_mirror_has(x->mirror, archive->group, id)) {
+            inverted |= left > 0;
+            tm_free(id);
+        } else {
+            archive->expected[left++] = id;
+        }
+    }
+    archive->expected_count = left;
+    return inverted;
 }
 
 /* The archive was read to its end. */
 static void end_reached(tm_xmpp *x, tm_archive *archive)
 {
-    bool walked = archive->rewound;
+    bool walked = archive->rewound, swept = !archive->fast;
     archive->rewound = archive->fast = false;
     tm_free(archive->walk);
     archive->walk = NULL;
     if (archive->rings || archive->rewind) return; /* there may be more by now */
-    if (something_is_missing(x, archive) && !walked) {
+    if (archive->expected_count && !swept) {
+        want_sweep(archive);
+        return;
+    }
+    if (archive->expected_count && !walked) {
         archive->rings = archive->rewind = true;
         return;
     }
+    forget_expected(archive);
     archive->caught_up = true;
     tm_outbox_caught_up(x, archive->group);
 }
@@ -245,6 +291,14 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
     }
     if (!page) {
         page_failed(x, archive, answer);
+        return;
+    }
+    if (look_for_expected(x, archive, page) && archive->fast) {
+        tm_free(archive->walk);
+        archive->walk = NULL;
+        archive->fast = false;
+        want_sweep(archive);
+        go_on(x, archive);
         return;
     }
     tm_mirrored *mirrored = tm_calloc(page->count + 1, sizeof *mirrored);
@@ -362,12 +416,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
 void tm_archive_ring(tm_xmpp *x, tm_archive *archive, const char *archive_id)
 {
     if (!archive) return;
-    if (archive_id && *archive_id) {
-        char *copy = NULL;
-        size_t room = sizeof archive->expected / sizeof *archive->expected;
-        if ((size_t)archive->expected_count < room) copy = tm_strdup(archive_id);
-        if (copy) archive->expected[archive->expected_count++] = copy;
-    }
+    if (archive_id && *archive_id) expect(archive, archive_id);
     archive->rings = true;
     go_on(x, archive);
 }
@@ -403,7 +452,7 @@ static void note_deadline(const tm_archive *archive, uint64_t *first)
 uint64_t tm_archives_deadline(tm_xmpp *x)
 {
     uint64_t first = 0;
-    if (!x->welcome) return 0;
+    if (!x->welcome || (x->login && x->is_new)) return 0; /* nothing is read then: see go_on */
     note_deadline(x->own, &first);
     for (const tm_room *room = x->first_room; room; room = room->next)
         note_deadline(room->archive, &first);

@@ -61,8 +61,8 @@ struct tm_archive {
     bool busy;                   /* a page is under way */
     bool closed;                 /* frees itself once the page has come */
     bool caught_up;              /* read to its end on this connection */
-    int expected_count;
-    char *expected[8]; /* archive ids that were pushed live; owned */
+    char **expected; /* archive ids that were pushed live, in that order, and not seen since; owned */
+    size_t expected_count, expected_size;
 };
 /* An archive to follow, from where the mirror has it. `stamp`: where to begin if the mirror does not know it;
  * 0: it must be asked (the user is new here, or the room is): then it begins at its present end. NULL: memory

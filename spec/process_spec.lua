@@ -52,18 +52,6 @@ describe("processes", function()
     return list
   end
 
-  -- The messages of two users in an order that both have. On XMPP each side has an archive and a clock of its own
-  -- (rule 45): by seq and sender.
-  local function in_order(msgs)
-    if not support.is_hub and msgs[1].message_conv_type == C2C then
-      table.sort(msgs, function(one, other)
-        if one.message_seq ~= other.message_seq then return one.message_seq < other.message_seq end
-        return one.message_sender < other.message_sender
-      end)
-    end
-    return msgs
-  end
-
   -- What was said in the list by the sender, in its order.
   local function texts_of(msgs, sender)
     local texts = {}
@@ -92,7 +80,7 @@ describe("processes", function()
     assert.equal(count, #bob:all "^got")
     local at_alice, at_bob = history("alice", "bob", C2C), history("bob", "alice", C2C)
     assert.equal(2 * count, #at_alice)
-    assert.same(support.texts(in_order(at_alice)), support.texts(in_order(at_bob)))
+    assert.same(support.texts(support.in_order(at_alice)), support.texts(support.in_order(at_bob)))
     for i, msg in ipairs(at_alice) do
       assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
       if support.is_hub then assert.equal(msg.message_unique_id, at_bob[i].message_unique_id) end
@@ -271,7 +259,7 @@ describe("processes", function()
           alice:close()
         end
         local both = { history("alice", conv, conv_type), support.history(bob, at, conv_type) }
-        assert.same(support.texts(in_order(both[1])), support.texts(in_order(both[2])))
+        assert.same(support.texts(support.in_order(both[1])), support.texts(support.in_order(both[2])))
       end)
     end
 

@@ -99,7 +99,7 @@ describe("receiving", function()
       assert.same(numbered("a", 40), heard(at_bob, "alice"))
       assert.same(numbered("b", 40), heard(at_alice, "bob"))
       local function order(client, conv_id)
-        return support.texts(support.page(client, conv_id, C2C, { count = 100, is_forward = true }))
+        return support.texts(support.in_order(support.page(client, conv_id, C2C, { count = 100, is_forward = true })))
       end
       assert.equal(80, #order(alice, "bob"))
       assert.same(order(alice, "bob"), order(bob, "alice"))

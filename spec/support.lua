@@ -263,6 +263,18 @@ function support.history(client, conv_id, conv_type)
   end
 end
 
+-- The messages of a conversation of two in an order that both have. On XMPP each has an archive and a clock of its own
+-- (rule 45), and so perhaps another second for a message: by seq and sender.
+function support.in_order(msgs)
+  if not support.is_hub and msgs[1].message_conv_type == timmsg.C2C then
+    table.sort(msgs, function(one, other)
+      if one.message_seq ~= other.message_seq then return one.message_seq < other.message_seq end
+      return one.message_sender < other.message_sender
+    end)
+  end
+  return msgs
+end
+
 -- The ConvInfo of a conversation in the client's list, nil if it isn't there.
 function support.conv(client, conv_id, conv_type)
   for _, conv in ipairs(support.must(client, "conv_get_conv_list")) do

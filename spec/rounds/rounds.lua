@@ -165,7 +165,7 @@ local function check(message, sender, receiver)
   if known == SENT and not there then players.complain(receiver, "lost", text, "the sender's store says that it was sent") end
   -- after a time-out nobody can know
   if known == FAILED and there and code ~= REQUEST_TIMEOUT then
-    players.complain(sender, "other", text, "it is there, but the sender's store says that it was not sent")
+    players.complain(sender, "other", text, "it has come, but the sender's store had said that it was not sent")
   end
 end
 

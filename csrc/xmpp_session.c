@@ -277,8 +277,10 @@ static void lost(void *owner, const tm_error *err)
         tm_xmpp_fail(x, login, err->code, err->text);
         return;
     }
-    if (was_welcome || kicked) tell_network(x, false, kicked, err);
-    if (kicked) return;
+    /* asked again and again with a wrong password, servers lock accounts */
+    bool refused = err->code == ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED;
+    if (was_welcome || kicked || refused) tell_network(x, false, kicked, err);
+    if (kicked || refused) return;
     uint32_t pause = FIRST_PAUSE_MS;
     for (int i = 0; i < x->failures && pause < LONGEST_PAUSE_MS; i++)
         pause *= 2;

@@ -1,6 +1,7 @@
 -- A module of Prosody, for the specs: the calls of ejabberd's HTTP API that they use. The server is to listen on
 -- 127.0.0.1 only.
 --   POST /api/register {"user":…,"host":…,"password":…}    an account
+--   POST /api/change_password {"user":…,"host":…,"newpass":…}
 --   POST /api/reload_config {}                             hosts that are new in the configuration come, others go
 --   POST /api/status {}                                    nothing: it is up
 -- luacheck: globals module prosody
@@ -16,6 +17,12 @@ local users = require "core.usermanager"
 local function register(event)
   local account = json.decode(event.request.body)
   local ok, reason = users.create_user(account.user, account.password, account.host)
+  return ok and 200 or { status_code = 500, body = tostring(reason) }
+end
+
+local function change_password(event)
+  local account = json.decode(event.request.body)
+  local ok, reason = users.set_password(account.user, account.newpass, account.host)
   return ok and 200 or { status_code = 500, body = tostring(reason) }
 end
 
@@ -42,6 +49,7 @@ module:provides("http", {
   default_path = "/api",
   route = {
     ["POST /register"] = register,
+    ["POST /change_password"] = change_password,
     ["POST /reload_config"] = reload_config,
     ["POST /status"] = function() return 200 end,
   },

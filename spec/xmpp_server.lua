@@ -270,13 +270,21 @@ function xmpp_server.start(kind)
   return self
 end
 
+local function quote(text) return '"' .. text:gsub('[\\"]', "\\%0") .. '"' end
+
 -- Makes an account. The host is the first one if none is given.
 function methods:register(user, password, host)
-  local function quote(text) return '"' .. text:gsub('[\\"]', "\\%0") .. '"' end
   local body = ('{"user":%s,"host":%s,"password":%s}'):format(quote(xmpp_server.localpart(user)),
     quote(host or self.domain), quote(password))
   local ok, failure = self:call("register", body)
   if not ok then error(("%s can't be registered: %s"):format(user, failure), 2) end
+end
+
+function methods:change_password(user, password, host)
+  local body = ('{"user":%s,"host":%s,"newpass":%s}'):format(quote(xmpp_server.localpart(user)),
+    quote(host or self.domain), quote(password))
+  local ok, failure = self:call("change_password", body)
+  if not ok then error(("%s's password can't be changed: %s"):format(user, failure), 2) end
 end
 
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.

@@ -1,0 +1,156 @@
+-- Logging in to an XMPP server, and staying in: who is let in and who is not, whom the client trusts, and what it tells
+-- when the connection goes and comes back (rule 45).
+
+local uv = require "luv"
+local support = require "support"
+local timmsg = require "timmsg"
+
+local describe <const> = support.xmpp_only(describe)
+local C2C <const> = timmsg.C2C
+
+describe("logging in on XMPP", function()
+  local dir, server, host
+
+  before_each(function()
+    dir = support.temp_dir()
+    server, host = support.xmpp_server(), support.xmpp_host(dir)
+  end)
+  after_each(function()
+    if not server.pid then server:restart() end
+    support.cleanup()
+  end)
+
+  local logins = 0
+
+  -- The outcome of a login on a new device: code, desc. The account is the caller's affair.
+  local function login(user, password, address)
+    logins = logins + 1
+    local client = support.keep(assert(timmsg.new {
+      sdk_app_id = 1400000001, data_dir = ("%s/login%d"):format(dir, logins), server = address or server:address(host),
+    }))
+    local code, desc = support.call(client, "login", user, password)
+    client:close()
+    return code, desc
+  end
+
+  local function address(options)
+    return ("xmpp://%s?address=127.0.0.1:%d%s"):format(host, server.c2s_port, options or "")
+  end
+
+  -- A client that is in, and what it is told of its connection: { status, code } each.
+  local function watched(user, options)
+    local client = support.new_client(dir, user, options)
+    local told = {}
+    client:on("network_status", function(status, code, desc)
+      told[#told + 1] = { status = status, code = code, desc = desc }
+    end)
+    return client, told
+  end
+
+  it("tells a wrong user_sig from a server that isn't there", function()
+    server:register("ann", "sig", host)
+    assert.equal(0, (login("ann", "sig")))
+    for _, wrong in ipairs { { "ann", "gis" }, { "ann", "" }, { "nobody", "sig" }, { "Ann", "sig" } } do
+      local code, desc = login(wrong[1], wrong[2])
+      assert.equal(timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, code)
+      assert.is_true(#desc > 0)
+    end
+    local socket = uv.new_tcp()
+    socket:bind("127.0.0.1", 0)
+    local free = socket:getsockname().port
+    socket:close()
+    uv.run "nowait"
+    local nowhere = address():gsub(":%d+$", ":" .. free)
+    local code, desc = login("ann", "sig", nowhere)
+    assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, code)
+    assert.is_truthy(desc:find(tostring(free), 1, true) or desc:find(host, 1, true), desc)
+  end)
+
+  it("trusts a server that somebody vouches for, or whose fingerprint was given, and no other", function()
+    server:register("ann", "sig", host)
+    assert.equal(0, (login("ann", "sig")))
+    local code, desc = login("ann", "sig", address())
+    assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, code)
+    assert.is_truthy(desc:lower():find "certificate", desc)
+    local pipe = assert(io.popen(("openssl x509 -in '%s/leaf.crt' -noout -fingerprint -sha256"):format(
+      server.ca_file:match "^(.*)/")))
+    local fingerprint = pipe:read("a"):match "=([%x:]+)"
+    pipe:close()
+    assert.equal(0, (login("ann", "sig", address("&fingerprint=" .. fingerprint))))
+    local other = fingerprint:gsub("^.", function(digit) return digit == "0" and "1" or "0" end)
+    assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, (login("ann", "sig", address("&fingerprint=" .. other))))
+    -- the pin counts whoever vouches for it
+    assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, (login("ann", "sig", server:address(host) .. "&fingerprint=" .. other)))
+    -- this server takes nobody without encryption
+    assert.not_equal(0, (login("ann", "sig", address "&tls=none")))
+  end)
+
+  it("keeps users apart whose ids differ in case only, or in what a JID can't have", function()
+    local ids = { "ann", "Ann", "ANN", "a n", "a@n", "a/n", "a\\20n", "'a'&\"n\"", "a:n" }
+    local seen = {}
+    for i, id in ipairs(ids) do
+      local _, watch = support.device(dir, id, "device" .. i)
+      seen[i] = watch
+    end
+    local sender = support.new_client(dir, "zoe")
+    for i, id in ipairs(ids) do
+      support.say(sender, id, C2C, "for " .. id)
+      local got = support.arrival(seen[i], "for " .. id)
+      assert.equal("zoe", got.message_sender)
+      assert.equal(1, #seen[i].messages)
+    end
+  end)
+
+  it("tells when the connection is gone and when it is back, and what was missed comes", function()
+    local ann, told = watched "ann"
+    local bob, seen = support.device(dir, "bob")
+    support.say(ann, "bob", C2C, "before")
+    support.arrival(seen, "before", ann)
+    server:stop()
+    support.eventually(function() return #told == 1 end, ann, bob)
+    assert.equal(timmsg.TIMDisconnected, told[1].status)
+    local sent
+    assert(ann:send_new_msg("bob", C2C, timmsg.text "meanwhile", function(code) sent = code end))
+    server:restart()
+    support.pump(20000, function() return sent and #told >= 2 end, ann, bob)
+    assert.equal(0, sent)
+    assert.equal(timmsg.TIMConnected, told[2].status)
+    support.arrival(seen, "meanwhile", ann)
+    assert.same({ "before", "meanwhile" }, support.texts(seen.messages))
+  end)
+
+  it("tells when the user_sig is no longer valid, and asks no more", function()
+    local ann, told = watched "ann"
+    server:stop()
+    support.eventually(function() return #told == 1 end, ann)
+    server:launch()
+    server:change_password("ann", "another", host)
+    -- it may have got in between
+    if support.pump(2000, function() return #told >= 2 end, ann) and told[2].status == timmsg.TIMConnected then
+      server:restart()
+    end
+    local last
+    support.pump(20000, function()
+      last = told[#told]
+      return last.code == timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED
+    end, ann)
+    assert.equal(timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, last.code)
+    local count = #told
+    support.idle(1500, ann) -- the first pauses between attempts are shorter
+    assert.equal(count, #told)
+    support.must(ann, "logout")
+    assert.equal(0, (support.call(ann, "login", "ann", "another")))
+  end)
+
+  it("tells one whose very device came in again", function()
+    local ann = support.new_client(dir, "ann", { data_dir = dir .. "/one" })
+    support.must(ann, "logout")
+    assert(os.execute(("cp -r '%s/one' '%s/two'"):format(dir, dir)))
+    support.must(ann, "login", "ann", "sig")
+    local kicked = 0
+    ann:on("kicked_offline", function() kicked = kicked + 1 end)
+    support.new_client(dir, "ann", { data_dir = dir .. "/two" })
+    support.eventually(function() return kicked == 1 end, ann)
+    assert.is_nil((ann:send_new_msg("ann", C2C, timmsg.text "x"))) -- logged out
+  end)
+end)

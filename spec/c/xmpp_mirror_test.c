@@ -1023,6 +1023,24 @@ static void what_is_old_is_forgotten_but_not_what_only_the_mirror_knows(void **s
     assert_int_equal(tm_mirror_top(f->mirror, &f->err), last.number);
 }
 
+/* One who comes back after a long time reads it: the peer hears of that. */
+static void what_the_peer_said_last_is_not_forgotten(void **state)
+{
+    fixture *f = *state;
+    uint64_t old = NOW - 40 * DAY;
+    put(f, message_of("bob", "bob", "tm-1-1-1", old), "first", TM_MIRROR_NEWS, 0);
+    tm_mirrored newest = put(f, message_of("bob", "bob", "tm-2-2-2", old), "second", TM_MIRROR_NEWS, 0);
+    put(f, message_of("bob", ME, "tm-3-3-3", old), "mine", TM_MIRROR_NEWS, 0);
+    tm_mirrored last = put(f, message_of("eve", "eve", "tm-4-4-4", NOW), "new", TM_MIRROR_NEWS, 0);
+    trim(f, last.number);
+    assert_false(tm_mirror_has(f->mirror, "", "first"));
+    assert_false(tm_mirror_has(f->mirror, "", "mine"));
+    tm_mirror_message found;
+    assert_int_equal(tm_mirror_at(f->mirror, newest.number, &found, &f->err), 0);
+    assert_string_equal(found.id, "tm-2-2-2");
+    tm_free(found.id);
+}
+
 static void many_old_rows_go_in_parts(void **state)
 {
     fixture *f = *state;
@@ -1250,6 +1268,7 @@ int main(void)
         TEST(receipts_are_asked_for_in_order),
         TEST(contents_are_erased_and_the_rest_is_known),
         TEST(what_is_old_is_forgotten_but_not_what_only_the_mirror_knows),
+        TEST(what_the_peer_said_last_is_not_forgotten),
         TEST(many_old_rows_go_in_parts),
         TEST(letters_wait_until_they_are_due),
         TEST(a_letter_is_held_until_its_message_shows),

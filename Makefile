@@ -6,6 +6,7 @@ SERVE_PACKAGES    := lua-luv lua-filesystem openssl sqlite3
 PROSODY_PACKAGES  := prosody lua-dbi-sqlite3 $(SERVE_PACKAGES)
 EJABBERD_PACKAGES := ejabberd erlang-p1-sqlite3 $(SERVE_PACKAGES)
 TEST_PACKAGES  := g++ python3-slixmpp lua-busted nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
+CLUSTER_PACKAGES := postgresql erlang-p1-pgsql
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
 # make demo on: hub, prosody, ejabberd
@@ -52,7 +53,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -96,6 +97,8 @@ deps-demo-ejabberd: deps-build
 	$(call install_packages,$(EJABBERD_PACKAGES))
 deps-test: deps-build
 	$(call install_packages,$(TEST_PACKAGES))
+deps-cluster: deps-test
+	$(call install_packages,$(CLUSTER_PACKAGES))
 deps-lint: deps-test
 	$(call install_packages,$(LINT_PACKAGES))
 
@@ -195,13 +198,14 @@ $(BUILD)/bench/bare_strophe: spec/bench/bare_strophe.c
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(shell pkg-config --cflags libstrophe) -o $@ $< $(shell pkg-config --libs libstrophe)
 
 # ---- breaking ----
-# make rounds SERVER=ejabberd ROUNDS=1000 SEED=1 FAULTS=cut,client,server
+# make rounds SERVER=ejabberd ROUNDS=1000 SEED=1 FAULTS=cut,client,server; SERVER=cluster ROUNDS=3
 ROUNDS ?= 200
 SEED   ?= $(shell date +%s)
 FAULTS ?= cut,client,server
-rounds: deps-test
+rounds: deps-test $(if $(filter cluster,$(SERVER)),deps-cluster)
 	@$(MAKE) --no-print-directory lib
-	@$(LUA_ENV) $(LUA) spec/rounds/rounds.lua $(SERVER:hub=prosody) $(ROUNDS) $(SEED) $(FAULTS)
+	@$(LUA_ENV) $(LUA) $(if $(filter cluster,$(SERVER)),spec/rounds/cluster.lua ROUNDS=$(ROUNDS) SEED=$(SEED),\
+	  spec/rounds/rounds.lua $(SERVER:hub=prosody) $(ROUNDS) $(SEED) $(FAULTS))
 
 # ---- lint ----
 lint: deps-lint

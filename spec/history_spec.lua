@@ -53,26 +53,6 @@ local function walk(client, conv_id, conv_type, param, between)
   return all
 end
 
--- Sends texts without waiting in between, then waits for all.
-local function send_many(client, conv_id, conv_type, texts)
-  local done = 0
-  for _, text in ipairs(texts) do
-    assert(client:send_new_msg(conv_id, conv_type, timmsg.text(text), function(code, desc)
-      assert(code == 0, desc)
-      done = done + 1
-    end))
-  end
-  support.eventually(function() return done == #texts end, client)
-end
-
-local function numbered(prefix, n)
-  local texts = {}
-  for i = 1, n do
-    texts[i] = prefix .. i
-  end
-  return texts
-end
-
 describe("get_msg_list", function()
   describe("in the store", function()
     local dir, alice, bob
@@ -95,9 +75,9 @@ describe("get_msg_list", function()
         list[i] = msg
       end
       support.must(bob, "import_msg_list", conv_id, conv_type, list)
-      send_many(bob, conv_id, conv_type, numbered("real ", 10))
-      local texts = numbered("message ", n)
-      table.move(numbered("real ", 10), 1, 10, n + 1, texts)
+      support.send_many(bob, conv_id, conv_type, "real ", 10)
+      local texts = support.numbered("message ", n)
+      table.move(support.numbered("real ", 10), 1, 10, n + 1, texts)
       return texts
     end
 
@@ -293,10 +273,10 @@ describe("get_msg_list", function()
       for second = 1, 6 do
         support.pass(os.time(), alice, bob)
         local name = "second " .. second .. " 消息 "
-        send_many(alice, "bob", C2C, numbered(name, 17))
-        send_many(bob, "alice", C2C, numbered(name, 13))
-        send_many(alice, "crew", GROUP, numbered(name, 11))
-        send_many(bob, "crew", GROUP, numbered(name, 8))
+        support.send_many(alice, "bob", C2C, name, 17)
+        support.send_many(bob, "alice", C2C, name, 13)
+        support.send_many(alice, "crew", GROUP, name, 11)
+        support.send_many(bob, "crew", GROUP, name, 8)
         -- carol is in the group during the third second, and from the sixth on
         if second == 2 or second == 5 then support.must(carol, "group_join", "crew") end
         if second == 3 then support.must(carol, "group_quit", "crew") end
@@ -469,7 +449,7 @@ describe("get_msg_list", function()
     it("rule 35: what is under way during a log-in is neither lost nor doubled", function()
       local desk, seen = new_device()
       support.must(desk, "logout")
-      send_many(alice, "bob", C2C, numbered("backlog ", 600))
+      support.send_many(alice, "bob", C2C, "backlog ", 600)
       support.arrival(at_bob, "backlog 600")
       private = support.history(bob, "alice", C2C)
       local pages = {}
@@ -486,7 +466,7 @@ describe("get_msg_list", function()
         end
       end))
       support.eventually(function() return #pages == 5 and #seen.messages == 600 end, desk)
-      assert.same(numbered("backlog ", 600), support.texts(seen.messages))
+      assert.same(support.numbered("backlog ", 600), support.texts(seen.messages))
       local all = walk(desk, "alice", C2C, { count = 100, is_remble = true })
       assert_list(reversed(private), all)
       assert_list(private, support.history(desk, "alice", C2C))

@@ -33,14 +33,6 @@ describe("processes", function()
     return peer
   end
 
-  local function numbered(prefix, n)
-    local texts = {}
-    for i = 1, n do
-      texts[i] = prefix .. " " .. i
-    end
-    return texts
-  end
-
   -- All that a user's store has of a conversation, once it has as many messages.
   local function history(user, conv_id, conv_type, count)
     local client <close> = support.new_client(dir, user)
@@ -70,7 +62,7 @@ describe("processes", function()
     bob:tell "go"
     for peer, other in pairs { [alice] = "bob", [bob] = "alice" } do
       peer:expect "(done)"
-      assert.same(numbered(other, count), peer:all(("^got %s %%d+ [%%d.]+ (.*)"):format(other)))
+      assert.same(support.numbered(other .. " ", count), peer:all(("^got %s %%d+ [%%d.]+ (.*)"):format(other)))
     end
     alice:tell "end"
     bob:tell "end"
@@ -132,13 +124,13 @@ describe("processes", function()
     end
     assert.equal(#users * count + 1, #in_group)
     for i, user in ipairs(users) do
-      assert.same(numbered(user .. " to all", count), texts_of(in_group, user))
-      assert.same(numbered(user .. " to one", count), support.texts(support.history(alice, user, C2C)))
+      assert.same(support.numbered(user .. " to all ", count), texts_of(in_group, user))
+      assert.same(support.numbered(user .. " to one ", count), support.texts(support.history(alice, user, C2C)))
       local told = {}
       for _, msg in ipairs(at_alice.messages) do
         if msg.message_sender == user and msg.message_conv_type == C2C then told[#told + 1] = support.text_of(msg) end
       end
-      assert.same(numbered(user .. " to one", count), told)
+      assert.same(support.numbered(user .. " to one ", count), told)
       -- what each was told of its own: the seq that everybody sees
       local seqs = peers[i]:all "^sent (%d+) u%d to all"
       local k = 0
@@ -290,7 +282,7 @@ describe("processes", function()
       support.say(alice, "bob", C2C, "the last")
       local bob, at_bob = device "bob"
       support.arrival(at_bob, "the last", alice)
-      local expected = numbered("message", sent)
+      local expected = support.numbered("message ", sent)
       expected[#expected + 1] = "the last"
       local all = support.history(bob, "alice", C2C)
       assert.same(expected, support.texts(all))

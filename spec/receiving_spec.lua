@@ -30,26 +30,6 @@ describe("receiving", function()
     end
   end
 
-  -- Sends texts `prefix`1 to `prefix`n without waiting in between, and waits for the last.
-  local function send_many(client, conv_id, conv_type, prefix, n)
-    local done = 0
-    for i = 1, n do
-      assert(client:send_new_msg(conv_id, conv_type, timmsg.text(prefix .. i), function(code, desc)
-        assert(code == 0, desc)
-        done = done + 1
-      end))
-    end
-    support.eventually(function() return done == n end, client)
-  end
-
-  local function numbered(prefix, n)
-    local texts = {}
-    for i = 1, n do
-      texts[i] = prefix .. i
-    end
-    return texts
-  end
-
   -- The texts that `seen` records of one conversation.
   local function heard(seen, conv_id)
     local msgs = {}
@@ -64,9 +44,9 @@ describe("receiving", function()
       enrol("bob")
       local alice = device "alice"
       support.group(alice, "crew", "bob")
-      send_many(alice, "bob", C2C, "private ", 130)
-      send_many(alice, "crew", GROUP, "group ", 130)
-      send_many(alice, "bob", C2C, "late ", 45)
+      support.send_many(alice, "bob", C2C, "private ", 130)
+      support.send_many(alice, "crew", GROUP, "group ", 130)
+      support.send_many(alice, "bob", C2C, "late ", 45)
 
       local bob = support.new_client(dir, nil, { data_dir = dir .. "/bob" })
       local first, second, gone = support.watch(bob), support.watch(bob), 0
@@ -80,10 +60,10 @@ describe("receiving", function()
       for _, batch in ipairs(first.batches) do
         assert.is_true(#batch >= 1 and #batch <= 100, "an array of " .. #batch)
       end
-      local private = numbered("private ", 130)
-      table.move(numbered("late ", 45), 1, 45, 131, private)
+      local private = support.numbered("private ", 130)
+      table.move(support.numbered("late ", 45), 1, 45, 131, private)
       assert.same(private, heard(first, "alice"))
-      assert.same(numbered("group ", 130), heard(first, "crew"))
+      assert.same(support.numbered("group ", 130), heard(first, "crew"))
       assert.same(first.batches, second.batches)
       assert.equal(0, gone)
     end)
@@ -96,8 +76,8 @@ describe("receiving", function()
         assert(bob:send_new_msg("alice", C2C, timmsg.text("b" .. i)))
       end
       support.eventually(function() return #at_alice.messages == 40 and #at_bob.messages == 40 end, alice, bob)
-      assert.same(numbered("a", 40), heard(at_bob, "alice"))
-      assert.same(numbered("b", 40), heard(at_alice, "bob"))
+      assert.same(support.numbered("a", 40), heard(at_bob, "alice"))
+      assert.same(support.numbered("b", 40), heard(at_alice, "bob"))
       local function order(client, conv_id)
         return support.texts(support.in_order(support.page(client, conv_id, C2C, { count = 100, is_forward = true })))
       end
@@ -204,15 +184,15 @@ describe("receiving", function()
     it("rule 23: a message that goes out during the log-in comes once", function()
       enrol "bob"
       local alice = device "alice"
-      send_many(alice, "bob", C2C, "before ", 120)
+      support.send_many(alice, "bob", C2C, "before ", 120)
       local bob = support.new_client(dir, nil, { data_dir = dir .. "/bob" })
       local seen = support.watch(bob)
       assert(bob:login("bob", "sig"))
-      send_many(alice, "bob", C2C, "during ", 120)
+      support.send_many(alice, "bob", C2C, "during ", 120)
       support.say(alice, "bob", C2C, "after")
       support.arrival(seen, "after", bob)
-      local expected = numbered("before ", 120)
-      table.move(numbered("during ", 120), 1, 120, 121, expected)
+      local expected = support.numbered("before ", 120)
+      table.move(support.numbered("during ", 120), 1, 120, 121, expected)
       expected[#expected + 1] = "after"
       assert.same(expected, heard(seen, "alice"))
     end)

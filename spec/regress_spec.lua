@@ -49,26 +49,6 @@ describe("What was wrong once:", function()
     return result or false
   end
 
-  -- Sends texts `prefix`1 to `prefix`n without waiting in between, and waits for the last.
-  local function send_many(client, conv_id, conv_type, prefix, n)
-    local done = 0
-    for i = 1, n do
-      assert(client:send_new_msg(conv_id, conv_type, timmsg.text(prefix .. i), function(code, desc)
-        assert(code == 0, desc)
-        done = done + 1
-      end))
-    end
-    support.eventually(function() return done == n end, client)
-  end
-
-  local function numbered(prefix, n)
-    local texts = {}
-    for i = 1, n do
-      texts[i] = prefix .. i
-    end
-    return texts
-  end
-
   local function unread(client, conv_id, conv_type) return support.conv(client, conv_id, conv_type).conv_unread_num end
 
   -- Texts of a conversation, page by page with one message each; no more than `limit` pages.
@@ -113,14 +93,14 @@ describe("What was wrong once:", function()
     local function away(change)
       local anna, ben = device "anna", device "ben"
       support.must(ben, "logout")
-      send_many(anna, "ben", C2C, "m", 250)
+      support.send_many(anna, "ben", C2C, "m", 250)
       tamper("hub/hub.db", ("UPDATE events SET %s WHERE id = (SELECT event FROM inbox "
         .. "WHERE user = (SELECT id FROM users WHERE name = 'ben') ORDER BY event LIMIT 1 OFFSET 5);"):format(change))
       local seen = support.watch(ben)
       support.must(ben, "login", "ben", "sig")
       -- and nobody says anything more
       soon(function() return #seen.messages >= 249 end, ben)
-      local expected = numbered("m", 250)
+      local expected = support.numbered("m", 250)
       table.remove(expected, 6)
       assert.same(expected, support.texts(seen.messages))
       assert.equal(249, unread(ben, "anna", C2C))
@@ -139,7 +119,7 @@ describe("What was wrong once:", function()
         support.say(anna, "ben", C2C, "line " .. i)
         assert.is_true(soon_while_busy(ben, function() return #seen.messages == i end, anna))
       end
-      assert.same(numbered("line ", 3), support.texts(seen.messages))
+      assert.same(support.numbered("line ", 3), support.texts(seen.messages))
     end)
 
     hub_it("of what could not be stored was not tried again while the host kept calling", function()
@@ -170,7 +150,7 @@ describe("What was wrong once:", function()
       end
       local anna = at("first", "anna")
       local ben, at_ben = at("first", "ben")
-      send_many(anna, "ben", C2C, "old ", 20)
+      support.send_many(anna, "ben", C2C, "old ", 20)
       support.arrival(at_ben, "old 20", anna)
       support.must(ben, "report_readed", "anna", C2C)
       support.eventually(function()
@@ -184,7 +164,7 @@ describe("What was wrong once:", function()
       -- what was said on the second before
       local early_ben, at_early_ben = at("second", "ben", "'s other")
       local early_anna = at("second", "anna", "'s other")
-      send_many(early_anna, "ben", C2C, "early ", 5)
+      support.send_many(early_anna, "ben", C2C, "early ", 5)
       support.arrival(at_early_ben, "early 5", early_anna)
       early_anna:close()
       early_ben:close()
@@ -263,7 +243,7 @@ describe("What was wrong once:", function()
       local anna = device "anna"
       local ben, seen = device "ben"
       support.group(anna, "crew")
-      send_many(anna, "crew", GROUP, "before ", 30)
+      support.send_many(anna, "crew", GROUP, "before ", 30)
       support.must(ben, "group_join", "crew", "你好")
       support.say(anna, "crew", GROUP, "after")
       support.arrival(seen, "after", anna)
@@ -298,12 +278,12 @@ describe("What was wrong once:", function()
           msg.message_server_time = time
           support.must(anna, "save_msg", conv_id, conv_type, msg)
         end
-        assert.same(numbered("saved ", 8), support.texts(support.history(anna, conv_id, conv_type)))
+        assert.same(support.numbered("saved ", 8), support.texts(support.history(anna, conv_id, conv_type)))
       end
       for i = 1, 8 do
         support.must(anna, "save_msg", "cora", C2C, timmsg.text("now " .. i))
       end
-      assert.same(numbered("now ", 8), support.texts(support.history(anna, "cora", C2C)))
+      assert.same(support.numbered("now ", 8), support.texts(support.history(anna, "cora", C2C)))
     end)
 
     hub_it("lost the second of two messages with the same rand and no seq", function()

@@ -244,6 +244,27 @@ function support.say(client, conv_id, conv_type, text)
   return support.must(client, "send_new_msg", conv_id, conv_type, timmsg.text(text))
 end
 
+-- The texts `prefix`1 to `prefix`n.
+function support.numbered(prefix, n)
+  local texts = {}
+  for i = 1, n do
+    texts[i] = prefix .. i
+  end
+  return texts
+end
+
+-- Sends those without waiting in between, and waits until all are sent.
+function support.send_many(client, conv_id, conv_type, prefix, n)
+  local done = 0
+  for _, text in ipairs(support.numbered(prefix, n)) do
+    assert(client:send_new_msg(conv_id, conv_type, timmsg.text(text), function(code, desc)
+      assert(code == 0, desc)
+      done = done + 1
+    end))
+  end
+  support.eventually(function() return done == n end, client)
+end
+
 -- One page of a conversation. `param` has the keys of MsgGetMsgListParam without their common beginning.
 function support.page(client, conv_id, conv_type, param)
   local full = {}

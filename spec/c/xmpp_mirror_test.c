@@ -1,29 +1,5 @@
 /* XMPP mirror: numbers, identities, what retractions and markers mean, what a trim leaves, letters and groups. */
 #ifdef TM_WITHOUT_XMPP
-static void add_unlisted(void *argument, const char *group, bool member, uint64_t joined)
-{
-    char *text = argument;
-    snprintf(text + strlen(text), 100 - strlen(text), "%c%s:%llu ", member ? '+' : '-', group,
-             (unsigned long long)joined);
-}
-
-static void what_the_servers_list_does_not_say_is_known(void **state)
-{
-    fixture *f = *state;
-    char text[100] = "";
-    assert_int_equal(tm_mirror_set_group(f->mirror, "a", true, 10, &f->err), 0);
-    assert_int_equal(tm_mirror_set_group(f->mirror, "b", true, 20, &f->err), 0);
-    assert_int_equal(tm_mirror_list_group(f->mirror, "a", true, &f->err), 0);
-    assert_int_equal(tm_mirror_list_group(f->mirror, "b", false, &f->err), 0); /* not what is so */
-    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
-    assert_string_equal(text, "+b:20 ");
-    assert_int_equal(tm_mirror_set_group(f->mirror, "a", false, 0, &f->err), 0);
-    assert_int_equal(tm_mirror_list_group(f->mirror, "b", true, &f->err), 0);
-    *text = '\0';
-    assert_int_equal(tm_mirror_unlisted(f->mirror, add_unlisted, text, &f->err), 0);
-    assert_string_equal(text, "-a:0 ");
-}
-
 int main(void)
 {
     return 0;

@@ -5,7 +5,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libc
 SERVE_PACKAGES    := lua-luv lua-filesystem openssl sqlite3
 PROSODY_PACKAGES  := prosody lua-dbi-sqlite3 $(SERVE_PACKAGES)
 EJABBERD_PACKAGES := ejabberd erlang-p1-sqlite3 $(SERVE_PACKAGES)
-TEST_PACKAGES  := g++ python3-slixmpp lua-busted nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
+TEST_PACKAGES  := g++ python3-slixmpp lua-busted lua-cqueues nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
 CLUSTER_PACKAGES := postgresql erlang-p1-pgsql
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 

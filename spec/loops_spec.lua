@@ -1,0 +1,134 @@
+-- The bots of examples/bots in their event loops: what comes wakes them at once, and nothing else does.
+
+local lfs = require "lfs"
+local uv = require "luv"
+local pictures = require "pictures"
+local support = require "support"
+local timmsg = require "timmsg"
+
+local C2C <const> = timmsg.C2C
+local BOTS <const> = debug.getinfo(1, "S").source:match "^@(.*)spec/loops_spec%.lua$" .. "examples/bots/"
+-- So long a bot is watched that has nothing to do.
+local IDLE_MS <const> = 1000
+
+for _, loop in ipairs { "luv", "cqueues" } do
+  describe("a bot on " .. loop, function()
+    local dir, alice, seen, bot
+
+    -- Runs the loop of this process, and polls alice, until the predicate is true.
+    local function eventually(predicate)
+      return support.eventually(function()
+        uv.run "nowait"
+        return predicate()
+      end, alice)
+    end
+
+    local function start()
+      support.account(dir, "bot")
+      lfs.mkdir(dir .. "/bot-files")
+      local input, output = uv.new_pipe(), uv.new_pipe()
+      local handle, pid
+      bot = { input = input, output = output, said = "" }
+      handle, pid = uv.spawn(assert(lfs.symlinkattributes("/proc/self/exe", "target")), {
+        args = { BOTS .. loop .. "_bot.lua", "bot", dir .. "/bot-files", support.server(dir), "sig" },
+        stdio = { input, output, 2 },
+      }, function(code)
+        bot.code = code
+        handle:close()
+      end)
+      assert(handle, pid)
+      bot.pid = pid
+      output:read_start(function(_, data) bot.said = bot.said .. (data or "") end)
+      eventually(function() return bot.said:find "ready" or bot.code end)
+      assert.is_nil(bot.code)
+    end
+
+    before_each(function()
+      dir = support.temp_dir()
+      alice, seen = support.device(dir, "alice")
+      start()
+    end)
+
+    after_each(function()
+      if not bot.input:is_closing() then bot.input:close() end
+      eventually(function() return bot.code end)
+      bot.output:close()
+      uv.run "nowait"
+      assert.equal(0, bot.code)
+      support.cleanup()
+    end)
+
+    local function answer(text)
+      eventually(function()
+        local last = seen.messages[#seen.messages]
+        return last and support.text_of(last) == text
+      end)
+    end
+
+    it("answers at once, also many at a time", function()
+      for i = 1, 20 do
+        support.say(alice, "bot", C2C, "echo 你好 " .. i)
+        answer("你好 " .. i)
+      end
+      support.send_many(alice, "bot", C2C, "echo ", 200)
+      eventually(function() return #seen.messages == 220 end)
+      local texts = support.texts(seen.messages)
+      assert.same(support.numbered("", 200), { table.unpack(texts, 21) })
+      support.say(alice, "bot", C2C, "what")
+      answer "echo TEXT, remind SECONDS TEXT, or send me a file"
+    end)
+
+    it("reminds, and answers others meanwhile", function()
+      support.say(alice, "bot", C2C, "remind 0.6 tea")
+      answer "in 0.6 s"
+      support.say(alice, "bot", C2C, "echo meanwhile")
+      answer "meanwhile"
+      answer "tea"
+      assert.same({ "in 0.6 s", "meanwhile", "tea" }, support.texts(seen.messages))
+    end)
+
+    it("fetches what it is sent, and answers others meanwhile", function()
+      local file = support.write_file(dir .. "/notes.txt", ("line\n"):rep(1000))
+      support.must(alice, "send_new_msg", "bot", C2C, timmsg.file(file))
+      answer "notes.txt: 5000 bytes"
+      local picture = support.write_file(dir .. "/p.png", pictures.png(3, 2))
+      support.must(alice, "send_new_msg", "bot", C2C, timmsg.image(picture))
+      answer(("picture: %d bytes"):format(#pictures.png(3, 2)))
+    end)
+
+    it("listens to groups, and answers there when it is named", function()
+      local group = support.group(alice, "crew", "bot")
+      support.say(alice, group, timmsg.GROUP, "nothing for it")
+      support.say(alice, group, timmsg.GROUP, "bot: echo here")
+      answer "here"
+      assert.same({ "here" }, support.texts({ seen.messages[#seen.messages] }))
+    end)
+
+    -- Context switches of all its threads, and the clock ticks it has used.
+    local function cost()
+      local switches = 0
+      for task in lfs.dir(("/proc/%d/task"):format(bot.pid)) do
+        if task:find "^%d" then
+          local status = support.read_file(("/proc/%d/task/%s/status"):format(bot.pid, task))
+          switches = switches + status:match "\nvoluntary_ctxt_switches:%s*(%d+)"
+        end
+      end
+      local stat = support.read_file(("/proc/%d/stat"):format(bot.pid))
+      local user, system = stat:match "^.*%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
+      return switches, user + system
+    end
+
+    it("is woken by nothing else", function()
+      support.say(alice, "bot", C2C, "echo ready")
+      answer "ready"
+      support.idle(IDLE_MS, alice) -- receipts and the like are through
+      local switches, ticks = cost()
+      support.idle(IDLE_MS, alice)
+      local switches_after, ticks_after = cost()
+      assert.is_true(switches_after - switches <= 1, (switches_after - switches) .. " context switches")
+      assert.is_true(ticks_after - ticks <= 1)
+      support.say(alice, "bot", C2C, "echo still there")
+      answer "still there"
+    end)
+  end)
+end

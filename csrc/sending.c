@@ -155,6 +155,16 @@ static int32_t prepare(tm_worker *worker, tm_sending *sending, const cJSON *tree
 static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, const char *text, tm_error *err)
 {
     tm_conv conv;
+    tm_stored stored = {0};
+    tm_conv of;
+    if (sending->row && tm_store_load(worker->store, sending->row, &of, &stored, err)) return err->code;
+    if (stored.id && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
+        tm_message_clear(&sending->message);
+        sending->message = stored.message;
+        settle(sending, 0, NULL);
+        return 0;
+    }
+    tm_message_clear(&stored.message);
     settle(sending, code, text);
     sending->message.status = kTIMMsg_SendFail;
     if (!sending->row) return 0;

@@ -124,9 +124,18 @@ static int32_t move_on(tm_xmpp *x, tm_archive *archive, const tm_page *page, tm_
     return 0;
 }
 
+/* Where a page tells last that the user came in; 0: nowhere, or first of all. */
+static size_t last_return(tm_xmpp *x, const tm_page *page)
+{
+    for (size_t i = page->count; i-- > 1;)
+        if (page->items[i].kind == TM_ITEM_TIPS && tm_member_turn(x, &page->items[i]) > 0) return i;
+    return 0;
+}
+
 static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored, tm_error *err)
 {
     bool out = false;
+    size_t back_at = last_return(x, page);
     int32_t code = tm_mirror_begin(x->mirror, err);
     for (size_t i = 0; i < page->count && !code; i++) {
         tm_item *item = &page->items[i];
@@ -138,10 +147,11 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         int turn = item->kind == TM_ITEM_TIPS ? tm_member_turn(x, item) : 0;
         if (turn > 0) out = false;
         if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
-        out |= turn < 0;
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
-        if (!code && mirrored[i].fresh && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)
+        /* one that is known, or from before, was put right since: the user is in the room */
+        out |= turn < 0 && (i < back_at || (mirrored[i].fresh && item->stamp >= archive->start));
+        if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)
             code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
     }
     /* reading from earlier on passes what is known first: the place only moves on */
@@ -183,6 +193,11 @@ static void want_sweep(tm_archive *archive)
 {
     archive->quiet_at = archive->sweep_by = 1;
     archive->rings = true;
+}
+
+void tm_archive_look_again(tm_archive *archive, uint32_t ms)
+{
+    if (archive && !archive->quiet_at) archive->quiet_at = archive->sweep_by = tm_clock_ms() + ms;
 }
 
 static void expect(tm_archive *archive, const char *archive_id)
@@ -233,7 +248,9 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     archive->rewound = archive->fast = false;
     tm_free(archive->walk);
     archive->walk = NULL;
-    if (archive->rings || archive->rewind) return; /* there may be more by now */
+    archive->read = archive->reading;
+    if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
+    if (archive->rings || archive->rewind) return;   /* there may be more by now */
     if (archive->expected_count && !swept) {
         want_sweep(archive);
         return;
@@ -243,7 +260,6 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
         return;
     }
     forget_expected(archive);
-    archive->caught_up = true;
     tm_outbox_caught_up(x, archive->group);
 }
 
@@ -254,10 +270,11 @@ static void page_failed(tm_xmpp *x, tm_archive *archive, xmpp_stanza_t *answer)
     tm_xmpp_log(x, kTIMLog_Warn, "the archive of \"%s\" was not read: %s",
                 *archive->group ? archive->group : x->user, why);
     tm_room *room = *archive->group ? tm_room_find(x, archive->group) : NULL;
+    archive->quiet_at = archive->sweep_by = 0;
     if (strcmp(why, "item-not-found") == 0 && !archive->walk) { /* the id has run out: go by time */
         tm_archive_rewind(x, archive);
     } else if (answer && *archive->group) {
-        if (room) tm_room_reenter(x, room); /* the user may be in it no more */
+        if (room) tm_room_retry(x, room); /* the user may be in it no more */
     } else {
         tm_link_drop(x->link, "the message archive does not answer");
     }
@@ -309,6 +326,8 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
         return;
     }
     plan_sweep(archive, page, mirrored);
+    tm_room *room = *archive->group ? tm_room_find(x, archive->group) : NULL;
+    if (room) room->failures = 0;
     archive->busy = true; /* what they mean may close it */
     tell_items(x, archive, page, mirrored);
     archive->busy = false;
@@ -391,6 +410,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     }
     archive->rings = false;
     archive->asked_pings = x->pings;
+    if (!archive->walk || archive->rewind) archive->reading++;
     tm_page_query query = {.group = archive->group, .max = PAGE};
     if (archive->rewind || (archive->walk && !*archive->walk)) {
         query.start = earlier(archive->stamp, REWIND);

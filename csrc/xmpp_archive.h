@@ -53,6 +53,7 @@ struct tm_archive {
     uint64_t start;              /* what is older was there before the device */
     char *walk;                  /* while it is read from earlier on: where that stands; owned */
     uint64_t walk_since;         /* the time that its questions begin with, microseconds */
+    uint32_t reading, read;      /* readings that were begun; the last that came to its end */
     bool known;                  /* where to go on is known */
     bool rings;                  /* something new may be there */
     bool rewind;                 /* read from a little earlier on */
@@ -73,6 +74,8 @@ void tm_archive_close(tm_archive *archive);
 void tm_archive_ring(tm_xmpp *x, tm_archive *archive, const char *archive_id);
 /* Read from a little earlier on: something is missing that should be there. */
 void tm_archive_rewind(tm_xmpp *x, tm_archive *archive);
+/* The same, but later, and only a sweep: it may show late. */
+void tm_archive_look_again(tm_archive *archive, uint32_t ms);
 /* The user's new device begins behind what that page (its last one) shows: nothing of it is news. */
 int32_t tm_archive_begin_at(tm_xmpp *x, const char *group, const tm_page *page, tm_error *err);
 /* The next rewind goes back to that time (microseconds) at least. */

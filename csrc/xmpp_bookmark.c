@@ -192,7 +192,10 @@ static void changed(void *owner, void *argument, xmpp_stanza_t *answer)
         x->listings++;
         if (matters)
             tm_xmpp_log(x, kTIMLog_Warn, "the list of groups was not changed: %s", tm_stanza_error(answer));
-        note_listed(x, of->group, of->member);
+        /* what could not be done just now is tried again with the next connection */
+        xmpp_stanza_t *error = tm_stanza_child(answer, "error", NULL);
+        if (!refused || strcmp(tm_stanza_attribute(error, "type"), "wait") != 0)
+            note_listed(x, of->group, of->member);
         tell_others(x);
     }
     tm_free(of); /* without an answer it is sent again with the next connection */

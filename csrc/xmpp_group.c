@@ -668,10 +668,17 @@ static void go(tm_xmpp *x, tm_task *task)
     }
 }
 
-/* Whether nothing more is known to be in the archive than what was read. */
-static bool is_read(const tm_archive *archive)
+/* Asks for a reading, which the task then waits for. */
+static void read_for(tm_xmpp *x, tm_task *task, tm_archive *archive)
 {
-    return archive && archive->caught_up && !archive->rings && !archive->busy;
+    task->looks = archive ? (int)archive->reading + 1 : 0;
+    tm_archive_ring(x, archive, NULL);
+}
+
+/* Whether it was read to the end since. */
+static bool is_read(const tm_task *task, const tm_archive *archive)
+{
+    return archive && archive->caught_up && (int)archive->read >= task->looks;
 }
 
 /* Whether the group changes by a call that was made before: what follows it finds what it has done. */
@@ -696,18 +703,18 @@ static bool is_up_to_date(tm_xmpp *x, tm_task *task)
     if (!x->welcome || waits_for_another(x, task)) return false;
     if (task->step == STEP_PARKED) {
         task->step = STEP_READING;
-        tm_archive_ring(x, x->own, NULL);
+        read_for(x, task, x->own);
     }
-    if (!is_read(x->own)) return false;
+    if (task->step == STEP_READING && !is_read(task, x->own)) return false;
     tm_room *room =
         !of_user && *group && tm_mirror_in_group(x->mirror, group, NULL) ? tm_room_find(x, group) : NULL;
     if (!room || !needs_room) return true;
     if (!room->in) return false;
     if (task->step == STEP_READING) {
         task->step = STEP_READING_ROOM;
-        tm_archive_ring(x, room->archive, NULL);
+        read_for(x, task, room->archive);
     }
-    return is_read(room->archive);
+    return is_read(task, room->archive);
 }
 
 /* The archives were read: now for the task itself. */
@@ -750,6 +757,7 @@ void tm_group_run(tm_xmpp *x)
             continue;
         }
         task->step = STEP_GOING;
+        task->looks = 0;
         start(x, task);
         task = x->working; /* others may be gone */
     }

@@ -141,7 +141,10 @@ static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, 
         if (item->kind == TM_ITEM_RETRACT && *archive) item->may_revoke = tm_rooms_may_revoke(x, item);
         code =
             tm_mirror_add(x->mirror, archive, item, TM_MIRROR_HISTORY, floor, x->window_s, &mirrored[i], err);
-        if (mirrored[i].fresh && mirrored[i].number) floor = mirrored[i].number;
+        if (mirrored[i].fresh && mirrored[i].number && !mirrored[i].told) floor = mirrored[i].number;
+        if (mirrored[i].fresh && mirrored[i].told) tm_xmpp_ring(x);
+        if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive)
+            code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
     }
     return code;
 }
@@ -268,6 +271,7 @@ static bool begin(tm_xmpp *x, tm_task *task)
     stretch *of = err.code ? NULL : tm_calloc(1, sizeof *of);
     if (!err.code && (!of || (!group && !(of->with = tm_jid_of(message->conv_id, x->address.domain)))))
         tm_fail_memory(&err);
+    if (task->drop) task->drop(task);
     task->state = of;
     task->drop = drop_stretch;
     if (err.code) {

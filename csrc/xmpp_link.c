@@ -50,6 +50,7 @@ struct tm_link {
     bool up;
     bool trying;     /* connecting or logging in */
     bool wrong_auth; /* the server refused a password */
+    bool temporary;  /* or could not look it up */
     bool wrong_cert; /* its certificate is not the one that was pinned, or nobody vouches for it */
     bool pin_checked;
     bool closing;
@@ -120,8 +121,11 @@ static void strophe_logged(void *userdata, xmpp_log_level_t level, const char *a
         return;
     }
     check_pin(link);
-    /* its event for a refused password is that of a refused connection: only this line tells them apart */
-    if (strncmp(text, "SASL ", 5) == 0 && strstr(text, " auth failed")) link->wrong_auth = true;
+    /* its event for a refused password is that of a refused connection, and of a server that cannot look it up just
+     * now: only these lines tell them apart */
+    if (strncmp(text, "RECV: <failure", 14) == 0)
+        link->temporary = strstr(text, "temporary-auth-failure") != NULL;
+    if (strncmp(text, "SASL ", 5) == 0 && strstr(text, " auth failed")) link->wrong_auth = !link->temporary;
     if (strncmp(text, "Certificate verification FAILED", 31) == 0 && !*link->address->fingerprint)
         link->wrong_cert = true;
     if (level >= XMPP_LEVEL_WARN) link->host.log(link->host.owner, kTIMLog_Debug, text);
@@ -361,7 +365,7 @@ void tm_link_free(tm_link *link)
 void tm_link_connect(tm_link *link)
 {
     const tm_xmpp_address *address = link->address;
-    link->wrong_auth = link->wrong_cert = link->pin_checked = false;
+    link->wrong_auth = link->temporary = link->wrong_cert = link->pin_checked = false;
     link->trying = true;
     link->deadline = tm_clock_ms() + CONNECT_MS;
     link->strophe_log.handler = strophe_logged;

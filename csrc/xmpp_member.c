@@ -246,6 +246,12 @@ void tm_member_forget_notes(tm_room *room)
     room->notes = NULL;
 }
 
+/* The archive may say what the actor was then, the room what he is now. */
+static bool has_powers(const tm_room *room, const tm_item *item)
+{
+    return item->may_revoke || tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN;
+}
+
 int tm_member_turn(tm_xmpp *x, const tm_item *item)
 {
     int turn = 0;
@@ -259,7 +265,7 @@ int tm_member_turn(tm_xmpp *x, const tm_item *item)
         if (!room || !cJSON_IsString(user) || strcmp(user->valuestring, x->user) != 0) continue;
         if (tip == TM_TIP_JOINED) turn = 1;
         if (tip == TM_TIP_QUIT) turn = -1;
-        if (tip == TM_TIP_REMOVED && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN) turn = -1;
+        if (tip == TM_TIP_REMOVED && has_powers(room, item)) turn = -1;
     }
     cJSON_Delete(elems);
     return turn;
@@ -291,7 +297,7 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
             note(room, user->valuestring, NOTE_BROUGHT);
             if (powerful && tm_room_standing(room, user->valuestring) == TM_STANDING_NONE)
                 set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
-        } else if (tip == TM_TIP_REMOVED && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN) {
+        } else if (tip == TM_TIP_REMOVED && has_powers(room, item)) {
             note(room, user->valuestring, NOTE_REMOVED);
         }
     }

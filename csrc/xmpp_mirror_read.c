@@ -214,7 +214,7 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
 #define PASSED                                                                                               \
     "(SELECT number FROM log WHERE number < ?1 AND (kind NOT IN (1, 6) OR ours)"                             \
     " AND (kind <> 1 OR is_self OR EXISTS(SELECT 1 FROM log n WHERE n.conv = log.conv AND"                   \
-    " n.conv_type = log.conv_type AND n.kind = 1 AND n.kind IN (1, 6) AND NOT n.is_self AND"                 \
+    " n.conv_type = log.conv_type AND n.kind = 1 AND NOT n.is_self AND"                                      \
     " n.number > log.number))"                                                                               \
     " AND (kind <> 3 OR EXISTS(SELECT 1 FROM log n WHERE n.kind = 3 AND n.conv = log.conv AND"               \
     " n.sender = log.sender AND n.conv_type = log.conv_type AND n.number > log.number))"                     \

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the archive does not show is looked for again after so long, then after a little longer, and so on. */
+#define LATE_MS 100
 /* A ping behind so many stanzas, and so many stanzas on their way at most. */
 #define PER_PING 25
 #define WINDOW 200
@@ -74,12 +76,25 @@ static void finish(tm_xmpp *x, tm_task *task)
     tm_xmpp_answer(x, task);
 }
 
+/* Whether the archive has shown it, from this attempt or an earlier one. */
+static bool is_sent(tm_xmpp *x, const tm_task *task)
+{
+    tm_error err = {0};
+    tm_mirror_message found = {0};
+    const tm_message *message = task->op.message;
+    tm_mirror_find(x->mirror, message->conv_type, message->conv_id, x->user, message->seq, message->rand,
+                   &found, &err);
+    tm_free(found.id);
+    return found.number != 0;
+}
+
 static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 {
     tm_error err = {0};
     const char *peer = task->op.message->conv_id;
     bool unclear = code == ERR_REQUEST_TIMEOUT; /* the server may have it, from an earlier attempt too */
-    if (is_letter(x, task) && !(unclear && task->archived) && !tm_mirror_begin(x->mirror, &err) &&
+    if (is_letter(x, task) && !(unclear && (task->archived || is_sent(x, task))) &&
+        !tm_mirror_begin(x->mirror, &err) &&
         ((unclear ? tm_mirror_hold_letter(x->mirror, peer, task->id, &err)
                   : tm_mirror_drop_letter(x->mirror, peer, task->id, &err)) ||
          tm_mirror_commit(x->mirror, &err)))
@@ -380,7 +395,7 @@ static void send_waiting(tm_xmpp *x)
                  tm_link_is_up(x->link) ? "the server's archive did not show it in time"
                                         : "the server could not be reached in time");
         } else if (task->ping) {
-            on_their_way++;
+            on_their_way += !task->acked;
         } else if (is_out(x, task)) {
             fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "the user is a member of the group no more");
         } else if (on_their_way < WINDOW && can_go(x, task)) {
@@ -478,8 +493,9 @@ static void send_letters(tm_xmpp *x)
 
 void tm_outbox_run(tm_xmpp *x)
 {
-    send_waiting(x);
+    /* letters first: they were said before */
     if (x->welcome && x->own) send_letters(x);
+    send_waiting(x);
 }
 
 uint64_t tm_outbox_deadline(tm_xmpp *x)
@@ -527,6 +543,7 @@ void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored
 void tm_outbox_caught_up(tm_xmpp *x, const char *group)
 {
     bool missing = false, again = false;
+    int late = 0;
     tm_archive *archive = x->own;
     if (*group) {
         tm_room *room = tm_room_find(x, group);
@@ -540,7 +557,9 @@ void tm_outbox_caught_up(tm_xmpp *x, const char *group)
         if (waits) task->looks++;
         again |= waits && task->looks == 1;
         missing |= waits && task->looks == 2;
+        if (waits && task->looks > late) late = task->looks;
     }
+    if (late > 2) tm_archive_look_again(archive, late < 20 ? (uint32_t)late * LATE_MS : 20 * LATE_MS);
     if (missing)
         tm_archive_rewind(x, archive);
     else if (again)

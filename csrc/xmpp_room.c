@@ -16,6 +16,8 @@
 /* A room that says nothing for so long is asked whether the user is in it still: it may have gone down with its
  * node, and come up again empty on another one. */
 #define SILENCE_MS 60000
+/* Entering that nobody answers is tried again. */
+#define ENTER_MS 30000
 
 static uint64_t microseconds(uint64_t seconds)
 {
@@ -234,16 +236,6 @@ void tm_room_end(tm_xmpp *x, const char *group)
         tm_xmpp_ring(x);
 }
 
-/* It turned out that the user is in a group no more. */
-void tm_room_found_out(tm_xmpp *x, tm_room *room)
-{
-    char group[TM_MAX_GROUP_ID + 1];
-    snprintf(group, sizeof group, "%s", room->group);
-    bool member = tm_mirror_in_group(x->mirror, group, NULL);
-    tm_room_end(x, group);
-    if (member) tm_bookmark_set(x, group, false, 0);
-}
-
 static void try_again(tm_room *room)
 {
     uint32_t pause = FIRST_PAUSE_MS;
@@ -251,6 +243,7 @@ static void try_again(tm_room *room)
         pause *= 2;
     room->failures++;
     room->entering = room->in = false;
+    room->entered_at = 0;
     room->retry_at = tm_clock_ms() + pause;
 }
 
@@ -266,15 +259,30 @@ static void send_presence(tm_xmpp *x, tm_room *room, bool leave)
 {
     tm_stanza presence;
     char *to = tm_format("%s/%s", room->jid, room->nick);
-    if (!to) return;
+    if (!to) {
+        room->retry_at = leave ? 0 : tm_clock_ms() + FIRST_PAUSE_MS;
+        return;
+    }
     tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, leave ? "unavailable" : NULL, NULL);
     if (!leave) {
         xmpp_stanza_t *muc = tm_stanza_add(&presence, NULL, "x", TM_NS_MUC, NULL);
         tm_stanza_set(&presence, tm_stanza_add(&presence, muc, "history", NULL, NULL), "maxstanzas", "0");
     }
     room->entering = !leave;
+    room->entered_at = tm_clock_ms();
     tm_link_send(x->link, tm_stanza_finish(&presence));
     tm_free(to);
+}
+
+/* It turned out that the user is in a group no more. */
+void tm_room_found_out(tm_xmpp *x, tm_room *room)
+{
+    char group[TM_MAX_GROUP_ID + 1];
+    snprintf(group, sizeof group, "%s", room->group);
+    bool member = tm_mirror_in_group(x->mirror, group, NULL);
+    if ((room->in || room->entering) && tm_link_is_up(x->link)) send_presence(x, room, true);
+    tm_room_end(x, group);
+    if (member) tm_bookmark_set(x, group, false, 0);
 }
 
 static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -326,6 +334,15 @@ void tm_room_reenter(tm_xmpp *x, tm_room *room)
     forget_occupants(room);
     tm_archive_lost(room->archive);
     tm_room_enter(x, room);
+}
+
+void tm_room_retry(tm_xmpp *x, tm_room *room)
+{
+    (void)x;
+    if (room->entering) return;
+    forget_occupants(room);
+    tm_archive_lost(room->archive);
+    try_again(room);
 }
 
 static void enter_group(void *argument, const char *group, uint64_t joined)
@@ -390,6 +407,7 @@ static void ask_self(tm_xmpp *x, tm_room *room)
     char *group = tm_strdup(room->group), *to = group ? tm_format("%s/%s", room->jid, room->nick) : NULL;
     if (!to) {
         tm_free(group);
+        heard(room);
         return;
     }
     room->asking = true;
@@ -403,6 +421,8 @@ void tm_rooms_run(tm_xmpp *x)
 {
     uint64_t now = tm_clock_ms();
     for (tm_room *room = x->first_room; room; room = room->next) {
+        /* the room's node may have died with the question */
+        if (room->entering && room->entered_at && room->entered_at + ENTER_MS <= now) try_again(room);
         if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
         if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
     }
@@ -416,6 +436,8 @@ uint64_t tm_rooms_deadline(tm_xmpp *x)
         uint64_t ask_at = room->in && !room->asking ? room->heard_at + SILENCE_MS : 0;
         if (room->retry_at && (!first || room->retry_at < first)) first = room->retry_at;
         if (ask_at && (!first || ask_at < first)) first = ask_at;
+        uint64_t given_up_at = room->entering && room->entered_at ? room->entered_at + ENTER_MS : 0;
+        if (given_up_at && (!first || given_up_at < first)) first = given_up_at;
     }
     return first;
 }
@@ -439,7 +461,6 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     tm_task *task = waiting_task(x, room);
     room->entering = false;
     room->in = true;
-    room->failures = 0;
     room->may_create = false;
     if (task) {
         tm_group_entered(x, task, room, created);

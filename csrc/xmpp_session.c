@@ -23,6 +23,8 @@
 #define LEAST_TIMEOUT_MS 15000
 /* A new device's log-in waits so long at most for its groups. */
 #define SETTLE_MS 5000
+/* So often a password is tried again that was right once. */
+#define REFUSALS 3
 /* Receipts in one stanza. */
 #define RECEIPTS 64
 /* tm_xmpp_end waits so long. */
@@ -277,8 +279,8 @@ static void lost(void *owner, const tm_error *err)
         tm_xmpp_fail(x, login, err->code, err->text);
         return;
     }
-    /* asked again and again with a wrong password, servers lock accounts */
-    bool refused = err->code == ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED;
+    /* asked again and again with a wrong password, servers lock accounts; but one that is just coming up may say so too */
+    bool refused = err->code == ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED && ++x->refusals == REFUSALS;
     if (was_welcome || kicked || refused) tell_network(x, false, kicked, err);
     if (kicked || refused) return;
     uint32_t pause = FIRST_PAUSE_MS;
@@ -303,7 +305,7 @@ static void set_up_one(tm_xmpp *x)
     }
     if (!x->was_welcome) tm_outbox_hasten(x);
     x->welcome = x->was_welcome = true;
-    x->failures = 0;
+    x->failures = x->refusals = 0;
     x->down_since = 0;
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
     x->settle_until = tm_clock_ms() + SETTLE_MS;
@@ -502,7 +504,7 @@ static bool take_receipts(tm_xmpp *x, xmpp_stanza_t *message)
             ids[count++] = (char *)(uintptr_t)tm_stanza_attribute(at, "id");
     }
     if (count) tm_outbox_received(x, peer, ids, count);
-    return count && !others;
+    return count && count < RECEIPTS && !others;
 }
 
 static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
@@ -686,6 +688,7 @@ static void free_session(tm_xmpp *x)
     tm_link_free(x->link);
     x->link = NULL;
     tm_rooms_free(x);
+    if (x->own) x->own->busy = false; /* no page comes any more */
     tm_archive_close(x->own);
     tm_pages_free(x);
     tm_mirror_close(x->mirror);

@@ -129,6 +129,7 @@ struct tm_xmpp {
     uint64_t upload_max;
     uint64_t retry_at;         /* when to connect again; 0: not waiting */
     uint64_t down_since;       /* tm_clock_ms; 0: it is not down, or was never up */
+    int refusals;              /* how often in a row the password was refused */
     int failures;              /* connection attempts in a row that failed */
     tm_archive *own;           /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
@@ -249,9 +250,10 @@ struct tm_room {
     bool may_create;     /* it is being made: a new room is what is wanted */
     tm_standing own;     /* the user's */
     tm_occupant *occupants;
-    uint64_t retry_at; /* enter again (tm_clock_ms); 0: no */
-    uint64_t heard_at; /* something last came from it (tm_clock_ms) */
-    bool asking;       /* whether the user is in it still: the question is on its way */
+    uint64_t retry_at;   /* enter again (tm_clock_ms); 0: no */
+    uint64_t entered_at; /* presence was last sent (tm_clock_ms) */
+    uint64_t heard_at;   /* something last came from it (tm_clock_ms) */
+    bool asking;         /* whether the user is in it still: the question is on its way */
     int failures;
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
     uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */
@@ -270,6 +272,8 @@ void tm_room_drop(tm_xmpp *x, tm_room *room);
 void tm_room_enter(tm_xmpp *x, tm_room *room);
 /* Enters a room anew: it answered that the user is not in it (its node died, say). */
 void tm_room_reenter(tm_xmpp *x, tm_room *room);
+/* The same after a pause: its archive does not answer. */
+void tm_room_retry(tm_xmpp *x, tm_room *room);
 /* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
  * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. */
 void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start);

@@ -7,6 +7,8 @@ local timmsg = require "timmsg"
 
 local describe <const> = support.xmpp_only(describe)
 local C2C <const> = timmsg.C2C
+-- The pauses between attempts grow while a server starts.
+local RECONNECT_MS <const> = 60000
 
 describe("logging in on XMPP", function()
   local dir, server, host
@@ -112,7 +114,7 @@ describe("logging in on XMPP", function()
     local sent
     assert(ann:send_new_msg("bob", C2C, timmsg.text "meanwhile", function(code) sent = code end))
     server:restart()
-    support.pump(20000, function() return sent and #told >= 2 end, ann, bob)
+    support.pump(RECONNECT_MS, function() return sent and #told >= 2 end, ann, bob)
     assert.equal(0, sent)
     assert.equal(timmsg.TIMConnected, told[2].status)
     support.arrival(seen, "meanwhile", ann)
@@ -130,7 +132,7 @@ describe("logging in on XMPP", function()
       server:restart()
     end
     local last
-    support.pump(20000, function()
+    support.pump(RECONNECT_MS, function()
       last = told[#told]
       return last.code == timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED
     end, ann)

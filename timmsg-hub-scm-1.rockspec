@@ -26,6 +26,7 @@ build = {
   modules = {
     ["timmsg.core"] = {
       sources = {
+        "csrc/alarm.c",
         "csrc/attachment.c",
         "csrc/backend.c",
         "csrc/call.c",

@@ -77,8 +77,7 @@ bool tm_client_sleep(tm_client *client)
     return idle;
 }
 
-/* Signals only when the worker sleeps: a burst of calls costs one wake-up. The lock is held. */
-static void wake_worker(tm_client *client)
+void tm_client_wake_worker(tm_client *client)
 {
     if (!client->asleep) return;
     client->asleep = false;
@@ -98,7 +97,7 @@ void tm_client_notify(tm_client *client, tm_report *report)
     } else {
         client->drained = true;
     }
-    wake_worker(client);
+    tm_client_wake_worker(client);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -231,7 +230,7 @@ void tm_client_close(tm_client *client)
     client->user[0] = '\0';
     atomic_store(&client->stop, true);
     client->asleep = true; /* whatever it waits for, it must look */
-    wake_worker(client);
+    tm_client_wake_worker(client);
     pthread_mutex_unlock(&client->lock);
     if (!first) return;
     pthread_join(client->thread, NULL);
@@ -291,7 +290,7 @@ static void enqueue(tm_client *client, tm_request *request)
     else
         client->first = request;
     client->last = request;
-    wake_worker(client);
+    tm_client_wake_worker(client);
 }
 
 int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, int32_t code, const tm_error *err)

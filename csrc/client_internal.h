@@ -18,6 +18,7 @@
 
 typedef struct tm_sending tm_sending;
 typedef struct tm_import tm_import;
+typedef struct tm_alarm tm_alarm;
 
 /* One call on its way. The caller's thread makes it, the worker owns it from the queue on. */
 typedef struct tm_request {
@@ -76,8 +77,9 @@ struct tm_client {
     pthread_mutex_t lock;
     tm_request *first, *last;
     tm_report *first_report, *last_report;
-    bool asleep;  /* the worker waits for `wake` */
-    bool drained; /* the host took events: there is room again */
+    tm_alarm *alarms; /* by their times; owned */
+    bool asleep;      /* the worker waits for `wake` */
+    bool drained;     /* the host took events: there is room again */
     bool closed;
     tm_session session;
     char user[TM_USER_ID_SIZE]; /* logged in, or logging in */
@@ -90,6 +92,8 @@ struct tm_client {
 void tm_client_take(tm_client *client, tm_request **requests, tm_report **reports);
 /* Whether there is nothing to take; then the next who queues something signals `wake`. */
 bool tm_client_sleep(tm_client *client);
+/* Signals the worker if it sleeps: a burst of calls costs one wake-up. The lock is held. */
+void tm_client_wake_worker(tm_client *client);
 /* Called on any thread: queues a report, or (NULL) just wakes the worker. */
 void tm_client_notify(tm_client *client, tm_report *report);
 /* Moves the session on; on TM_SESSION_OUT the user is forgotten. A log-out that was asked for meanwhile is

@@ -1,6 +1,7 @@
 /* Worker: the loop of a client's thread, and what it waits for. See worker.h. */
 #include "worker.h"
 
+#include "alarm.h"
 #include "clock.h"
 #include "include/TIMCloudDef.h"
 
@@ -43,7 +44,7 @@ static bool look_is_due(tm_worker *worker)
     return true;
 }
 
-/* Waits for requests, reports, the backend's descriptor or its interval. */
+/* Waits for requests, reports, the backend's descriptor or its interval, or an alarm's time. */
 static void wait_for_work(tm_worker *worker, bool busy)
 {
     tm_client *client = worker->client;
@@ -57,9 +58,13 @@ static void wait_for_work(tm_worker *worker, bool busy)
     if (worker->retry_at && (timeout < 0 || timeout > time_until(worker->retry_at)))
         timeout = time_until(worker->retry_at);
     if (busy || (worker->more_events && has_room(worker)) || !tm_client_sleep(client)) timeout = 0;
+    /* asked last: who sets one from now on wakes a worker that sleeps */
+    uint64_t alarm = tm_alarm_next(client);
+    if (alarm && (timeout < 0 || timeout > time_until(alarm))) timeout = time_until(alarm);
     int ready = poll(fds, 2, timeout);
     if (ready < 0 && errno != EINTR) tm_log_write(client->log, kTIMLog_Error, "poll: %s", strerror(errno));
     if (fds[0].revents) tm_wake_clear(&client->wake);
+    tm_alarm_ring(client);
     if (worker->backend && (fds[1].revents || look_is_due(worker)) &&
         worker->backend->ready(worker->backend, !has_room(worker)))
         worker->more_events = true;
@@ -93,6 +98,7 @@ void *tm_worker_main(void *argument)
     }
     tm_worker_end_session(&worker);
     tm_media_free(worker.media); /* no report comes after this */
+    tm_alarm_cancel(client);
     tm_request *requests;
     tm_report *reports;
     tm_client_take(client, &requests, &reports);

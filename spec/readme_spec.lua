@@ -1,4 +1,4 @@
--- The README's programs run as they stand.
+-- The README's programs, and those of the pages it leads to, run as they stand.
 
 local lfs = require "lfs"
 local support = require "support"
@@ -8,10 +8,10 @@ local build = os.getenv "TIMMSG_BUILD" or root .. "/build"
 -- a compiler is not built for the sanitizers that the programs may run under
 local cc = "env -u LD_PRELOAD cc -Wall -Wextra -Werror " .. (os.getenv "TIMMSG_SANITIZE" or "")
 
--- The texts of the README's code blocks in a language.
-local function blocks(language)
+-- The texts of the code blocks in a language, of the README or another page.
+local function blocks(language, page)
   local found = {}
-  for code in support.read_file(root .. "/README.md"):gmatch("\n```" .. language .. "\n(.-)\n```") do
+  for code in support.read_file(root .. "/" .. (page or "README.md")):gmatch("\n```" .. language .. "\n(.-)\n```") do
     found[#found + 1] = code
   end
   return found
@@ -49,7 +49,8 @@ describe("the README", function()
   after_each(support.cleanup)
 
   it("has Lua programs that run", function()
-    local expected = { { "alice: hi\n", 'alice: {"x":1}\n', "0\t\t2\n", "\n2\n" }, { "16\t16\n" }, {}, { "logged in:\ttrue\n" } }
+    local expected = { { "alice: hi\n", 'alice: {"x":1}\n', "0\t\t2\n", "\n2\n" }, { "16\t16\n" }, {}, { "logged in:\ttrue\n" },
+      { "true\ttrue\n", "nil\tnot done in 50 ms\t6012\n" } }
     local programs = blocks "lua"
     assert.equal(#expected, #programs)
     for i, code in ipairs(programs) do
@@ -58,6 +59,13 @@ describe("the README", function()
       assert.is_true(ok, output)
       for _, line in ipairs(expected[i]) do assert.truthy(output:find(line, 1, true), output) end
     end
+  end)
+
+  it("leads to one for a scheduler that runs", function()
+    support.write_file(dir .. "/program.lua", blocks("lua cqueues", "examples/loops.md")[1])
+    local output, ok = run(dir, "lua5.4 program.lua")
+    assert.is_true(ok, output)
+    assert.equal("sent:\ttrue\n", output)
   end)
 
   it("has a C program that compiles, links and runs", function()

@@ -396,12 +396,40 @@ static int client_call(lua_State *L)
     return 1;
 }
 
+/* after(ms, callback): callback(0, "") comes when the time is over, or callback(6222, desc) when the client is closed
+ * before. True, or nil, message, code. */
+static int client_after(lua_State *L)
+{
+    tm_lua_client *self = check_open(L);
+    luaL_checktype(L, 2, LUA_TNUMBER);
+    lua_Number ms = check_milliseconds(L, 2, 0);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    tm_error err = {0, ""};
+    void *token = tm_callbacks_token(L, 1, TM_CALL_LOGOUT, 3); /* one that brings nothing */
+    int32_t code = tm_client_after(self->client, ms < 1e15 ? (uint64_t)ceil(ms) : UINT64_MAX, token, &err);
+    if (code) {
+        tm_callbacks_forget(L, 1, token);
+        return push_failure(L, code, &err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* ---- Registration ---- */
 
 static const luaL_Reg methods[] = {
-    {"close", client_close},     {"poll", client_poll}, {"pollfd", client_pollfd}, {"events", client_events},
-    {"timeout", client_timeout}, {"wait", client_wait}, {"on", client_on},         {"off", client_off},
-    {"user", client_user},       {NULL, NULL},
+    {"close", client_close},
+    {"poll", client_poll},
+    {"pollfd", client_pollfd},
+    {"events", client_events},
+    {"timeout", client_timeout},
+    {"wait", client_wait},
+    {"on", client_on},
+    {"off", client_off},
+    {"user", client_user},
+    {"after", client_after},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

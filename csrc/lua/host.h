@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#include "../alarm.h"
 #include "../call.h"
 #include "../client.h"
 #include "../include/TIMCloudDef.h"

@@ -968,6 +968,12 @@ function timmsg.message(part, ...) end
 ---@return timmsg.MsgLocator
 function timmsg.locator(msg) end
 
+---Tells how coroutines wait that a scheduler of the host's runs, which nobody else may resume. `fn` is called for each
+---wait, in the coroutine that is to wait, and returns two functions: one that gives way until it is woken (or sooner),
+---and one that wakes it. Nothing: this coroutine is none of the host's. nil: there is no scheduler.
+---@param fn? fun(): (fun()?, fun()?)
+function timmsg.set_scheduler(fn) end
+
 -- The client
 
 ---A client: one user's connection. Calls return true, or nil, message, code at once; their callbacks run in poll,
@@ -982,6 +988,30 @@ local Client = {}
 ---coroutine: nil, "already polling".
 ---@class timmsg.Await
 local Await = {}
+
+---Waits.
+---@param ms number
+---@return true? ok
+---@return string? message
+---@return integer? code
+function Await:sleep(ms) end
+
+---Runs functions at once, each in a coroutine of its own. A table for each: what it returned, as table.pack does. If
+---one raises an error the others are closed, and the caller gets the error with its traceback.
+---@param ... fun(): any
+---@return table ...
+function Await:all(...) end
+
+---Runs a function in a coroutine of its own: what it returns; or, if it takes longer, it is closed: nil, message,
+---ERR_REQUEST_TIMEOUT.
+---@generic T
+---@param ms number
+---@param fn fun(...): T
+---@param ... any
+---@return T? result
+---@return string? message
+---@return integer? code
+function Await:timeout(ms, fn, ...) end
 
 ---Sends a message. On failure the callback gets the message too, in its state; await returns it as the fourth
 ---value.
@@ -1482,6 +1512,14 @@ function Client:poll(budget_ms) end
 ---@param ms? number default: no limit
 ---@return boolean
 function Client:wait(ms) end
+
+---Calls back from poll when the time is over: code 0; or ERR_USER_CANCELED when the client is closed before.
+---@param ms number
+---@param callback fun(code: integer, desc: string)
+---@return true? ok
+---@return string? message
+---@return timmsg.TIMResult? code
+function Client:after(ms, callback) end
 
 ---A descriptor that is readable when poll has something to do. Never read from it.
 ---@return integer fd

@@ -1,10 +1,14 @@
 -- Await: a client's calls in straight-line style. `tim.await:send_new_msg(...)` takes what `tim:send_new_msg`
 -- takes without the callback, and returns the result (true where there is none), or nil, message, code. In a
--- coroutine it yields until the completion is polled; elsewhere it polls by itself.
+-- coroutine it yields until the completion is polled; elsewhere it polls by itself. Coroutines that belong to a
+-- scheduler of the host's wait in its way: see set_scheduler.
+--
+-- Beside the calls: sleep(ms), all(function, …), timeout(ms, function, …).
 
 local core = require "timmsg.core"
 
 local TIM_ERR_PARAM <const> = core.constants.TIM_ERR_PARAM
+local ERR_REQUEST_TIMEOUT <const> = core.constants.ERR_REQUEST_TIMEOUT
 local CURRENT <const> = core.constants.kTIMMsgDownloadElemResultCurrentSize
 local TOTAL <const> = core.constants.kTIMMsgDownloadElemResultTotalSize
 
@@ -40,13 +44,47 @@ local function as_ours(err, name)
   end))
 end
 
+-- ---- waiting ----
+
+-- The host's way to wait: see set_scheduler.
+local scheduler
+
+-- For one wait: wait(is_done), which returns true, or nil, message, code; and wake(), which lets it look.
+local function waiter(client)
+  local suspend, wake
+  if scheduler then suspend, wake = scheduler() end
+  if suspend then
+    return function(is_done)
+      while not is_done() do suspend() end
+      return true
+    end, wake
+  end
+  if coroutine.isyieldable() then
+    local co, waiting = coroutine.running(), false
+    return function(is_done)
+      waiting = true
+      while not is_done() do coroutine.yield() end -- someone else may resume it too early
+      waiting = false
+      return true
+    end, function()
+      -- one that was closed meanwhile has nobody to tell
+      if waiting and coroutine.status(co) == "suspended" then resume(co) end
+    end
+  end
+  if core.is_polling(client) then return nil, "already polling", TIM_ERR_PARAM end
+  return function(is_done)
+    local ok, message = pump(client, is_done)
+    if not ok then return nil, message, TIM_ERR_PARAM end
+    return true
+  end, function() end
+end
+
 -- Called by the proxy's methods as a tail call, so that level 2 is whoever called them.
 local function await(client, name, progress, ...)
-  local in_coroutine = coroutine.isyieldable()
-  if not in_coroutine and core.is_polling(client) then return nil, "already polling", TIM_ERR_PARAM end
+  local wait, wake, refusal = waiter(client)
+  if not wait then return nil, wake, refusal end
 
-  local waiting, done, code, desc, result
-  local co = coroutine.running()
+  local done, code, desc, result
   local args = table.pack(...)
   args[args.n + 1] = function(c, d, r, more)
     if more then
@@ -54,26 +92,52 @@ local function await(client, name, progress, ...)
       return
     end
     done, code, desc, result = true, c, d, r
-    -- One that was closed meanwhile has nobody to tell.
-    if waiting and coroutine.status(co) == "suspended" then resume(co) end
+    wake()
   end
 
   local fine, ok, message, refused = pcall(client[name], client, table.unpack(args, 1, args.n + 1))
   if not fine then error(as_ours(ok, name), 2) end
   if not ok then return nil, message, refused end
 
-  if in_coroutine then
-    waiting = true
-    repeat coroutine.yield() until done -- someone else may resume it too early
-  else
-    ok, message = pump(client, function() return done end)
-    if not ok then return nil, message, TIM_ERR_PARAM end
-  end
+  ok, message, refused = wait(function() return done end)
+  if not ok then return nil, message, refused end
 
   if code ~= 0 then return nil, desc, code, result end
   if progress then progress(result[CURRENT], result[TOTAL]) end
   if result == nil then return true end
   return result
+end
+
+-- ---- several at once, deadlines ----
+
+-- Whoever waits for functions that run in coroutines of their own: they end with it, however it ends.
+local function run_all(functions, on_end)
+  local tasks = {}
+  for i, fn in ipairs(functions) do
+    tasks[i] = coroutine.create(function()
+      on_end(i, table.pack(xpcall(fn, function(err)
+        return { value = err, traceback = core.traceback(coroutine.running()) }
+      end)))
+    end)
+  end
+  local guard = setmetatable({}, { __close = function()
+    for _, co in ipairs(tasks) do
+      if coroutine.status(co) == "suspended" then coroutine.close(co) end
+    end
+  end })
+  return guard, function()
+    for _, co in ipairs(tasks) do
+      -- what on_end raises is a fault of ours
+      if coroutine.status(co) == "suspended" then assert(coroutine.resume(co)) end
+    end
+  end
+end
+
+-- Raises what a function raised, for whoever waited for it, and says where that was.
+local function pass_on(failure)
+  local err = failure.value
+  if type(err) == "string" then err = err .. "\n" .. failure.traceback end
+  error(err, 0)
 end
 
 local methods = {}
@@ -91,6 +155,59 @@ for _, name in ipairs(core.calls) do
   end
 end
 
+-- Waits so many milliseconds. True, or nil, message, code when the client is closed before.
+function methods:sleep(ms) return await(self.client, "after", nil, ms) end
+
+-- Runs the functions at once, each in a coroutine of its own, and returns a table for each: what it returned, as
+-- table.pack does. If one raises an error the others are closed and the caller gets the error, with its traceback.
+function methods:all(...)
+  local wait, wake, refusal = waiter(self.client)
+  if not wait then return nil, wake, refusal end
+  local functions, results = { ... }, {}
+  local left, failure = #functions, nil
+  local guard <close>, start = run_all(functions, function(i, outcome) -- luacheck: ignore 211
+    left = left - 1
+    if outcome[1] then
+      results[i] = table.pack(table.unpack(outcome, 2, outcome.n))
+    else
+      failure = failure or outcome[2]
+    end
+    if left == 0 or failure then wake() end
+  end)
+  start()
+  local ok, message, code = wait(function() return left == 0 or failure end)
+  if failure then pass_on(failure) end
+  if not ok then return nil, message, code end
+  return table.unpack(results, 1, #functions)
+end
+
+-- Runs the function with the arguments in a coroutine of its own. What it returns; or, if it has not ended after so
+-- many milliseconds, it is closed: nil, message, ERR_REQUEST_TIMEOUT.
+function methods:timeout(ms, fn, ...)
+  local wait, wake, refusal = waiter(self.client)
+  if not wait then return nil, wake, refusal end
+  local args = table.pack(...)
+  local outcome, is_late, is_closed
+  local guard <close>, start = run_all({ function() -- luacheck: ignore 211
+    return fn(table.unpack(args, 1, args.n))
+  end }, function(_, result)
+    outcome = result
+    wake()
+  end)
+  local ok, message, code = self.client:after(ms, function(c, desc)
+    is_late, is_closed = c == 0, c ~= 0 and { desc, c }
+    if not outcome then wake() end
+  end)
+  if not ok then return nil, message, code end
+  start()
+  ok, message, code = wait(function() return outcome or is_late or is_closed end)
+  if outcome and not outcome[1] then pass_on(outcome[2]) end
+  if outcome then return table.unpack(outcome, 2, outcome.n) end
+  if is_closed then return nil, is_closed[1], is_closed[2] end
+  if not ok then return nil, message, code end
+  return nil, ("not done in %s ms"):format(ms), ERR_REQUEST_TIMEOUT
+end
+
 local metatable = {
   __index = methods,
   __name = "timmsg.await",
@@ -99,7 +216,7 @@ local metatable = {
 -- One proxy a client, for as long as the client lives.
 local proxies = setmetatable({}, { __mode = "k" })
 
-return function(client)
+local function proxy_of(client)
   local proxy = proxies[client]
   if not proxy then
     proxy = setmetatable({ client = client }, metatable)
@@ -107,3 +224,10 @@ return function(client)
   end
   return proxy
 end
+
+-- Tells how coroutines wait that a scheduler of the host's runs, which nobody else may resume. `fn` is called for each
+-- wait, in the coroutine that is to wait, and returns two functions: suspend(), which gives way until it is woken (or
+-- sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. nil: there is no scheduler.
+local function set_scheduler(fn) scheduler = fn end
+
+return { proxy_of = proxy_of, set_scheduler = set_scheduler }

@@ -23,6 +23,7 @@ for name, build in pairs(message) do
   timmsg[name] = build
 end
 
-core.getters.await = await
+core.getters.await = await.proxy_of
+timmsg.set_scheduler = await.set_scheduler
 
 return timmsg

@@ -1,0 +1,210 @@
+-- Straight-line code: several awaits at once, deadlines, closing, errors, and coroutines that a scheduler of the host's
+-- runs. (That await carries out each call: lua_face_spec.lua.)
+
+local support = require "support"
+local timmsg = require "timmsg"
+
+local describe <const> = support.hub_only(describe)
+local C2C <const> = timmsg.C2C
+
+describe("in straight-line code", function()
+  local dir, alice, bob, seen
+
+  before_each(function()
+    dir = support.temp_dir()
+    alice = support.new_client(dir, "alice")
+    bob, seen = support.device(dir, "bob")
+  end)
+  after_each(function()
+    timmsg.set_scheduler(nil)
+    support.cleanup()
+  end)
+
+  local function say(text) return function() return alice.await:send_new_msg("bob", C2C, timmsg.text(text)) end end
+
+  -- Runs it in a coroutine, polled until it ends: what it returns.
+  local function run(fn)
+    local result
+    coroutine.wrap(function() result = table.pack(pcall(fn)) end)()
+    support.eventually(function() return result end, alice)
+    if not result[1] then error(result[2], 0) end
+    return table.unpack(result, 2, result.n)
+  end
+
+  local ways = { ["in a coroutine"] = run, ["outside of any"] = function(fn) return fn() end }
+
+  for where, how in pairs(ways) do
+    describe(where, function()
+      it("a time passes", function()
+        local began = support.now_ms()
+        assert.is_true(how(function() return alice.await:sleep(50) end))
+        assert.is_true(support.now_ms() - began >= 49)
+      end)
+
+      it("several things happen at once", function()
+        local one, two, three, four = how(function()
+          return alice.await:all(say "one", say "two", function()
+            alice.await:sleep(30)
+            return nil, "two values", 3
+          end, function() return alice.await:group_join "nowhere" end)
+        end)
+        assert.equal("one", support.text_of(one[1]))
+        assert.equal("two", support.text_of(two[1]))
+        assert.same({ n = 3, [2] = "two values", [3] = 3 }, three)
+        assert.same({ nil, timmsg.ERR_SVR_GROUP_NOT_FOUND }, { four[1], four[3] })
+        support.arrival(seen, "two", bob)
+        assert.same(0, select("#", how(function() return alice.await:all() end)))
+      end)
+
+      it("an error in one reaches the caller with its traceback, and ends the others", function()
+        local is_closed, went_on = false, false
+        local function fails_here()
+          alice.await:sleep(10)
+          error "the reason"
+        end
+        local ok, err = pcall(how, function()
+          local ok, err = pcall(function()
+            alice.await:all(function()
+              local _guard <close> = setmetatable({}, { __close = function() is_closed = true end }) -- luacheck: ignore 211
+              alice.await:sleep(5000)
+              went_on = true
+            end, fails_here)
+          end)
+          return not ok and error(err, 0)
+        end)
+        assert.is_false(ok)
+        assert.is_truthy(err:find "await_spec.lua:%d+: the reason\nstack traceback:.*await_spec.lua:%d+: in function")
+        assert.is_true(is_closed)
+        assert.is_false(went_on)
+        -- what is no text comes as it is
+        local thing = {}
+        local _, same = pcall(how, function()
+          local good, value = pcall(alice.await.all, alice.await, function() error(thing) end)
+          return not good and error(value, 0)
+        end)
+        assert.equal(thing, same)
+      end)
+
+      it("a deadline ends what takes too long", function()
+        local is_closed = false
+        local result = table.pack(how(function()
+          return alice.await:timeout(20, function()
+            local _guard <close> = setmetatable({}, { __close = function() is_closed = true end }) -- luacheck: ignore 211
+            alice.await:sleep(5000)
+            return "too late"
+          end)
+        end))
+        assert.same({ nil, "not done in 20 ms", timmsg.ERR_REQUEST_TIMEOUT, n = 3 }, result)
+        assert.is_true(is_closed)
+        local sent = how(function()
+          return alice.await:timeout(5000, function(text) return say(text)() end, "in time")
+        end)
+        assert.equal("in time", support.text_of(sent))
+        assert.same({ n = 2, [2] = "its own" }, table.pack(how(function()
+          return alice.await:timeout(5000, function() return nil, "its own" end)
+        end)))
+        local ok, err = pcall(how, function()
+          local good, value = pcall(alice.await.timeout, alice.await, 5000, function() error "inside" end)
+          return not good and error(value, 0)
+        end)
+        assert.is_false(ok)
+        assert.is_truthy(tostring(err):find "inside")
+      end)
+
+      it("they can be put into each other", function()
+        local outcome = how(function()
+          local first, second = alice.await:all(function()
+            return alice.await:timeout(20, function() return alice.await:all(say "inner", function() alice.await:sleep(5000) end) end)
+          end, function() return alice.await:timeout(5000, say "other") end)
+          return { first[3], support.text_of(second[1]) }
+        end)
+        assert.same({ timmsg.ERR_REQUEST_TIMEOUT, "other" }, outcome)
+      end)
+    end)
+  end
+
+  it("a coroutine that is closed takes those with it that it waits for", function()
+    local closed = 0
+    local function waits()
+      local _guard <close> = setmetatable({}, { __close = function() closed = closed + 1 end }) -- luacheck: ignore 211
+      alice.await:sleep(5000)
+    end
+    local co = coroutine.create(function()
+      alice.await:all(waits, function() alice.await:timeout(4000, waits) end)
+    end)
+    assert(coroutine.resume(co))
+    support.idle(20, alice)
+    assert.is_true(coroutine.close(co))
+    assert.equal(2, closed)
+    support.idle(20, alice)
+  end)
+
+  it("the end of the client ends every wait", function()
+    local results = {}
+    for i, fn in ipairs {
+      function() return alice.await:sleep(60000) end,
+      function() return alice.await:timeout(60000, function() return alice.await:sleep(50000) end) end,
+      function() return (alice.await:all(function() return alice.await:sleep(60000) end)) end,
+    } do
+      coroutine.wrap(function() results[i] = table.pack(fn()) end)()
+    end
+    alice:close()
+    assert.equal(timmsg.ERR_USER_CANCELED, results[1][3])
+    assert.equal(timmsg.ERR_USER_CANCELED, results[2][3])
+    assert.equal(timmsg.ERR_USER_CANCELED, results[3][1][3])
+  end)
+
+  it("times come in their order, and wake whoever waits for the descriptor", function()
+    local came = {}
+    for _, ms in ipairs { 60, 20, 40, 0, 20.5 } do
+      assert.is_true(alice:after(ms, function(code, desc)
+        assert.same({ 0, "" }, { code, desc })
+        came[#came + 1] = ms
+      end))
+    end
+    local began = support.now_ms()
+    while #came < 5 do
+      assert.is_true(alice:wait(5000))
+      alice:poll()
+    end
+    assert.same({ 0, 20, 20.5, 40, 60 }, came)
+    assert.is_true(support.now_ms() - began >= 59)
+    assert.has_error(function() alice:after(-1, print) end)
+    assert.has_error(function() alice:after("x", print) end)
+    assert.has_error(function() alice:after(5) end)
+  end)
+
+  it("a host's scheduler runs its coroutines itself", function()
+    -- one that resumes what is ready, and nothing else may
+    local ready, running, resumed = {}, nil, 0
+    local function spawn(fn)
+      ready[#ready + 1] = coroutine.create(fn)
+    end
+    timmsg.set_scheduler(function()
+      local co = running
+      if not co or co ~= coroutine.running() then return nil end
+      return function() coroutine.yield() end, function() ready[#ready + 1] = co end
+    end)
+    local done = {}
+    for i = 1, 3 do
+      spawn(function()
+        assert(alice.await:send_new_msg("bob", C2C, timmsg.text("scheduled " .. i)))
+        local _, more = alice.await:all(function() return alice.await:sleep(10) end, say("more " .. i))
+        assert.equal("more " .. i, support.text_of(more[1]))
+        done[i] = alice.await:timeout(5000, say("last " .. i))
+      end)
+    end
+    support.eventually(function()
+      while #ready > 0 do
+        running = table.remove(ready, 1)
+        resumed = resumed + 1
+        assert(coroutine.resume(running))
+        running = nil
+      end
+      return done[1] and done[2] and done[3]
+    end, alice)
+    assert.same({ "last 1", "last 2", "last 3" }, support.texts(done))
+    assert.is_true(resumed >= 12)
+    support.eventually(function() return #seen.messages == 9 end, bob)
+  end)
+end)

@@ -248,7 +248,7 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     archive->rewound = archive->fast = false;
     tm_free(archive->walk);
     archive->walk = NULL;
-    archive->read = archive->reading;
+    archive->read = archive->asked;
     if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
     if (archive->rings || archive->rewind) return;   /* there may be more by now */
     if (archive->expected_count && !swept) {
@@ -410,7 +410,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     }
     archive->rings = false;
     archive->asked_pings = x->pings;
-    if (!archive->walk || archive->rewind) archive->reading++;
+    archive->asked++;
     tm_page_query query = {.group = archive->group, .max = PAGE};
     if (archive->rewind || (archive->walk && !*archive->walk)) {
         query.start = earlier(archive->stamp, REWIND);

@@ -53,7 +53,7 @@ struct tm_archive {
     uint64_t start;              /* what is older was there before the device */
     char *walk;                  /* while it is read from earlier on: where that stands; owned */
     uint64_t walk_since;         /* the time that its questions begin with, microseconds */
-    uint32_t reading, read;      /* readings that were begun; the last that came to its end */
+    uint32_t asked, read;        /* pages asked for; the last that was the end */
     bool known;                  /* where to go on is known */
     bool rings;                  /* something new may be there */
     bool rewind;                 /* read from a little earlier on */

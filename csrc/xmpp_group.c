@@ -668,10 +668,10 @@ static void go(tm_xmpp *x, tm_task *task)
     }
 }
 
-/* Asks for a reading, which the task then waits for. */
+/* Asks for a page, or the rest of those that are being read, whose end the task then waits for. */
 static void read_for(tm_xmpp *x, tm_task *task, tm_archive *archive)
 {
-    task->looks = archive ? (int)archive->reading + 1 : 0;
+    task->looks = archive ? (int)archive->asked + 1 : 0;
     tm_archive_ring(x, archive, NULL);
 }
 

@@ -322,6 +322,7 @@ void tm_room_enter(tm_xmpp *x, tm_room *room)
     char *group = tm_strdup(room->group);
     if (!group) return;
     room->entering = true;
+    room->entered_at = 0; /* the question has a time-out of its own */
     tm_xmpp_iq(x, &iq, "get", room->jid);
     tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
     tm_xmpp_ask(x, &iq, existence_answered, group);

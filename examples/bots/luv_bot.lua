@@ -41,5 +41,9 @@ stdin:read_start(function(_, data)
 end)
 
 uv.run()
-poll:close() -- before the client closes the descriptor
+-- all handles, timers too; the client's before the client closes the descriptor
+uv.walk(function(handle)
+  if not handle:is_closing() then handle:close() end
+end)
+uv.run()
 tim:close()

@@ -184,7 +184,8 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
     if (!worker->backend) return err->code;
     char *device = device_name(worker->store, err);
     char *cursor = device ? tm_store_get(worker->store, "cursor", err) : NULL;
-    tm_op *op = cursor ? tm_worker_ask(worker, request, TM_OP_LOGIN, err) : NULL;
+    uint32_t unsettled = cursor ? tm_store_sending_count(worker->store, err) : 0;
+    tm_op *op = cursor && !err->code ? tm_worker_ask(worker, request, TM_OP_LOGIN, err) : NULL;
     if (!op) {
         tm_free(device);
         tm_free(cursor);
@@ -198,7 +199,7 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
     op->second = request->args.second_text ? request->args.second_text : "";
     op->third = device;
     op->cursor = cursor;
-    op->want = tm_store_sending_count(worker->store);
+    op->want = unsettled;
     return 0;
 }
 

@@ -117,8 +117,8 @@ int32_t tm_store_revoke(tm_store *store, const tm_conv *conv, int64_t id, tm_err
 /* The ids of the user's messages in state 1, oldest first, up to `limit`. Returns their number, -1 on
  * failure. */
 int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err);
-/* How many there are. */
-uint32_t tm_store_sending_count(tm_store *store);
+/* How many there are; 0 with err->code set on failure. */
+uint32_t tm_store_sending_count(tm_store *store, tm_error *err);
 
 /* Appends up to `count` messages older (or, forward, newer) than `place` (NULL: from the end) to `array`, as
  * trees. *rows: how many, *last_time: the place time of the last one. */

@@ -184,9 +184,9 @@ int32_t tm_store_revoke(tm_store *store, const tm_conv *conv, int64_t id, tm_err
                              id);
 }
 
-uint32_t tm_store_sending_count(tm_store *store)
+uint32_t tm_store_sending_count(tm_store *store, tm_error *err)
 {
-    return (uint32_t)tm_sql_int(store->sql, NULL, 0, "SELECT count(*) FROM messages WHERE status = 1", "");
+    return (uint32_t)tm_sql_int(store->sql, err, 0, "SELECT count(*) FROM messages WHERE status = 1", "");
 }
 
 int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err)

@@ -22,7 +22,7 @@
 
 static void go_on(tm_xmpp *x, tm_archive *archive);
 
-static uint64_t earlier(uint64_t stamp, uint64_t by)
+static uint64_t back_from(uint64_t stamp, uint64_t by)
 {
     return stamp > by ? stamp - by : 0;
 }
@@ -47,11 +47,11 @@ tm_archive *tm_archive_open(tm_xmpp *x, const char *group, uint64_t stamp, tm_er
     strcpy(archive->group, group);
     archive->known =
         tm_mirror_archive(x->mirror, group, &archive->after, &archive->stamp, &archive->start, err);
-    archive->after_stamp = earlier(archive->stamp, REWIND);
+    archive->after_stamp = back_from(archive->stamp, REWIND);
     if (!archive->known && !err->code) {
         archive->after = tm_strdup("");
         archive->stamp = archive->start = stamp;
-        archive->after_stamp = earlier(stamp, REWIND);
+        archive->after_stamp = back_from(stamp, REWIND);
         archive->known = stamp != 0;
         if (!archive->after)
             tm_fail_memory(err);
@@ -274,7 +274,7 @@ static void page_failed(tm_xmpp *x, tm_archive *archive, xmpp_stanza_t *answer)
     if (strcmp(why, "item-not-found") == 0 && !archive->walk) { /* the id has run out: go by time */
         tm_archive_rewind(x, archive);
     } else if (answer && *archive->group) {
-        if (room) tm_room_retry(x, room); /* the user may be in it no more */
+        if (room) tm_room_retry(room); /* the user may be in it no more */
     } else {
         tm_link_drop(x->link, "the message archive does not answer");
     }
@@ -413,7 +413,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     archive->asked++;
     tm_page_query query = {.group = archive->group, .max = PAGE};
     if (archive->rewind || (archive->walk && !*archive->walk)) {
-        query.start = earlier(archive->stamp, REWIND);
+        query.start = back_from(archive->stamp, REWIND);
         if (archive->from && archive->from < query.start) query.start = archive->from;
         archive->rewind = archive->fast = false;
         archive->rewound = true;
@@ -427,7 +427,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
         uint64_t due = sweep_due(archive);
         archive->fast = archive->newest && due && tm_clock_ms() < due;
         query.after = archive->fast ? archive->newest : archive->after;
-        query.start = earlier(archive->fast ? archive->stamp : archive->after_stamp, MARGIN);
+        query.start = back_from(archive->fast ? archive->stamp : archive->after_stamp, MARGIN);
     }
     archive->walk_since = query.start;
     tm_page_ask(x, &query, take_page, archive);

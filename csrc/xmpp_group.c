@@ -466,22 +466,13 @@ static void joined(tm_xmpp *x, tm_task *task)
     cJSON_Delete(users);
 }
 
-static void leave_room(tm_xmpp *x, tm_room *room)
-{
-    tm_stanza presence;
-    char *to = tm_format("%s/%s", room->jid, room->nick);
-    tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", to, "unavailable", NULL);
-    tm_link_send(x->link, tm_stanza_finish(&presence));
-    tm_free(to);
-}
-
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
 {
     tm_stanza iq;
     if (task->op.call == TM_CALL_GROUP_JOIN) {
         /* who is in is seen from inside only */
         if (room->max && tm_member_count(room, NULL, false) > room->max) {
-            leave_room(x, room);
+            tm_room_leave(x, room);
             tm_room_drop(x, room);
             tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "the group is full");
         } else {
@@ -514,7 +505,7 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 static void leave(tm_xmpp *x, const char *group)
 {
     tm_room *room = tm_room_find(x, group);
-    if (room) leave_room(x, room);
+    if (room) tm_room_leave(x, room);
     tm_room_end(x, group);
     tm_bookmark_set(x, group, false, 0);
 }
@@ -671,14 +662,14 @@ static void go(tm_xmpp *x, tm_task *task)
 /* Asks for a page, or the rest of those that are being read, whose end the task then waits for. */
 static void read_for(tm_xmpp *x, tm_task *task, tm_archive *archive)
 {
-    task->looks = archive ? (int)archive->asked + 1 : 0;
+    task->page = archive ? archive->asked + 1 : 0;
     tm_archive_ring(x, archive, NULL);
 }
 
 /* Whether it was read to the end since. */
 static bool is_read(const tm_task *task, const tm_archive *archive)
 {
-    return archive && archive->caught_up && (int)archive->read >= task->looks;
+    return archive && archive->caught_up && archive->read >= task->page;
 }
 
 /* Whether the group changes by a call that was made before: what follows it finds what it has done. */
@@ -757,7 +748,6 @@ void tm_group_run(tm_xmpp *x)
             continue;
         }
         task->step = STEP_GOING;
-        task->looks = 0;
         start(x, task);
         task = x->working; /* others may be gone */
     }

@@ -13,4 +13,7 @@ struct tm_mirror {
 /* The kind of a row that no item made. */
 #define TM_MIRROR_MEMBERSHIP 100
 
+/* When a letter is due that is kept for the case that its message shows in the archive. */
+#define TM_LETTER_HELD INT64_MAX
+
 #endif

@@ -9,9 +9,6 @@
 
 /* ---- letters ---- */
 
-/* When a letter is due that is kept for the case that its message shows in the archive. */
-#define HELD INT64_MAX
-
 int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
                              tm_error *err)
 {
@@ -39,20 +36,20 @@ int32_t tm_mirror_drop_letter(tm_mirror *mirror, const char *peer, const char *i
 
 int32_t tm_mirror_hold_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err)
 {
-    return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = ? WHERE peer = ? AND id = ?", "itt", HELD,
-                      peer, id);
+    return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = ? WHERE peer = ? AND id = ?", "itt",
+                      TM_LETTER_HELD, peer, id);
 }
 
 int32_t tm_mirror_release_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err)
 {
     return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = 0 WHERE peer = ? AND id = ? AND due = ?",
-                      "tti", peer, id, HELD);
+                      "tti", peer, id, TM_LETTER_HELD);
 }
 
 int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err)
 {
     return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = 0 WHERE sent >= ? AND due <> ?", "ui",
-                      since, HELD);
+                      since, TM_LETTER_HELD);
 }
 
 int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *out, uint64_t *next,
@@ -64,7 +61,7 @@ int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *
     sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
                                      "SELECT due, peer, id, seq, rand, client_time, priority, elems, "
                                      "attempts FROM letters WHERE due <> ? ORDER BY due LIMIT 1",
-                                     "i", HELD);
+                                     "i", TM_LETTER_HELD);
     if (row && tm_sql_step(mirror->sql, row, &local)) {
         *next = (uint64_t)sqlite3_column_int64(row, 0);
         if (*next <= now) {

@@ -233,8 +233,8 @@ int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err)
     if (!code)
         code = tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number IN " PASSED, "ii", old, limit);
     if (!code)
-        code = tm_sql_run(mirror->sql, err, "DELETE FROM letters WHERE due = ? AND sent < ?", "iu", INT64_MAX,
-                          old > 0 ? (uint64_t)old / 1000000 : 0);
+        code = tm_sql_run(mirror->sql, err, "DELETE FROM letters WHERE due = ? AND sent < ?", "iu",
+                          TM_LETTER_HELD, old > 0 ? (uint64_t)old / 1000000 : 0);
     /* of what was not kept, the stamp's negative is known; the oldest are the highest */
     if (!code)
         code = tm_sql_run(mirror->sql, err,

@@ -274,13 +274,18 @@ static void send_presence(tm_xmpp *x, tm_room *room, bool leave)
     tm_free(to);
 }
 
+void tm_room_leave(tm_xmpp *x, tm_room *room)
+{
+    if ((room->in || room->entering) && tm_link_is_up(x->link)) send_presence(x, room, true);
+}
+
 /* It turned out that the user is in a group no more. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room)
 {
     char group[TM_MAX_GROUP_ID + 1];
     snprintf(group, sizeof group, "%s", room->group);
     bool member = tm_mirror_in_group(x->mirror, group, NULL);
-    if ((room->in || room->entering) && tm_link_is_up(x->link)) send_presence(x, room, true);
+    tm_room_leave(x, room);
     tm_room_end(x, group);
     if (member) tm_bookmark_set(x, group, false, 0);
 }
@@ -337,9 +342,8 @@ void tm_room_reenter(tm_xmpp *x, tm_room *room)
     tm_room_enter(x, room);
 }
 
-void tm_room_retry(tm_xmpp *x, tm_room *room)
+void tm_room_retry(tm_room *room)
 {
-    (void)x;
     if (room->entering) return;
     forget_occupants(room);
     tm_archive_lost(room->archive);

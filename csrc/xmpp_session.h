@@ -44,6 +44,7 @@ typedef struct tm_task {
     bool archived;     /* its archive has it */
     bool kept;         /* it is in the mirror as a letter */
     tm_own_stanza own; /* the session's own */
+    uint32_t page;     /* parked: the archive's page that must be read, as tm_archive.asked counts them */
     int looks;         /* how often the archive was read behind the ping without showing it */
     /* a handler of several steps */
     int step, outstanding;
@@ -273,10 +274,12 @@ void tm_room_enter(tm_xmpp *x, tm_room *room);
 /* Enters a room anew: it answered that the user is not in it (its node died, say). */
 void tm_room_reenter(tm_xmpp *x, tm_room *room);
 /* The same after a pause: its archive does not answer. */
-void tm_room_retry(tm_xmpp *x, tm_room *room);
+void tm_room_retry(tm_room *room);
 /* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
  * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. */
 void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start);
+/* Goes out of the room, which stays known. */
+void tm_room_leave(tm_xmpp *x, tm_room *room);
 /* The user is in it no more: forgotten and told of. */
 void tm_room_end(tm_xmpp *x, const char *group);
 /* The same, found out by what the room says: the user's list of groups is brought in line. */

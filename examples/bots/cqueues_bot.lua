@@ -34,18 +34,15 @@ end
 local tim = bot.client(name, directory, server, user_sig, function() print "ready" io.stdout:flush() end)
 bot.start(tim, after, directory)
 
--- Something that cqueues waits for until it is readable.
-local function readable(descriptor) return { pollfd = descriptor, events = "r" } end
-
 loop:wrap(function()
   while not is_over do
     tim:poll()
-    cqueues.poll(readable(tim:pollfd()))
+    cqueues.poll(tim) -- it says what it waits for: pollfd, events, timeout
   end
 end)
 
 loop:wrap(function()
-  repeat cqueues.poll(readable(0)) until not io.read "l"
+  repeat cqueues.poll { pollfd = 0, events = "r" } until not io.read "l"
   is_over = true
 end)
 

@@ -166,6 +166,7 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
                        const tm_mirrored *mirrored)
 {
     bool news = false, out = false;
+    uint64_t out_at = 0;
     for (size_t i = 0; i < page->count; i++) {
         const tm_item *item = &page->items[i];
         news |= mirrored[i].fresh;
@@ -179,13 +180,22 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
         if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) {
             int turn = tm_member_turn(x, item);
             if (turn) out = turn < 0;
+            if (turn < 0) out_at = item->stamp;
             tm_member_tips(x, item);
         }
     }
     if (news) tm_xmpp_ring(x);
     /* removed, or gone on another device: an open room would go on letting the user in */
     tm_room *room = out ? tm_room_find(x, archive->group) : NULL;
-    if (room && !room->leaving) tm_room_found_out(x, room);
+    if (!room || room->leaving) return;
+    uint64_t invited = room->invited;
+    char group[TM_MAX_GROUP_ID + 1];
+    strcpy(group, room->group);
+    tm_room_found_out(x, room);
+    if (invited < out_at) return;
+    /* the invitation back was read first: it is in another archive */
+    tm_bookmark_set(x, group, true, invited / 1000000);
+    tm_room_begin(x, group, invited / 1000000, invited);
 }
 
 /* The next reading is a sweep. */

@@ -588,8 +588,11 @@ void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
 {
     uint64_t left = 0;
     if (!x->welcome) return;
-    if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) return;
     tm_room *room = tm_room_find(x, item->conv_id);
+    if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) {
+        if (room) room->invited = item->stamp;
+        return;
+    }
     if (room && room->may_create) return;
     /* whether it still holds shows when the room is entered: that ends it again if it does not */
     tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);

@@ -256,6 +256,8 @@ struct tm_room {
     uint64_t heard_at;   /* something last came from it (tm_clock_ms) */
     bool asking;         /* whether the user is in it still: the question is on its way */
     int failures;
+    uint64_t
+        invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
     uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */
     char *title;    /* the group\'s name; owned; NULL: not known */

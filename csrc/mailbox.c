@@ -1,8 +1,8 @@
 /* Mailbox: see mailbox.h.
  *
- * The descriptor is signalled and cleared under the lock, and only when the list gets its first letter or
- * loses its last: it is readable exactly while letters are there, and a host that polls an empty mailbox pays
- * for a lock and no more. */
+ * The descriptor, where somebody asked for it, is signalled and cleared under the lock, and only when the list
+ * gets its first letter or loses its last: it is readable exactly while letters are there, and a host that polls
+ * an empty mailbox pays for a lock and no more. */
 #include "mailbox.h"
 
 #include "include/TIMCloudDef.h"
@@ -18,7 +18,7 @@
 struct tm_mailbox {
     pthread_mutex_t lock;
     pthread_cond_t arrived;
-    tm_wake wake;
+    tm_wake wake; /* not open until somebody asks for the descriptor */
     tm_letter *first, *last;
     unsigned waiters;  /* threads in tm_mailbox_wait */
     unsigned releases; /* tm_mailbox_wake calls that found waiters: each lets go who waited before it */
@@ -90,7 +90,6 @@ static int init_condition(pthread_cond_t *condition)
 
 tm_mailbox *tm_mailbox_new(tm_error *err)
 {
-    bool has_lock = false, has_condition = false;
     tm_mailbox *mailbox = tm_calloc(1, sizeof *mailbox);
     if (!mailbox) {
         tm_fail_memory(err);
@@ -99,17 +98,9 @@ tm_mailbox *tm_mailbox_new(tm_error *err)
     mailbox->wake.read_fd = mailbox->wake.write_fd = -1;
     atomic_init(&mailbox->events, 0);
     atomic_init(&mailbox->expected, 0);
-    has_lock = pthread_mutex_init(&mailbox->lock, NULL) == 0;
-    has_condition = has_lock && init_condition(&mailbox->arrived) == 0;
-    if (!has_condition) {
-        tm_fail_memory(err);
-        goto out;
-    }
-    if (tm_wake_open(&mailbox->wake, err)) goto out;
-    return mailbox;
-
-out:
-    if (has_condition) pthread_cond_destroy(&mailbox->arrived);
+    bool has_lock = pthread_mutex_init(&mailbox->lock, NULL) == 0;
+    if (has_lock && init_condition(&mailbox->arrived) == 0) return mailbox;
+    tm_fail_memory(err);
     if (has_lock) pthread_mutex_destroy(&mailbox->lock);
     tm_free(mailbox);
     return NULL;
@@ -139,7 +130,7 @@ void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter)
         mailbox->last->next = letter;
     } else {
         mailbox->first = letter;
-        tm_wake_signal(&mailbox->wake);
+        if (mailbox->wake.write_fd >= 0) tm_wake_signal(&mailbox->wake);
     }
     mailbox->last = letter;
     if (mailbox->waiters) pthread_cond_signal(&mailbox->arrived);
@@ -153,7 +144,7 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
     if (letter) {
         mailbox->first = letter->next;
         letter->next = NULL;
-        if (!mailbox->first) tm_wake_clear(&mailbox->wake);
+        if (!mailbox->first && mailbox->wake.read_fd >= 0) tm_wake_clear(&mailbox->wake);
         tm_mailbox_unexpect(mailbox, letter);
         size_t taken = events_in(letter);
         size_t before = atomic_fetch_sub(&mailbox->events, taken);
@@ -210,9 +201,14 @@ void tm_mailbox_wake(tm_mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
-int tm_mailbox_fd(const tm_mailbox *mailbox)
+int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err)
 {
-    return tm_wake_fd(&mailbox->wake);
+    pthread_mutex_lock(&mailbox->lock);
+    if (mailbox->wake.read_fd < 0 && !tm_wake_open(&mailbox->wake, err) && mailbox->first)
+        tm_wake_signal(&mailbox->wake);
+    int fd = tm_wake_fd(&mailbox->wake);
+    pthread_mutex_unlock(&mailbox->lock);
+    return fd;
 }
 
 size_t tm_mailbox_expect(tm_mailbox *mailbox, tm_letter *letter)

@@ -56,8 +56,9 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
 bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
 /* Lets all waiters go, or, when there is none, the next that comes. Any thread. */
 void tm_mailbox_wake(tm_mailbox *mailbox);
-/* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. */
-int tm_mailbox_fd(const tm_mailbox *mailbox);
+/* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. It is made when
+ * first asked for: a host that asks each frame needs none. -1: it could not be made (err is set). Any thread. */
+int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err);
 /* How many events wait, a RECV_NEW_MSG counting as many as it has messages: the worker stops reading ahead at
  * its limit. Results and progress are none. Any thread. */
 size_t tm_mailbox_events(tm_mailbox *mailbox);

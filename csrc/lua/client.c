@@ -257,7 +257,10 @@ static int client_wait(lua_State *L)
 /* pollfd(), events(), timeout(): what an event loop asks, in the way of cqueues. */
 static int client_pollfd(lua_State *L)
 {
-    lua_pushinteger(L, tm_mailbox_fd(check_open(L)->mailbox));
+    tm_error err = {0, ""};
+    int fd = tm_mailbox_fd(check_open(L)->mailbox, &err);
+    if (fd < 0) return push_failure(L, TIM_ERR_PARAM, &err);
+    lua_pushinteger(L, fd);
     return 1;
 }
 

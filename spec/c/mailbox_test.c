@@ -83,7 +83,7 @@ static void oldest_first_and_readable_while_letters_are_there(void **state)
 {
     (void)state;
     tm_mailbox *mailbox = new_mailbox();
-    int fd = tm_mailbox_fd(mailbox);
+    int fd = tm_mailbox_fd(mailbox, NULL);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     for (int round = 0; round < 3; round++) {
@@ -167,7 +167,7 @@ static void each_producers_order_is_kept(void **state)
     for (uint32_t i = 0; i < PRODUCERS; i++)
         pthread_join(producers[i].thread, NULL);
     assert_null(tm_mailbox_take(mailbox));
-    assert_false(readable(tm_mailbox_fd(mailbox)));
+    assert_false(readable(tm_mailbox_fd(mailbox, NULL)));
     assert_int_equal(tm_mailbox_events(mailbox), 0);
     tm_mailbox_free(mailbox);
 }
@@ -179,7 +179,7 @@ static void polling_the_descriptor_misses_nothing(void **state)
     tm_mailbox *mailbox = new_mailbox();
     producer producers[PRODUCERS];
     start_producers(producers, mailbox);
-    struct pollfd entry = {tm_mailbox_fd(mailbox), POLLIN, 0};
+    struct pollfd entry = {tm_mailbox_fd(mailbox, NULL), POLLIN, 0};
     for (uint32_t taken = 0; taken < LETTERS * PRODUCERS;) {
         assert_int_equal(poll(&entry, 1, 10000), 1);
         tm_letter *letter = tm_mailbox_take(mailbox);
@@ -189,7 +189,7 @@ static void polling_the_descriptor_misses_nothing(void **state)
     }
     for (uint32_t i = 0; i < PRODUCERS; i++)
         pthread_join(producers[i].thread, NULL);
-    assert_false(readable(tm_mailbox_fd(mailbox)));
+    assert_false(readable(tm_mailbox_fd(mailbox, NULL)));
     tm_mailbox_free(mailbox);
 }
 
@@ -228,7 +228,7 @@ static void two_takers_share(void **state)
     start_producers(producers, mailbox);
     for (uint32_t i = 0; i < PRODUCERS; i++)
         pthread_join(producers[i].thread, NULL);
-    while (readable(tm_mailbox_fd(mailbox)))
+    while (readable(tm_mailbox_fd(mailbox, NULL)))
         sleep_ms(1);
     sleep_ms(50); /* both wait by now */
     tm_mailbox_wake(mailbox);

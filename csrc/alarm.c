@@ -2,7 +2,6 @@
 #include "alarm.h"
 
 #include "client_internal.h"
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 
 /* In a list by their times. */
@@ -20,7 +19,7 @@ int32_t tm_client_after(tm_client *client, uint64_t ms, void *token, tm_error *e
         tm_free(alarm);
         return tm_fail_memory(err);
     }
-    uint64_t now = tm_clock_ms();
+    uint64_t now = tm_world_ms(client->world);
     letter->token = token;
     alarm->letter = letter;
     alarm->at = ms < UINT64_MAX - now ? now + ms : UINT64_MAX;
@@ -63,11 +62,13 @@ static tm_letter *take(tm_client *client, uint64_t until)
     return letter;
 }
 
-void tm_alarm_ring(tm_client *client)
+bool tm_alarm_ring(tm_client *client)
 {
     tm_letter *letter;
-    while ((letter = take(client, tm_clock_ms())))
+    bool any = false;
+    for (; (letter = take(client, tm_world_ms(client->world))); any = true)
         tm_mailbox_put(client->mailbox, letter);
+    return any;
 }
 
 void tm_alarm_cancel(tm_client *client)

@@ -5,6 +5,8 @@
 
 #include "client.h"
 
+#include <stdbool.h>
+
 /* A TM_LETTER_RESULT with `token` comes in `ms` milliseconds (code 0), or when the client is closed before (6222).
  * Returns a TIMResult; if it is not 0 none comes. */
 int32_t tm_client_after(tm_client *client, uint64_t ms, void *token, tm_error *err);
@@ -12,8 +14,8 @@ int32_t tm_client_after(tm_client *client, uint64_t ms, void *token, tm_error *e
 /* ---- for the worker: its thread only ---- */
 /* When the next is due (tm_clock_ms); 0: there is none. */
 uint64_t tm_alarm_next(tm_client *client);
-/* Those that are due go out. */
-void tm_alarm_ring(tm_client *client);
+/* Those that are due go out. False: none was. */
+bool tm_alarm_ring(tm_client *client);
 /* The client closes: all go out, cancelled. */
 void tm_alarm_cancel(tm_client *client);
 

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "media.h"
 #include "message.h"
+#include "world.h"
 
 #include <stdatomic.h>
 
@@ -99,6 +100,8 @@ typedef struct tm_backend_host {
     void (*network)(void *worker, bool up, bool kicked, const tm_error *err);
     const char *directory; /* of the stores, for what a backend keeps beside them; borrowed until close */
     tm_log *log;
+    tm_world *world;         /* borrowed until close; NULL: the system */
+    tm_actor *actor;         /* in a test world: whom events wake; borrowed until close */
     const atomic_bool *stop; /* ends waits */
     uint32_t timeout_ms;
     uint32_t revoke_window_s;

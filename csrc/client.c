@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "call_check.h"
+#include "fault.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 #include "path.h"
@@ -79,6 +80,10 @@ bool tm_client_sleep(tm_client *client)
 
 void tm_client_wake_worker(tm_client *client)
 {
+    if (client->world) {
+        if (client->worker) tm_worker_wake(client->worker);
+        return;
+    }
     if (!client->asleep) return;
     client->asleep = false;
     tm_wake_signal(&client->wake);
@@ -158,6 +163,8 @@ static int32_t read_config(tm_client *client, const cJSON *config, tm_error *err
     if (client->timeout_ms == 0)
         return tm_fail(err, TIM_ERR_PARAM, "%s: out of range (1 to 4294967295)",
                        kTIMSdkConfigRequestTimeoutMs);
+    if (client->world && strncmp(client->server, "hub:", 4) != 0)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: in a test there are only hubs", kTIMSdkConfigServer);
     return tm_backend_check(client->server, err);
 }
 
@@ -178,6 +185,8 @@ static int32_t make_directory(tm_client *client, tm_error *err)
 static void client_destroy(tm_client *client)
 {
     tm_wake_close(&client->wake);
+    tm_fault_free_all(client);
+    tm_world_release(client->world);
     pthread_mutex_destroy(&client->lock);
     tm_log_free(client->log);
     tm_free(client->directory);
@@ -186,8 +195,21 @@ static void client_destroy(tm_client *client)
     tm_free(client);
 }
 
+static int32_t start_thread(tm_client *client, tm_error *err)
+{
+    if (pthread_create(&client->thread, NULL, tm_worker_main, client))
+        return tm_fail(err, TIM_ERR_PARAM, "cannot start a thread");
+    return 0;
+}
+
+/* In a test world nobody has directories, descriptors or a thread. */
+static int32_t start_worker(tm_client *client, tm_error *err)
+{
+    return (client->worker = tm_worker_new(client, err)) ? 0 : err->code;
+}
+
 int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, tm_mailbox *mailbox,
-                      tm_client **out, tm_error *err)
+                      tm_world *world, tm_client **out, tm_error *err)
 {
     *out = NULL;
     int32_t code =
@@ -201,17 +223,18 @@ int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, 
     client->sdk_app_id = sdk_app_id;
     client->index_base = index_base;
     client->mailbox = mailbox;
+    client->world = world ? tm_world_hold(world) : NULL;
     client->wake.read_fd = client->wake.write_fd = -1;
     pthread_mutex_init(&client->lock, NULL);
     const char *log_directory = tm_json_get_string(config, kTIMSdkConfigLogFilePath, NULL);
-    if (read_config(client, config, err) || make_directory(client, err) || tm_wake_open(&client->wake, err) ||
+    if (read_config(client, config, err) ||
+        (!world && (make_directory(client, err) || tm_wake_open(&client->wake, err))) ||
         !(client->log =
               tm_log_new(log_directory && *log_directory ? log_directory : NULL, log_letter, client, err)))
         goto fail;
     tm_mailbox_on_drained(mailbox, TM_MAX_EVENTS_AHEAD / 2, on_drained, client);
-    if (pthread_create(&client->thread, NULL, tm_worker_main, client)) {
+    if (world ? start_worker(client, err) : start_thread(client, err)) {
         tm_mailbox_on_drained(mailbox, 0, NULL, NULL);
-        tm_fail(err, TIM_ERR_PARAM, "cannot start a thread");
         goto fail;
     }
     *out = client;
@@ -233,7 +256,12 @@ void tm_client_close(tm_client *client)
     tm_client_wake_worker(client);
     pthread_mutex_unlock(&client->lock);
     if (!first) return;
-    pthread_join(client->thread, NULL);
+    if (client->world) {
+        tm_worker_free(client->worker);
+        client->worker = NULL;
+    } else {
+        pthread_join(client->thread, NULL);
+    }
     tm_mailbox_on_drained(client->mailbox, 0, NULL, NULL);
 }
 
@@ -242,6 +270,12 @@ void tm_client_free(tm_client *client)
     if (!client) return;
     tm_client_close(client);
     client_destroy(client);
+}
+
+bool tm_client_pump(tm_client *client)
+{
+    if (client->world) tm_world_pump(client->world);
+    return client->world != NULL;
 }
 
 /* ---- the checks of a call (rule 1) ---- */

@@ -5,6 +5,7 @@
 
 #include "call.h"
 #include "mailbox.h"
+#include "world.h"
 
 #include <stdint.h>
 
@@ -27,9 +28,14 @@ void tm_client_want(tm_client *client, unsigned letter_bits);
 
 /* Makes a client. `config` is an SdkConfig tree (borrowed until return; NULL is an empty one; index_base as
  * in json.h). Letters go to `mailbox` (borrowed until tm_client_free). Directories are made, the worker is
- * started. 0 and *client (owned by the caller), or a TIMResult. */
+ * started. `world` is a test world (held while the client lives), where there are no directories and the
+ * worker has no thread but that of tm_world_pump; NULL is the system. 0 and *client (owned by the caller),
+ * or a TIMResult. */
 int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, tm_mailbox *mailbox,
-                      tm_client **client, tm_error *err);
+                      tm_world *world, tm_client **client, tm_error *err);
+
+/* In a test world: lets all clients there work until nothing moves, and returns true. Else does nothing. */
+bool tm_client_pump(tm_client *client);
 
 /* Makes a call: checks the arguments and queues it. Returns a TIMResult; the sentence is in `err`, and
  * logged. If and only if it is 0, exactly one TM_LETTER_RESULT with `token` follows (also when token is NULL:

@@ -19,6 +19,7 @@
 typedef struct tm_sending tm_sending;
 typedef struct tm_import tm_import;
 typedef struct tm_alarm tm_alarm;
+typedef struct tm_fault tm_fault;
 
 /* One call on its way. The caller's thread makes it, the worker owns it from the queue on. */
 typedef struct tm_request {
@@ -42,6 +43,7 @@ typedef struct tm_request {
     tm_import *import;  /* keeping.c: owned */
     tm_message message; /* what an operation is about; owned */
     uint64_t transfer;  /* job.c: its transfer; 0: none */
+    uint64_t due;       /* job.c: in a test world: the download begins then (tm_world_ms); 0: it has begun */
 } tm_request;
 
 typedef enum tm_session {
@@ -66,8 +68,12 @@ struct tm_client {
     uint32_t timeout_ms, revoke_window_s;
     tm_mailbox *mailbox;
     tm_log *log;
-    pthread_t thread;
-    tm_wake wake;
+    tm_world *world;          /* held; NULL: the system */
+    struct tm_worker *worker; /* in a test world; else it is the thread's own */
+    tm_fault *faults;         /* in a test world: what is to go wrong, in its order; owned */
+    bool offline;             /* in a test world: there is no way to the server */
+    pthread_t thread;         /* not in a test world */
+    tm_wake wake;             /* likewise */
 
     atomic_bool stop;          /* closing: ends waits and long queries */
     atomic_uint want;          /* 1 << tm_letter_kind */
@@ -102,7 +108,13 @@ void tm_client_set_session(tm_client *client, tm_session from, tm_session to);
 /* Completes a request: its letter goes out, the rest is freed. */
 void tm_request_complete(tm_client *client, tm_request *request);
 
-/* The worker's thread (worker.c). `client` is the argument. */
+/* The worker (worker.c): its thread, with `client` as the argument; */
 void *tm_worker_main(void *client);
+/* or, in a test world, one that works when the world is pumped. NULL: memory. */
+struct tm_worker *tm_worker_new(tm_client *client, tm_error *err);
+/* There is something to do for it. */
+void tm_worker_wake(struct tm_worker *worker);
+/* Ends what is under way (client->stop is set), and frees. */
+void tm_worker_free(struct tm_worker *worker);
 
 #endif

@@ -279,7 +279,7 @@ static int32_t open_client(uint64_t sdk_app_id, const char *json, tm_error *err)
         code = err->code;
         goto out;
     }
-    code = tm_client_new(sdk_app_id, config, 0, mailbox, &client, err);
+    code = tm_client_new(sdk_app_id, config, 0, mailbox, NULL, &client, err);
     if (code) goto out;
     tm_client_want(client, tm_handlers_wanted(&cloud.handlers));
     code = apply_config(client, err);

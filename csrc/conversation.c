@@ -1,7 +1,6 @@
 /* Conversation: the list, creating, deleting, drafts (rule 41). See worker.h. */
 #include "worker.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -9,7 +8,8 @@ static int32_t start_create(tm_worker *worker, tm_request *request, tm_error *er
 {
     tm_conv conv;
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);
-    if (!code && !conv.listed) code = tm_store_list_conv(worker->store, &conv, true, tm_clock_seconds(), err);
+    if (!code && !conv.listed)
+        code = tm_store_list_conv(worker->store, &conv, true, tm_world_seconds(worker->world), err);
     if (code) return code;
     request->result = tm_store_conv_info(worker->store, conv.id, err);
     return request->result ? 0 : err->code;
@@ -37,7 +37,7 @@ static int32_t start_list(tm_worker *worker, tm_request *request, tm_error *err)
 static int32_t start_set_draft(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_conv conv;
-    uint64_t now = tm_clock_seconds();
+    uint64_t now = tm_world_seconds(worker->world);
     uint64_t time = tm_json_get_uint(request->args.json, kTIMDraftEditTime, now);
     cJSON *known = tm_schema_copy_object(&tm_schema_draft, request->args.json, 0);
     char *text = known ? tm_json_print(known) : NULL;

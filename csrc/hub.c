@@ -328,6 +328,11 @@ static int fd(tm_backend *self)
     return hub_bell_fd(((tm_hub *)self)->bell);
 }
 
+static int interval_ms(tm_backend *self)
+{
+    return hub_bell_is_deaf(((tm_hub *)self)->bell) ? HUB_BELL_INTERVAL_MS : -1;
+}
+
 static bool ready(tm_backend *self, bool drop_online)
 {
     tm_hub *hub = (tm_hub *)self;
@@ -336,18 +341,14 @@ static bool ready(tm_backend *self, bool drop_online)
     char *buffer = large ? large : small;
     size_t size = large ? HUB_BELL_MAX : sizeof small;
     long length;
-    for (int taken = 0; taken < MAX_DATAGRAMS && (length = hub_bell_take(hub->bell, buffer, size)) >= 0;
+    int taken;
+    for (taken = 0; taken < MAX_DATAGRAMS && (length = hub_bell_take(hub->bell, buffer, size)) >= 0;
          taken++) {
         tm_event *event = length > 0 && large ? hub_online_event(hub, large, (size_t)length) : NULL;
         if (event) hub->host.online(hub->host.worker, event);
     }
     tm_free(large);
-    return true;
-}
-
-static int interval_ms(tm_backend *self)
-{
-    return hub_bell_fd(((tm_hub *)self)->bell) < 0 ? HUB_BELL_INTERVAL_MS : -1;
+    return taken > 0 || interval_ms(self) >= 0;
 }
 
 /* ---- opening and closing ---- */
@@ -380,6 +381,23 @@ static int32_t read_id(tm_hub *hub, tm_error *err)
     return err->code;
 }
 
+/* In a test world: the database in memory, the files where it keeps such. */
+static int32_t move_to_world(tm_hub *hub, char **path, tm_error *err)
+{
+    char *database = tm_world_database(hub->host.world, *path, err);
+    const char *directory = tm_world_directory(hub->host.world, err);
+    char *files = directory ? tm_path_join(directory, hub->files) : NULL;
+    if (!database || !files) {
+        tm_free(database);
+        return tm_fail_memory(err);
+    }
+    tm_free(*path);
+    tm_free(hub->files);
+    *path = database;
+    hub->files = files;
+    return 0;
+}
+
 tm_backend *tm_hub_open(const char *directory, const tm_backend_host *host, tm_error *err)
 {
     tm_hub *hub = tm_calloc(1, sizeof *hub);
@@ -391,10 +409,17 @@ tm_backend *tm_hub_open(const char *directory, const tm_backend_host *host, tm_e
     hub->host = *host;
     hub->base = (tm_backend){submit, flush, receive, stored,      moved,    transferred,
                              file,   fd,    ready,   interval_ms, close_hub};
-    if (tm_path_make_directory(directory, err) || tm_path_make_directory(hub->files, err)) goto fail;
-    tm_sql_options options = {path, migrations, HUB_VERSION, host->timeout_ms, host->stop};
+    if (host->world ? move_to_world(hub, &path, err)
+                    : tm_path_make_directory(directory, err) || tm_path_make_directory(hub->files, err))
+        goto fail;
+    tm_sql_options options = {.path = path,
+                              .migrations = migrations,
+                              .version = HUB_VERSION,
+                              .busy_ms = host->timeout_ms,
+                              .stop = host->stop,
+                              .in_memory = host->world};
     if (!(hub->sql = tm_sql_open(&options, err)) || read_id(hub, err)) goto fail;
-    if (!(hub->bell = hub_bell_open(directory, host->log, err))) goto fail;
+    if (!(hub->bell = hub_bell_open(directory, host, err))) goto fail;
     tm_free(path);
     return &hub->base;
 fail:

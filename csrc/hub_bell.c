@@ -15,7 +15,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* What is on its way to a bell of a test world. */
+typedef struct datagram {
+    struct datagram *next;
+    size_t length;
+    char data[];
+} datagram;
+
 struct hub_bell {
+    tm_world *world;                  /* borrowed; NULL: the system, and then there is a socket */
+    tm_actor *actor;                  /* borrowed: whom the world wakes when it is rung */
+    struct hub_bell *next;            /* in the world's list */
+    datagram *first_here, *last_here; /* in a test world: what was not taken yet; owned */
     char *directory;
     int directory_fd;
     int fd; /* sends always; receives unless deaf */
@@ -66,7 +77,65 @@ static void bind_socket(hub_bell *bell, tm_log *log)
     bell->name[0] = '\0';
 }
 
-hub_bell *hub_bell_open(const char *directory, tm_log *log, tm_error *err)
+/* ---- in a test world ---- */
+
+static void hang_up(hub_bell *bell)
+{
+    snprintf(bell->name, sizeof bell->name, "%08llx%08llx", (unsigned long long)tm_world_random(bell->world),
+             (unsigned long long)tm_world_random(bell->world));
+    hub_bell **bells = tm_world_bells(bell->world);
+    bell->next = *bells;
+    *bells = bell;
+}
+
+static void take_down(hub_bell *bell)
+{
+    hub_bell **at = tm_world_bells(bell->world);
+    while (*at != bell)
+        at = &(*at)->next;
+    *at = bell->next;
+    while (bell->first_here) {
+        datagram *one = bell->first_here;
+        bell->first_here = one->next;
+        tm_free(one);
+    }
+}
+
+static bool ring_in_world(const hub_bell *from, const char *name, const void *data, size_t length)
+{
+    hub_bell *bell = *tm_world_bells(from->world);
+    while (bell && strcmp(bell->name, name) != 0)
+        bell = bell->next;
+    if (!bell) return false;
+    datagram *one = tm_malloc(sizeof *one + length);
+    if (!one) return true; /* as if its queue were full */
+    one->next = NULL;
+    one->length = length;
+    memcpy(one->data, data, length);
+    if (bell->last_here)
+        bell->last_here->next = one;
+    else
+        bell->first_here = one;
+    bell->last_here = one;
+    tm_world_wake(bell->world, bell->actor);
+    return true;
+}
+
+static long take_in_world(hub_bell *bell, char *buffer, size_t size)
+{
+    datagram *one = bell->first_here;
+    if (!one) return -1;
+    bell->first_here = one->next;
+    if (!bell->first_here) bell->last_here = NULL;
+    size_t length = one->length < size ? one->length : size;
+    memcpy(buffer, one->data, length);
+    tm_free(one);
+    return (long)length;
+}
+
+/* ---- all of them ---- */
+
+hub_bell *hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err)
 {
     hub_bell *bell = tm_calloc(1, sizeof *bell);
     if (!bell || !(bell->directory = tm_path_join(directory, "bells"))) {
@@ -75,13 +144,19 @@ hub_bell *hub_bell_open(const char *directory, tm_log *log, tm_error *err)
         return NULL;
     }
     bell->fd = bell->directory_fd = -1;
+    if (host->world) {
+        bell->world = host->world;
+        bell->actor = host->actor;
+        hang_up(bell);
+        return bell;
+    }
     if (tm_path_make_directory(bell->directory, err)) goto fail;
     bell->directory_fd = open(bell->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (bell->directory_fd < 0) {
         tm_fail(err, ERR_IO_OPERATION_FAILED, "cannot open %s: %s", bell->directory, strerror(errno));
         goto fail;
     }
-    bind_socket(bell, log);
+    bind_socket(bell, host->log);
     return bell;
 fail:
     hub_bell_close(bell);
@@ -91,6 +166,7 @@ fail:
 void hub_bell_close(hub_bell *bell)
 {
     if (!bell) return;
+    if (bell->world) take_down(bell);
     if (bell->fd >= 0) {
         if (!bell->deaf) hub_bell_remove(bell, bell->name);
         close(bell->fd);
@@ -110,9 +186,15 @@ int hub_bell_fd(const hub_bell *bell)
     return bell->deaf ? -1 : bell->fd;
 }
 
+bool hub_bell_is_deaf(const hub_bell *bell)
+{
+    return bell->deaf;
+}
+
 bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t length)
 {
     struct sockaddr_un address;
+    if (bell->world) return ring_in_world(bell, name, data, length);
     if (bell->fd < 0 || !make_address(bell, name, &address)) return true;
     /* a wake-up that finds the queue full is not needed; a message is worth a short wait */
     bool wait = length > 0 && tm_clock_ms() >= bell->impatient_until;
@@ -128,6 +210,7 @@ bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t le
 
 long hub_bell_take(hub_bell *bell, char *buffer, size_t size)
 {
+    if (bell->world) return take_in_world(bell, buffer, size);
     if (bell->deaf) return -1;
     ssize_t got;
     do {
@@ -138,7 +221,7 @@ long hub_bell_take(hub_bell *bell, char *buffer, size_t size)
 
 void hub_bell_remove(hub_bell *bell, const char *name)
 {
-    unlinkat(bell->directory_fd, name, 0);
+    if (!bell->world) unlinkat(bell->directory_fd, name, 0);
 }
 
 bool hub_guests_add(hub_guests *guests, const char *name)

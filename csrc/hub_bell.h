@@ -4,12 +4,13 @@
  *
  * Where sockets cannot be bound (a file system without them, a path too long outside Linux) the bell is deaf:
  * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS. Worker thread
- * only. */
+ * only.
+ *
+ * In a test world the bells are queues in memory, without a descriptor. */
 #ifndef TM_HUB_BELL_H
 #define TM_HUB_BELL_H
 
-#include "error.h"
-#include "log.h"
+#include "backend.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,14 +28,16 @@ typedef struct hub_guests {
     size_t count, size;
 } hub_guests;
 
-/* Binds a socket of a fresh random name in `directory`/bells. Owned by the caller. NULL: memory is short or
- * the directory cannot be made. */
-hub_bell *hub_bell_open(const char *directory, tm_log *log, tm_error *err);
+/* Binds a socket of a fresh random name in `directory`/bells; in the host's test world makes a queue. Owned by the
+ * caller. NULL: memory is short or the directory cannot be made. */
+hub_bell *hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err);
 /* Unbinds and frees. */
 void hub_bell_close(hub_bell *bell);
 /* The name for others to ring by; "" if the bell is deaf. */
 const char *hub_bell_name(const hub_bell *bell);
-int hub_bell_fd(const hub_bell *bell); /* -1 if deaf */
+int hub_bell_fd(const hub_bell *bell); /* -1 if there is none */
+/* Whether others cannot wake this session. */
+bool hub_bell_is_deaf(const hub_bell *bell);
 
 /* Sends `length` bytes to a session; never blocks. False: nobody is there (a full queue counts as being
  * there). */

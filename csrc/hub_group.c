@@ -1,7 +1,6 @@
 /* Hub group: groups: found, created, deleted, listed (rule 42). See hub.c. */
 #include "hub_group.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -83,8 +82,9 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
     if (*wanted)
         snprintf(made.name, sizeof made.name, "%s", wanted);
     else
-        snprintf(made.name, sizeof made.name, "@TGS#%08llx%08llx", (unsigned long long)tm_message_random(),
-                 (unsigned long long)tm_message_random());
+        snprintf(made.name, sizeof made.name, "@TGS#%08llx%08llx",
+                 (unsigned long long)tm_world_random(hub->host.world),
+                 (unsigned long long)tm_world_random(hub->host.world));
     tm_error local = {0};
     if (tm_sql_int(hub->sql, &local, 0, "SELECT 1 FROM groups WHERE name = ?", "t", made.name))
         return tm_fail(err, ERR_SVR_GROUP_GROUPID_IN_USED, "there is a group \"%s\" already", made.name);
@@ -95,16 +95,16 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
                                 : tm_fail_memory(err);
     if (!code && !(made.topic = hub_new_topic(hub, made.name, err))) code = err->code;
     if (!code)
-        code =
-            tm_sql_run(hub->sql, err,
-                       "INSERT INTO groups(name, topic, title, type, add_option, max_members, notification, "
-                       "introduction, face_url, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "titiiitttu", made.name, made.topic, made.title,
-                       tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public),
-                       tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any),
-                       made.max_members, tm_json_get_string(param, kTIMCreateGroupParamNotification, ""),
-                       tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""),
-                       tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, ""), tm_clock_seconds());
+        code = tm_sql_run(
+            hub->sql, err,
+            "INSERT INTO groups(name, topic, title, type, add_option, max_members, notification, "
+            "introduction, face_url, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "titiiitttu", made.name, made.topic, made.title,
+            tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public),
+            tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any), made.max_members,
+            tm_json_get_string(param, kTIMCreateGroupParamNotification, ""),
+            tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""),
+            tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, ""), tm_world_seconds(hub->host.world));
     made.id = tm_sql_last_id(hub->sql);
     if (!code) code = hub_member_add(hub, &made, hub->user_id, kTIMMemberRole_SuperAdmin, err);
     if (!code) code = hub_append_membership(hub, made.topic, made.name, hub->user_id, true, 0, err);
@@ -130,7 +130,7 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
     int64_t user_id;
     while (!code && (user_id = tm_sql_int(hub->sql, &local, 0,
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
-        code = hub_member_end(hub, &in, user_id, tm_clock_seconds(), err);
+        code = hub_member_end(hub, &in, user_id, tm_world_seconds(hub->host.world), err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);

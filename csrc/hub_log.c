@@ -2,7 +2,6 @@
  * See hub.c. */
 #include "hub_group.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "schema.h"
 
@@ -109,9 +108,9 @@ static int32_t deliver(tm_hub *hub, const hub_target *target, int64_t event, tm_
 }
 
 /* Rule 12: time never goes back within a conversation, whatever the clock does. */
-static uint64_t next_time(const hub_target *target)
+static uint64_t next_time(const tm_hub *hub, const hub_target *target)
 {
-    uint64_t now = tm_clock_seconds();
+    uint64_t now = tm_world_seconds(hub->host.world);
     return now > target->last_time ? now : target->last_time;
 }
 
@@ -157,7 +156,7 @@ int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err)
     int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, true, &target, err);
     if (!code) code = find_attempt(hub, target.topic, op, err);
     if (code || op->found) return code;
-    op->server_time = next_time(&target);
+    op->server_time = next_time(hub, &target);
     op->seq = target.group_id ? target.last_seq + 1 : op->message->seq;
     int64_t event = 0;
     code = append_message(hub, &target, hub->user, op->message, op->seq, op->server_time, &event, err);
@@ -192,8 +191,8 @@ int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t 
         tm_sql_drop(row);
     }
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
-    *time = next_time(&target);
-    tm_message message = {.rand = tm_message_random(),
+    *time = next_time(hub, &target);
+    tm_message message = {.rand = tm_world_random(hub->host.world),
                           .client_time = *time,
                           .priority = kTIMMsgPriority_Normal,
                           .elems = (char *)(uintptr_t)elems};
@@ -231,7 +230,7 @@ int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, t
         int32_t code =
             tm_sql_run(hub->sql, err,
                        "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
-                       "itui", topic, hub->user, tm_clock_seconds(), message);
+                       "itui", topic, hub->user, tm_world_seconds(hub->host.world), message);
         if (!code) code = deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
         if (code) return code;
     }
@@ -270,7 +269,7 @@ int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
         return tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
                        group ? "only the sender, the owner and admins may revoke it"
                              : "only the sender may revoke it");
-    uint64_t now = tm_clock_seconds();
+    uint64_t now = tm_world_seconds(hub->host.world);
     if (now > time && now - time > hub->host.revoke_window_s)
         return tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT,
                        "the message is older than %u s", hub->host.revoke_window_s);
@@ -279,7 +278,7 @@ int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
         code =
             tm_sql_run(hub->sql, err,
                        "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
-                       "itui", target.topic, hub->user, next_time(&target), event);
+                       "itui", target.topic, hub->user, next_time(hub, &target), event);
     return code ? code : deliver(hub, &target, tm_sql_last_id(hub->sql), err);
 }
 

@@ -1,7 +1,6 @@
 /* Hub member: who is in a group: coming, going, roles (rule 42). See hub.c. */
 #include "hub_group.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -31,7 +30,7 @@ bool hub_member_full(tm_hub *hub, const hub_group_info *in)
 int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, int32_t role, tm_error *err)
 {
     return tm_sql_run(hub->sql, err, "INSERT INTO members(group_id, user, role, joined) VALUES(?, ?, ?, ?)",
-                      "iiiu", to->id, user_id, (int64_t)role, tm_clock_seconds());
+                      "iiiu", to->id, user_id, (int64_t)role, tm_world_seconds(hub->host.world));
 }
 
 /* A user has come: its devices hear of that, and of what was revoked since it went, if it was here before. */
@@ -59,7 +58,7 @@ int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJ
               tm_json_add_string(elem, kTIMGroupTipsElemOpUser, hub->user) &&
               tm_json_add_string(elem, kTIMGroupTipsElemGroupId, in->name) &&
               tm_json_add_string(elem, kTIMGroupTipsElemGroupName, in->title) &&
-              tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_clock_seconds()) &&
+              tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_world_seconds(hub->host.world)) &&
               tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
               tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, member_count(hub, in)) &&
               tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&

@@ -3,7 +3,6 @@
  * and hub_bell.h. */
 #include "hub_internal.h"
 
-#include "clock.h"
 #include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
@@ -48,7 +47,8 @@ int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
     hub_guests guests = {0}, own = {0};
     int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     if (code) return code;
-    op->server_time = tm_clock_seconds() > target.last_time ? tm_clock_seconds() : target.last_time;
+    op->server_time = tm_world_seconds(hub->host.world) > target.last_time ? tm_world_seconds(hub->host.world)
+                                                                           : target.last_time;
     op->seq = op->message->seq;
     if (target.group_id) {
         code = hub_invite(

@@ -1,7 +1,6 @@
 /* Incoming: what others did, stored and told of (rules 22 to 29). See worker.h. */
 #include "worker.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -242,7 +241,7 @@ out:
     if (code && !atomic_load(&worker->client->stop)) {
         tm_log_write(worker->client->log, kTIMLog_Error, "events were not stored and will be tried again: %s",
                      err.text);
-        worker->retry_at = tm_clock_ms() + RETRY_MS;
+        worker->retry_at = tm_world_ms(worker->world) + RETRY_MS;
     }
     tm_event_free_list(events);
     tm_free(cursor);

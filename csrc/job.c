@@ -2,6 +2,7 @@
  * 39). See worker.h. */
 #include "worker.h"
 
+#include "fault.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -32,7 +33,8 @@ tm_media *tm_worker_media(tm_worker *worker, tm_error *err)
                                 .http_proxy = proxy,
                                 .log = client->log,
                                 .report = report,
-                                .userdata = client};
+                                .userdata = client,
+                                .no_thread = worker->world};
     worker->proxy_changed = false;
     worker->media = tm_media_new(&options, err);
     tm_free(proxy);
@@ -142,7 +144,7 @@ void tm_job_report(tm_worker *worker, const tm_media_report *report)
     tm_free(job);
 }
 
-static int32_t start_download(tm_worker *worker, tm_request *request, tm_error *err)
+static int32_t begin_download(tm_worker *worker, tm_request *request, bool cut, tm_error *err)
 {
     const cJSON *param = request->args.json;
     const char *url = tm_json_get_string(param, kTIMMsgDownloadElemParamUrl, "");
@@ -164,9 +166,63 @@ static int32_t start_download(tm_worker *worker, tm_request *request, tm_error *
         tm_job_forget(worker, request->transfer);
         return tm_fail(err, code, "the transfer could not be started");
     }
+    if (cut) tm_media_cut(media, request->transfer);
     request->outstanding = 1;
     tm_worker_wait(worker, request);
     return 0;
+}
+
+/* ---- in a test world ---- */
+
+static int32_t begin_faulty(tm_worker *worker, tm_request *request, const tm_fault *fault, tm_error *err)
+{
+    switch (fault->kind) {
+    case TM_FAULT_FAIL: return tm_fail(err, fault->code, "%s", fault->desc);
+    case TM_FAULT_CUT: return begin_download(worker, request, true, err);
+    case TM_FAULT_SLOW: break;
+    }
+    request->due = tm_world_ms(worker->world) + fault->ms;
+    tm_worker_wait(worker, request);
+    return 0;
+}
+
+uint64_t tm_job_next_due(const tm_worker *worker)
+{
+    uint64_t next = 0;
+    for (const tm_request *request = worker->waiting; request; request = request->next)
+        if (request->due && (!next || request->due < next)) next = request->due;
+    return next;
+}
+
+bool tm_job_start_due(tm_worker *worker)
+{
+    uint64_t next = tm_job_next_due(worker);
+    if (!next || next > tm_world_ms(worker->world)) return false;
+    tm_request *request = worker->waiting;
+    while (request->due != next)
+        request = request->next;
+    request->due = 0;
+    tm_error err = {0};
+    int32_t code = begin_download(worker, request, false, &err);
+    if (!code) return true;
+    tm_worker_stop_waiting(worker, request);
+    tm_request_fail(request, code, err.text);
+    tm_worker_finish(worker, request);
+    return true;
+}
+
+/* ---- */
+
+static int32_t start_download(tm_worker *worker, tm_request *request, tm_error *err)
+{
+    if (!worker->world) return begin_download(worker, request, false, err);
+    tm_fault *fault = tm_fault_take(worker->client, request->kind);
+    int32_t code = tm_client_is_offline(worker->client)
+                       ? tm_fail(err, ERR_SDK_NET_DISCONNECT, "there is no way to the server")
+                   : fault ? begin_faulty(worker, request, fault, err)
+                           : begin_download(worker, request, false, err);
+    tm_fault_free(fault);
+    return code;
 }
 
 const tm_handler_type tm_handle_download = {.class = TM_CLASS_SOLO, .start = start_download};

@@ -2,7 +2,6 @@
  * worker.h. */
 #include "worker.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -60,11 +59,11 @@ static int32_t read_message(tm_worker *worker, const tm_request *request, const 
 
 /* Times that are not given: each stands in for the other, else now. After the identity was derived, which
  * must not depend on now. */
-static void fill_times(tm_message *message)
+static void fill_times(tm_message *message, const tm_world *world)
 {
     bool unsent = message->status == kTIMMsg_SendFail;
     if (!message->client_time)
-        message->client_time = message->server_time ? message->server_time : tm_clock_seconds();
+        message->client_time = message->server_time ? message->server_time : tm_world_seconds(world);
     if (!message->server_time && !unsent) message->server_time = message->client_time;
 }
 
@@ -133,7 +132,7 @@ static int32_t prepare(tm_worker *worker, tm_request *request, size_t limit, tm_
         if (code) return code;
         uint64_t hash = hash_of(message);
         fill_identity(message, hash, count_content(import, hash));
-        fill_times(message);
+        fill_times(message, worker->world);
         import->count++;
     }
     return 0;
@@ -232,7 +231,7 @@ static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message,
     bool made_rand = !message->rand, made_seq = !message->seq;
     int64_t id = 0;
     int32_t code = 0;
-    fill_times(message);
+    fill_times(message, worker->world);
     do {
         if (made_rand) message->rand = tm_message_rand(&worker->rand_counter);
         if (made_seq) message->seq = tm_next_seq(conv->top_seq);

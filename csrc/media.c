@@ -131,19 +131,22 @@ static void destroy(tm_media *media)
     tm_free(media);
 }
 
-static void *run(void *argument)
+/* One round, and a wait for what comes next, of `wait` at most. False: the media is closing. */
+static bool run_once(tm_media *media, int wait_ms)
 {
-    tm_media *media = argument;
-    pthread_setname_np(pthread_self(), "timmsg-media");
-    while (take_news(media)) {
-        run_copies(media);
-        run_requests(media);
-        uint64_t wait = check_pauses(media, TM_LANE_FETCH, INT_MAX);
-        wait = check_pauses(media, TM_LANE_SEND, wait);
-        if (media->running[TM_LANE_COPY].first || media->hurry) wait = 0;
-        curl_multi_poll(media->multi, NULL, 0, (int)wait, NULL);
-    }
+    if (!take_news(media)) return false;
+    run_copies(media);
+    run_requests(media);
+    uint64_t wait = check_pauses(media, TM_LANE_FETCH, (uint64_t)wait_ms);
+    wait = check_pauses(media, TM_LANE_SEND, wait);
+    if (media->running[TM_LANE_COPY].first || media->hurry) wait = 0;
+    curl_multi_poll(media->multi, NULL, 0, (int)wait, NULL);
+    return true;
+}
 
+/* Frees what the work was done with. */
+static void end_all(tm_media *media)
+{
     for (int lane = 0; lane < TM_LANES; lane++) {
         tm_transfer_list *lists[] = {&media->waiting[lane], &media->running[lane]};
         for (int i = 0; i < 2; i++) {
@@ -154,6 +157,15 @@ static void *run(void *argument)
         }
     }
     curl_multi_cleanup(media->multi);
+}
+
+static void *run(void *argument)
+{
+    tm_media *media = argument;
+    pthread_setname_np(pthread_self(), "timmsg-media");
+    while (run_once(media, INT_MAX))
+        continue;
+    end_all(media);
     pthread_mutex_lock(&media->lock);
     media->ended = true;
     bool abandoned = media->abandoned;
@@ -220,7 +232,8 @@ tm_media *tm_media_new(const tm_media_options *options, tm_error *err)
         tm_fail_memory(err);
         goto fail;
     }
-    if (start_thread(media) == 0) return media;
+    media->no_thread = options->no_thread;
+    if (media->no_thread || start_thread(media) == 0) return media;
     tm_fail(err, ERR_INIT_CORE_FAIL, "the media thread could not be started");
 
 fail:
@@ -234,6 +247,11 @@ void tm_media_free(tm_media *media)
     struct timespec until;
     bool late = false;
     if (!media) return;
+    if (media->no_thread) {
+        end_all(media);
+        destroy(media);
+        return;
+    }
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += FREE_WAIT_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000;
@@ -260,6 +278,15 @@ void tm_media_free(tm_media *media)
     } else {
         pthread_detach(thread);
     }
+}
+
+bool tm_media_turn(tm_media *media, int wait_ms)
+{
+    bool busy = false;
+    for (int lane = 0; lane < TM_LANES; lane++)
+        busy |= media->waiting[lane].first || media->running[lane].first;
+    if (busy) run_once(media, wait_ms);
+    return busy;
 }
 
 /* Takes the transfer over, which is NULL when memory was short. */
@@ -305,17 +332,31 @@ int32_t tm_media_copy(tm_media *media, uint64_t id, const char *source, const ch
     return enqueue(media, transfer);
 }
 
+/* The transfer that is under way, or NULL. The lock is held. */
+static tm_transfer *find_transfer(tm_media *media, uint64_t id)
+{
+    for (int lane = 0; lane < TM_LANES; lane++) {
+        tm_transfer_list *lists[] = {&media->waiting[lane], &media->running[lane]};
+        for (int i = 0; i < 2; i++)
+            for (tm_transfer *transfer = lists[i]->first; transfer; transfer = transfer->next)
+                if (transfer->id == id) return transfer;
+    }
+    return NULL;
+}
+
 void tm_media_cancel(tm_media *media, uint64_t id)
 {
     pthread_mutex_lock(&media->lock);
-    for (int lane = 0; lane < TM_LANES; lane++) {
-        tm_transfer_list *lists[] = {&media->waiting[lane], &media->running[lane]};
-        for (int i = 0; i < 2; i++) {
-            for (tm_transfer *transfer = lists[i]->first; transfer; transfer = transfer->next) {
-                if (transfer->id == id) transfer->cancelled = media->news = true;
-            }
-        }
-    }
+    tm_transfer *transfer = find_transfer(media, id);
+    if (transfer) transfer->cancelled = media->news = true;
     if (media->news) curl_multi_wakeup(media->multi);
+    pthread_mutex_unlock(&media->lock);
+}
+
+void tm_media_cut(tm_media *media, uint64_t id)
+{
+    pthread_mutex_lock(&media->lock);
+    tm_transfer *transfer = find_transfer(media, id);
+    if (transfer) transfer->cut = true;
     pthread_mutex_unlock(&media->lock);
 }

@@ -40,6 +40,7 @@ typedef struct tm_media_options {
      * is 0. */
     void (*report)(void *userdata, const tm_media_report *report);
     void *userdata;
+    bool no_thread; /* tm_media_turn does the work, on the caller's thread, and so do the reports */
 } tm_media_options;
 
 /* Starts the thread. NULL on failure. Owned by the caller. */
@@ -48,6 +49,13 @@ tm_media *tm_media_new(const tm_media_options *options, tm_error *err);
  * (and for a report that is being given): a thread in a slow fsync is left to end, and free the rest, by
  * itself. */
 void tm_media_free(tm_media *media);
+
+/* Without a thread: does what can be done, and waits up to `wait_ms` for the network if something of it is under way.
+ * False: nothing is under way. */
+bool tm_media_turn(tm_media *media, int wait_ms);
+
+/* For tests: the connection of a transfer breaks when half of it has been moved: 9508. Any thread. */
+void tm_media_cut(tm_media *media, uint64_t id);
 
 /* The four transfers. All return at once and may be called on any thread; strings are copied; `id` is the
  * caller's and unique among those under way. They return 0, or ERR_OUT_OF_MEMORY (then no report comes).

@@ -129,6 +129,7 @@ static int32_t move(tm_transfer *transfer, unsigned char *buffer, tm_error *err)
     bool store = transfer->kind == TM_TRANSFER_STORE, again = copy->hashed < copy->part.size;
     uint64_t left = (again ? copy->part.size : transfer->total) - copy->hashed;
     size_t length = left < TM_MEDIA_SLICE ? (size_t)left : TM_MEDIA_SLICE;
+    if (tm_transfer_breaks(transfer, copy->hashed + length / 2, err)) return err->code;
     ssize_t n = tm_source_read(again ? copy->part.fd : copy->source.fd, buffer, length, copy->hashed);
     if (n < 0) {
         int32_t code = store ? ERR_SDK_COMM_FILE_OPEN_FAILED : ERR_FILE_TRANS_DOWNLOAD_FAILED;

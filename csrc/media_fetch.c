@@ -131,6 +131,7 @@ static size_t on_body(char *data, size_t one, size_t count, void *userdata)
     }
     if (tm_part_write(part, data, length, err)) return CURL_WRITEFUNC_ERROR;
     transfer->current = part->size;
+    if (tm_transfer_breaks(transfer, part->size, err)) return CURL_WRITEFUNC_ERROR;
     tm_transfer_progress(transfer);
     return length;
 }

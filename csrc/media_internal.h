@@ -95,6 +95,7 @@ typedef struct tm_transfer {
     char *target; /* owned: the path the file shall appear at; store: the directory; send: the url */
     struct curl_slist *headers; /* owned: what the request says besides what curl does */
     bool cancelled;             /* guarded by the media's lock */
+    bool cut;                   /* likewise: it is to break in the middle, for a test */
     char hash[TM_MEDIA_HASH];   /* copy: what the content must hash to; store: what it hashed to */
     uint64_t current, total;    /* as reported; store, send: total is what the size must be */
     uint64_t reported_ms;       /* when progress was last reported */
@@ -122,6 +123,7 @@ struct tm_media {
     tm_log *log;
     void (*report)(void *userdata, const tm_media_report *report);
     void *userdata;
+    bool no_thread; /* the caller's does the work */
     pthread_t thread;
     CURLM *multi;
     unsigned char *buffer; /* a slice of a copy on its way */
@@ -148,6 +150,8 @@ int32_t tm_transfer_start(tm_transfer *transfer, tm_error *err);
 /* Frees a transfer that is in no list, without a report; what another attempt can use stays if `keep` is
  * set. */
 void tm_transfer_free(tm_transfer *transfer, bool keep);
+/* Whether a transfer that is to break has come that far. */
+bool tm_transfer_breaks(tm_transfer *transfer, uint64_t moved, tm_error *err);
 /* Reports progress, unless that was done less than a twentieth of a second ago or all bytes are there, which
  * only the last report says. */
 void tm_transfer_progress(tm_transfer *transfer);

@@ -88,12 +88,23 @@ static void step_in(tm_media *media)
     pthread_mutex_unlock(&media->lock);
 }
 
+bool tm_transfer_breaks(tm_transfer *transfer, uint64_t moved, tm_error *err)
+{
+    pthread_mutex_lock(&transfer->media->lock);
+    bool cut = transfer->cut;
+    pthread_mutex_unlock(&transfer->media->lock);
+    if (!cut || moved < transfer->total / 2) return false;
+    tm_fail(err, ERR_SDK_NET_DISCONNECT, "the connection was cut");
+    return true;
+}
+
 void tm_transfer_progress(tm_transfer *transfer)
 {
     tm_media *media = transfer->media;
     if (transfer->total && transfer->current >= transfer->total) return;
     uint64_t now = tm_clock_ms();
-    if (transfer->reported_ms && now - transfer->reported_ms < PROGRESS_PAUSE_MS) return;
+    bool often = transfer->reported_ms && now - transfer->reported_ms < PROGRESS_PAUSE_MS;
+    if (often && !media->no_thread) return; /* without a thread, as in tests, it is the same each time */
     transfer->reported_ms = now;
     tm_media_report report = {.id = transfer->id, .current = transfer->current, .total = transfer->total};
     if (!step_out(media)) return;

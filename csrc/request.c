@@ -1,7 +1,6 @@
 /* Request: its handler, and its way through steps, transactions and completion. See worker.h. */
 #include "worker.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -353,7 +352,7 @@ static bool handle_answers(tm_worker *worker)
         worker->answered = op;
         for (worker->last_answered = op; worker->last_answered->next;)
             worker->last_answered = worker->last_answered->next;
-        worker->retry_at = tm_clock_ms() + RETRY_MS;
+        worker->retry_at = tm_world_ms(worker->world) + RETRY_MS;
         return false;
     }
     char *cursor = worker->backend ? worker->backend->moved(worker->backend) : NULL;

@@ -5,7 +5,6 @@
 #include "attachment.h"
 #include "worker.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -137,7 +136,7 @@ static int32_t fill_message(tm_worker *worker, const cJSON *tree, int32_t conv_t
     out->is_self = out->is_read = true;
     out->server_time = 0;
     out->status = kTIMMsg_Sending;
-    if (!out->client_time) out->client_time = tm_clock_seconds();
+    if (!out->client_time) out->client_time = tm_world_seconds(worker->world);
     return out->conv_id && out->sender ? 0 : tm_fail_memory(err);
 }
 

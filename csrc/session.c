@@ -4,6 +4,7 @@
 #include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "line.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -144,13 +145,13 @@ static void login_done(tm_worker *worker, tm_request *request)
 }
 
 /* The device's name, made when the store is new. Owned by the caller. */
-static char *device_name(tm_store *store, tm_error *err)
+static char *device_name(tm_store *store, tm_world *world, tm_error *err)
 {
     char *name = tm_store_get(store, "device", err);
     if (!name || *name) return name;
     tm_free(name);
-    name = tm_format("%08llx%08llx%08llx", (unsigned long long)tm_message_random(),
-                     (unsigned long long)tm_message_random(), (unsigned long long)tm_message_random());
+    name = tm_format("%08llx%08llx%08llx", (unsigned long long)tm_world_random(world),
+                     (unsigned long long)tm_world_random(world), (unsigned long long)tm_world_random(world));
     if (!name) {
         tm_fail_memory(err);
         return NULL;
@@ -166,7 +167,7 @@ static char *device_name(tm_store *store, tm_error *err)
 static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_client *client = worker->client;
-    worker->store = tm_store_open(client->directory, worker->user, &client->stop, err);
+    worker->store = tm_store_open(client->directory, worker->user, &client->stop, worker->world, err);
     if (!worker->store) return err->code;
     tm_backend_host host = {.worker = worker,
                             .answer = answer,
@@ -177,12 +178,15 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
                             .network = network,
                             .directory = client->directory,
                             .log = client->log,
+                            .world = worker->world,
+                            .actor = &worker->actor,
                             .stop = &client->stop,
                             .timeout_ms = client->timeout_ms,
                             .revoke_window_s = client->revoke_window_s};
-    worker->backend = tm_backend_open(client->server, &host, err);
+    worker->backend = worker->world ? tm_line_open(client->server, &host, client, err)
+                                    : tm_backend_open(client->server, &host, err);
     if (!worker->backend) return err->code;
-    char *device = device_name(worker->store, err);
+    char *device = device_name(worker->store, worker->world, err);
     char *cursor = device ? tm_store_get(worker->store, "cursor", err) : NULL;
     uint32_t unsettled = cursor ? tm_store_sending_count(worker->store, err) : 0;
     tm_op *op = cursor && !err->code ? tm_worker_ask(worker, request, TM_OP_LOGIN, err) : NULL;
@@ -217,7 +221,7 @@ static int32_t start_login(tm_worker *worker, tm_request *request, tm_error *err
         return 0;
     }
     snprintf(worker->user, sizeof worker->user, "%s", request->args.first_text);
-    worker->rand_counter = (uint32_t)tm_message_random();
+    worker->rand_counter = (uint32_t)tm_world_random(worker->world);
     request->step = STEP_LOGIN;
     if (open_session(worker, request, err))
         login_failed(worker, request, err);

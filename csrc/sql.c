@@ -147,7 +147,7 @@ static int32_t make_file(const char *path, tm_error *err)
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
 {
     int version;
-    if (make_file(options->path, err)) return NULL;
+    if (!options->in_memory && make_file(options->path, err)) return NULL;
     tm_sql *sql = tm_calloc(1, sizeof *sql);
     if (!sql) {
         tm_fail_memory(err);
@@ -155,7 +155,8 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     }
     sql->stop = options->stop;
     sql->busy_ms = options->busy_ms;
-    int code = sqlite3_open_v2(options->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(options->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                               options->in_memory ? "memdb" : NULL);
     if (code != SQLITE_OK) {
         if (sql->db && (code & 0xff) != SQLITE_NOMEM)
             tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s: %s", options->path, sqlite3_errmsg(sql->db));

@@ -19,6 +19,7 @@ typedef struct tm_sql_options {
     int version;             /* how many migrations there are: the version this library knows */
     uint32_t busy_ms;        /* how long to wait for another process's transaction */
     const atomic_bool *stop; /* ends waits and long queries when it becomes true; borrowed until close */
+    bool in_memory;          /* `path` is a name from tm_world_database, no file */
 } tm_sql_options;
 
 /* Opens in WAL mode and migrates. ERR_DATABASE_OPERATE_FAILED, also for a file of a newer version (which it

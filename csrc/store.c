@@ -89,18 +89,37 @@ static int take_lock(const char *path, tm_error *err)
     return fd;
 }
 
-tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
+static int32_t lock_in_world(tm_store *store, const char *path, tm_error *err)
+{
+    char *name = tm_world_database(store->world, path, err);
+    if (!name) return err->code;
+    if (!tm_world_lock(store->world, name)) {
+        tm_free(name);
+        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s is in use by another client of the test", path);
+    }
+    store->locked = name;
+    return 0;
+}
+
+tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_world *world,
+                        tm_error *err)
 {
     tm_store *store = tm_calloc(1, sizeof *store);
     if (store) store->lock = -1;
+    if (store) store->world = world;
     char *name = tm_path_escape(user), *base = NULL, *path = NULL, *lock = NULL;
     if (!store || !name || !(base = tm_path_join(directory, name)) || !(path = tm_format("%s.db", base)) ||
         !(lock = tm_format("%s.lock", base))) {
         tm_fail_memory(err);
         goto fail;
     }
-    if ((store->lock = take_lock(lock, err)) < 0) goto fail;
-    tm_sql_options options = {path, migrations, STORE_VERSION, STORE_BUSY_MS, stop};
+    if (world ? lock_in_world(store, path, err) : (store->lock = take_lock(lock, err)) < 0) goto fail;
+    tm_sql_options options = {.path = world ? store->locked : path,
+                              .migrations = migrations,
+                              .version = STORE_VERSION,
+                              .busy_ms = STORE_BUSY_MS,
+                              .stop = stop,
+                              .in_memory = world};
     if (!(store->sql = tm_sql_open(&options, err))) goto fail;
     snprintf(store->user, sizeof store->user, "%s", user);
     goto out;
@@ -120,6 +139,8 @@ void tm_store_close(tm_store *store)
     if (!store) return;
     tm_sql_close(store->sql);
     if (store->lock >= 0) close(store->lock);
+    if (store->locked) tm_world_unlock(store->world, store->locked);
+    tm_free(store->locked);
     tm_free(store->touched);
     tm_free(store);
 }

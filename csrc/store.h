@@ -13,8 +13,10 @@
 typedef struct tm_store tm_store;
 
 /* Opens <directory>/<user>.db and locks it: one process, one client at a time. ERR_DATABASE_OPERATE_FAILED,
- * naming the holder where the lock is taken. Owned by the caller. */
-tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err);
+ * naming the holder where the lock is taken. `world` (borrowed until close; NULL: the system) has it in memory. Owned by
+ * the caller. */
+tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_world *world,
+                        tm_error *err);
 void tm_store_close(tm_store *store);
 
 /* ---- transactions ---- */

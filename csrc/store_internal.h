@@ -11,7 +11,9 @@ typedef struct tm_touched {
 
 struct tm_store {
     tm_sql *sql;
-    int lock; /* descriptor of the locked file */
+    int lock;        /* descriptor of the locked file; -1: none */
+    tm_world *world; /* borrowed; NULL: the system */
+    char *locked;    /* in a test world: the database's name there; owned */
     char user[33];
     /* conversations that this transaction changes */
     tm_touched *touched;

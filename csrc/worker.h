@@ -29,11 +29,14 @@ struct tm_sending {
 
 typedef struct tm_worker {
     tm_client *client;
+    tm_world *world;     /* the client's; NULL is the system */
+    tm_actor actor;      /* in a test world: how the worker works there */
     tm_store *store;     /* NULL: nobody is logged in */
     tm_backend *backend; /* NULL: likewise */
     bool proxy_changed;  /* since `media` was started */
     tm_media *media;     /* started when first needed */
     char user[TM_USER_ID_SIZE];
+    bool importing;            /* a long import goes on */
     bool online;               /* the log-in is through: events are handled */
     bool more_events;          /* the backend may have some */
     bool kicked;               /* the backend's session is over: see tm_worker_kicked */
@@ -122,6 +125,10 @@ uint64_t tm_job_add(tm_worker *worker, tm_op *op, tm_request *request);
 void tm_job_forget(tm_worker *worker, uint64_t id);
 void tm_job_report(tm_worker *worker, const tm_media_report *report);
 void tm_job_cancel_all(tm_worker *worker);
+/* In a test world, where a download may have to begin late: begins those whose time is there (false: none), */
+bool tm_job_start_due(tm_worker *worker);
+/* and says when the next is due (tm_world_ms; 0: none). */
+uint64_t tm_job_next_due(const tm_worker *worker);
 
 /* ---- handlers: each kind's file ---- */
 extern const tm_handler_type tm_handle_login, tm_handle_logout;                             /* session.c */

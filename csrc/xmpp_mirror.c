@@ -57,7 +57,11 @@ tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_
     if (!mirror || !path) {
         tm_fail_memory(err);
     } else {
-        tm_sql_options options = {path, migrations, MIRROR_VERSION, BUSY_MS, stop};
+        tm_sql_options options = {.path = path,
+                                  .migrations = migrations,
+                                  .version = MIRROR_VERSION,
+                                  .busy_ms = BUSY_MS,
+                                  .stop = stop};
         mirror->sql = tm_sql_open(&options, err);
     }
     tm_free(name);

@@ -8,10 +8,15 @@
  * under such a name is what the function returns for it. Once a Lua state, before tm_lua_client_new. */
 void tm_lua_client_open(lua_State *L, int getters);
 
-/* new(options): a client, or nil, message, code. */
+/* new(options[, world]): a client, of a test world (testing.h) if one is given; or nil, message, code. */
 int tm_lua_client_new(lua_State *L);
 
 /* is_polling(client): whether its callbacks run now, so that poll would refuse. */
 int tm_lua_client_is_polling(lua_State *L);
+
+/* The client at `arg`, borrowed; raises if it is none or closed. [-0, +0, v] */
+tm_client *tm_lua_client_check(lua_State *L, int arg);
+/* Whether the client at `arg` has not been closed; raises if it is none. [-0, +0, v] */
+bool tm_lua_client_is_open(lua_State *L, int arg);
 
 #endif

@@ -18,11 +18,13 @@ extern "C" {
 #include "../alarm.h"
 #include "../call.h"
 #include "../client.h"
+#include "../fault.h"
 #include "../include/TIMCloudDef.h"
 #include "../json.h"
 #include "../mailbox.h"
 #include "../mem.h"
 #include "../schema.h"
+#include "../world.h"
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #include "callback.h"
 #include "client.h"
 #include "raised.h"
+#include "testing.h"
 #include "value.h"
 
 #include <dlfcn.h>
@@ -199,6 +200,8 @@ int luaopen_timmsg_core(lua_State *L)
     lua_setfield(L, -2, "calls");
     push_events(L);
     lua_setfield(L, -2, "events");
+    tm_testing_open(L);
+    lua_setfield(L, -2, "testing");
     tm_value_push_null(L);
     lua_setfield(L, -2, "null");
     lua_pushliteral(L, TM_VERSION);

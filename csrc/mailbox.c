@@ -20,9 +20,7 @@ struct tm_mailbox {
     pthread_cond_t arrived;
     tm_wake wake; /* not open until somebody asks for the descriptor */
     tm_letter *first, *last;
-    unsigned waiters;  /* threads in tm_mailbox_wait */
-    unsigned releases; /* tm_mailbox_wake calls that found waiters: each lets go who waited before it */
-    bool released;     /* one found none: the next waiter goes at once */
+    unsigned waiters; /* threads in tm_mailbox_wait */
     atomic_size_t events, expected;
     size_t low;
     void (*drained)(void *userdata);
@@ -173,32 +171,18 @@ bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms)
     struct timespec deadline = {0, 0};
     if (timeout_ms > 0) deadline = deadline_in(timeout_ms);
     pthread_mutex_lock(&mailbox->lock);
-    unsigned releases = mailbox->releases;
     bool over = timeout_ms == 0;
     mailbox->waiters++;
-    while (!mailbox->first && !over && !mailbox->released && mailbox->releases == releases) {
+    while (!mailbox->first && !over) {
         if (timeout_ms < 0)
             pthread_cond_wait(&mailbox->arrived, &mailbox->lock);
         else
             over = pthread_cond_timedwait(&mailbox->arrived, &mailbox->lock, &deadline) == ETIMEDOUT;
     }
     mailbox->waiters--;
-    mailbox->released = false;
     bool there = mailbox->first != NULL;
     pthread_mutex_unlock(&mailbox->lock);
     return there;
-}
-
-void tm_mailbox_wake(tm_mailbox *mailbox)
-{
-    pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->waiters) {
-        mailbox->releases++;
-        pthread_cond_broadcast(&mailbox->arrived);
-    } else {
-        mailbox->released = true;
-    }
-    pthread_mutex_unlock(&mailbox->lock);
 }
 
 int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err)

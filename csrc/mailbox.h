@@ -51,11 +51,8 @@ void tm_letter_free(tm_letter *letter);
 void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter);
 /* Takes the oldest letter (the caller frees it with tm_letter_free), or NULL if there is none. Any thread. */
 tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
-/* Blocks until a letter is there, tm_mailbox_wake was called, or the time is over (negative: no limit). Any
- * thread. True if a letter is there. */
+/* Blocks until a letter is there or the time is over (negative: no limit). Any thread. True if a letter is there. */
 bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
-/* Lets all waiters go, or, when there is none, the next that comes. Any thread. */
-void tm_mailbox_wake(tm_mailbox *mailbox);
 /* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. It is made when
  * first asked for: a host that asks each frame needs none. -1: it could not be made (err is set). Any thread. */
 int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err);

@@ -5,7 +5,8 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcjson-dev libc
 SERVE_PACKAGES    := lua-luv lua-filesystem openssl sqlite3
 PROSODY_PACKAGES  := prosody lua-dbi-sqlite3 $(SERVE_PACKAGES)
 EJABBERD_PACKAGES := ejabberd erlang-p1-sqlite3 $(SERVE_PACKAGES)
-TEST_PACKAGES  := g++ python3-slixmpp lua-busted lua-cqueues nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
+GAME_PACKAGES  := libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev fonts-dejavu-core
+TEST_PACKAGES  := $(GAME_PACKAGES) xvfb g++ python3-slixmpp lua-busted lua-cqueues nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
 CLUSTER_PACKAGES := postgresql erlang-p1-pgsql
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
@@ -53,13 +54,14 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-test deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
 
 help:
 	@echo 'make demo     install what is missing, build, show three players chatting; SERVER=prosody, SERVER=ejabberd: there'
+	@echo 'make game     install what is missing, build, start two players of the example game'
 	@echo 'make test     install what is missing, build, run all tests'
 	@echo 'make test-lua, test-prosody, test-ejabberd   the Lua specs on one backend (BUSTED_FLAGS=spec/x_spec.lua: some)'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
@@ -95,6 +97,8 @@ deps-demo-prosody: deps-build
 	$(call install_packages,$(PROSODY_PACKAGES))
 deps-demo-ejabberd: deps-build
 	$(call install_packages,$(EJABBERD_PACKAGES))
+deps-game: deps-build
+	$(call install_packages,$(GAME_PACKAGES))
 deps-test: deps-build
 	$(call install_packages,$(TEST_PACKAGES))
 deps-cluster: deps-test
@@ -144,6 +148,20 @@ demo: deps-demo-$(SERVER)
 run-demo:
 	@$(LUA_ENV) $(if $(filter hub,$(SERVER)),,$(LUA) spec/serve.lua $(SERVER)) $(LUA) examples/demo.lua
 
+# The example game: a host that links the library statically. Two players with one hub, until both windows are closed.
+GAME_SRC  := $(wildcard examples/game/*.c)
+GAME_PKGS := sdl2 SDL2_ttf SDL2_image lua5.4
+$(BUILD)/game: $(GAME_SRC) examples/game/host.h $(LIB_A)
+	@echo '  CC $@'
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SANITIZE) -Icsrc/include $(shell pkg-config --cflags $(GAME_PKGS)) \
+	  -DGAME_DIR='"$(CURDIR)/examples/game"' -DLUA_DIR='"$(CURDIR)/lua"' -o $@ $(GAME_SRC) $(LIB_A) \
+	  $(shell pkg-config --libs $(GAME_PKGS)) $(LIBS)
+game: deps-game
+	@$(MAKE) --no-print-directory run-game
+run-game: $(BUILD)/game
+	@$(BUILD)/game --user bob --data $(BUILD)/game-data/bob --server hub:$(BUILD)/game-data/hub --at 1000,80 & \
+	$(BUILD)/game --user alice --data $(BUILD)/game-data/alice --server hub:$(BUILD)/game-data/hub --at 20,80; wait
+
 # ---- testing ----
 C_TESTS   := $(patsubst spec/c/%_test.c,$(BUILD)/test/%_test,$(wildcard spec/c/*_test.c))
 TEST_LIBS := -lcmocka
@@ -176,6 +194,7 @@ test-c: $(C_TESTS) $(BUILD)/test/source_examples
 test-lua: BACKEND := hub
 test-prosody: BACKEND := prosody
 test-ejabberd: BACKEND := ejabberd
+test-lua: $(BUILD)/game
 test-lua test-prosody test-ejabberd: $(LUA_SO)
 	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
 
@@ -210,7 +229,7 @@ rounds: deps-test $(if $(filter cluster,$(SERVER)),deps-cluster)
 # ---- lint ----
 lint: deps-lint
 	luacheck -q lua spec examples
-	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c)
+	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c examples/game/*.[ch])
 	@# incorrectLogicOperator: cppcheck 2.10 reads hexadecimal floats (0x1p63) as 0
 	cppcheck -q --error-exitcode=1 --suppress=incorrectLogicOperator --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Icsrc -Icsrc/include csrc
@@ -218,7 +237,7 @@ lint: deps-lint
 	@# hosts that build Lua as C++ build this face so too
 	for f in $(LUA_SRC); do $(CXX) -x c++ -std=c++17 -fsyntax-only -Wall -Wextra $(ALL_CPPFLAGS) $(LUA_CFLAGS) $$f || exit 1; done
 format:
-	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c)
+	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c examples/game/*.[ch])
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4

@@ -68,7 +68,7 @@ local password = ask_password()
 
 local on_terminal = uv.guess_handle(0) == "tty" and uv.guess_handle(1) == "tty"
 local stdin = on_terminal and uv.new_tty(0, true) or uv.new_pipe()
-local screen = on_terminal and uv.new_tty(1, false)
+local screen = on_terminal and uv.new_tty(1, false) or nil
 local typed = ""       -- the line so far
 local current          -- the open conversation: { title =, id =, type =, oldest = the oldest message that is shown,
                        -- is_read = whether the other has read what I wrote }

@@ -119,7 +119,7 @@ local function new_player(name)
   local tim = must(timmsg.new {
     sdk_app_id = 1400000001,
     data_dir = DIR .. "/" .. name,
-    server = SERVER or "hub:" .. DIR .. "/hub",
+    server = SERVER or ("hub:" .. DIR .. "/hub"),
     request_timeout_ms = PATIENCE_S * 1000,
   })
   player.tim = tim

@@ -2,6 +2,7 @@
 -- at the name behind the prefix alone, libstrophe among them, would take such an attribute for the real one, and with
 -- it one user for another. Copy it into a directory of plugin_paths and add "plain_attributes" to modules_enabled of the
 -- virtual host.
+---@diagnostic disable: deprecated, undefined-field (module is Prosody's)
 
 local function strip(event)
   local attr = event.stanza.attr

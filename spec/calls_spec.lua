@@ -129,9 +129,11 @@ describe("calls", function()
         assert.equal(timmsg.TIM_ERR_PARAM, code)
       end
       local msg = timmsg.text "loud"
+      ---@diagnostic disable-next-line: assign-type-mismatch
       msg.message_priority = 4
       refuses("message_priority: ", "send_new_msg", "user1", C2C, msg)
       refuses("message_elem_array[2].elem_type: ", "save_msg", "user1", C2C,
+        ---@diagnostic disable-next-line: assign-type-mismatch
         timmsg.message(timmsg.text "a", { elem_type = 10 }))
       refuses("[1].message_status: ", "import_msg_list", "user1", C2C, { { message_status = 0 } })
       refuses("msg_getmsglist_param_count: ", "get_msg_list", "user1", C2C, { msg_getmsglist_param_count = 0 })
@@ -364,6 +366,7 @@ describe("calls", function()
         return message
       end
       assert.equal("message_elem_array[2].face_elem_index: expected an integer", refusal("send_new_msg", "user1", C2C,
+        ---@diagnostic disable-next-line: assign-type-mismatch
         timmsg.message(timmsg.text "a", { elem_type = timmsg.TIMElem_Face, face_elem_index = "3" })))
       assert.equal("[3].message_elem_array[1].text_elem_content: missing", refusal("import_msg_list", "user1", C2C,
         { timmsg.text "a", timmsg.text "b", { message_elem_array = { { elem_type = 0 } } } }))
@@ -388,8 +391,10 @@ describe("calls", function()
         end
       end
       local msg = timmsg.text "known"
+      ---@diagnostic disable: inject-field
       msg.future_key = { 1, 2 }
       msg.message_elem_array[1].text_elem_color = "red"
+      ---@diagnostic enable: inject-field
       local sent = support.must(tim, "send_new_msg", "user1", C2C, msg)
       assert.is_nil(sent.future_key)
       assert.same({ elem_type = 0, text_elem_content = "known" }, sent.message_elem_array[1])
@@ -398,6 +403,7 @@ describe("calls", function()
     hub_it("rule 4: null for an optional key", function()
       local tim = support.new_client(dir, "user1")
       local msg = timmsg.message(timmsg.text "text", timmsg.custom "data")
+      ---@diagnostic disable-next-line: assign-type-mismatch
       msg.message_elem_array[2].custom_elem_desc = timmsg.null
       for _, key in ipairs { "message_priority", "message_client_time", "message_sender", "message_custom_str" } do
         msg[key] = timmsg.null

@@ -117,6 +117,7 @@ describe("DownloadElemToPath", function()
   end
 
   -- The one file in the hub's directory that has this size.
+  ---@return any
   local function find_stored(size, path)
     for name in lfs.dir(path or dir .. "/hub") do
       local entry = (path or dir .. "/hub") .. "/" .. name

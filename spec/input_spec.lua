@@ -652,6 +652,7 @@ describe("bad input", function()
       for i = 1, 4096 do
         noise[i] = string.char(i * 7919 % 251)
       end
+      ---@diagnostic disable-next-line: cast-local-type, param-type-mismatch
       noise = table.concat(noise)
       refuses_file(path, "this is no database", dir .. "/data")
       refuses_file(path, noise:rep(20), dir .. "/data")

@@ -70,7 +70,7 @@ describe("the Lua face", function()
       assert.equal("message_sender", timmsg.TIMMsgSender)
       assert.equal("elem_type", timmsg.TIMElemType)
       assert.equal("msg_getmsglist_param_is_remble", timmsg.TIMMsgGetMsgListParamIsRamble)
-      assert.is_nil(timmsg.kTIMElem_Text)
+      assert.is_nil(timmsg["kTIMElem_Text"])
     end)
 
     it("has short names and a version", function()
@@ -198,12 +198,14 @@ describe("the Lua face", function()
     end)
 
     it("raises an error for a wrong type", function()
+      ---@diagnostic disable: assign-type-mismatch, param-type-mismatch
       assert.error_matches(function() timmsg.new { data_dir = 1 } end, "option 'data_dir': string expected, got number")
       assert.error_matches(function() timmsg.new { sdk_app_id = "1" } end, "option 'sdk_app_id': integer expected")
       assert.error_matches(function() timmsg.new { log_level = 1.5 } end, "option 'log_level': integer expected")
       assert.error_matches(function() timmsg.new { request_timeout_ms = "1" } end, "integer expected, got string")
-      assert.has_error(function() timmsg.new() end)
+      assert.has_error(timmsg.new)
       assert.has_error(function() timmsg.new "x" end)
+      ---@diagnostic enable: assign-type-mismatch, param-type-mismatch
     end)
 
     it("returns nil, message, code for a wrong value", function()
@@ -215,6 +217,7 @@ describe("the Lua face", function()
       assert.is_nil(tim)
       assert.is_string(message)
       assert.equal(timmsg.TIM_ERR_PARAM, code)
+      ---@diagnostic disable-next-line: assign-type-mismatch
       tim, message, code = timmsg.new { data_dir = dir .. "/a", log_level = 99 }
       assert.is_nil(tim)
       assert.matches("^set_config_log_level: ", message)
@@ -976,6 +979,7 @@ describe("the Lua face", function()
 
   describe("collecting", function()
     it("gets a client that its own handlers and callbacks mention", function()
+      ---@diagnostic disable: redundant-return-value
       local ran = false
       local weak = setmetatable({}, { __mode = "k" })
       do
@@ -987,6 +991,7 @@ describe("the Lua face", function()
           ran = true
           return tim
         end))
+        ---@diagnostic enable: redundant-return-value
         assert.is_not_nil(tim.await)
         assert.is_true(tim:wait(support.DEADLINE_MS))
       end

@@ -1,6 +1,7 @@
 -- A peer of the specs: a process of its own that does one task and prints a line for each thing it did or saw.
 -- lua5.4 spec/peer.lua TASK DIR SERVER ARGUMENT...    (started by spec/process.lua)
 -- It ends when its task is done or its standard input tells it so; a task that waits for too long is an error.
+---@diagnostic disable: discard-returns
 
 local timmsg = require "timmsg"
 

@@ -5,6 +5,7 @@
 --   POST /api/reload_config {}                             hosts that are new in the configuration come, others go
 --   POST /api/status {}                                    nothing: it is up
 -- luacheck: globals module prosody
+---@diagnostic disable: deprecated, undefined-field, undefined-global
 
 module:set_global()
 module:depends "http"

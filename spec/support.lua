@@ -145,6 +145,7 @@ function support.idle(ms, ...)
 end
 
 -- Makes a call and polls until it completes: code, desc, result. A refused one: its TIMResult and the message.
+---@return integer code, string desc, any ...
 function support.call(client, method, ...)
   if method == "login" and homes[client] then support.account(homes[client], (...)) end
   local done
@@ -160,6 +161,7 @@ function support.call(client, method, ...)
 end
 
 -- The same for a call that must succeed: its result.
+---@return any
 function support.must(client, method, ...)
   local code, desc, result = support.call(client, method, ...)
   if code ~= 0 then error(("%s: %s (%d)"):format(method, desc, code), 2) end
@@ -167,6 +169,7 @@ function support.must(client, method, ...)
 end
 
 -- Polls the clients until `predicate()` is true, which it returns; an error if that takes too long.
+---@return any
 function support.eventually(predicate, ...)
   local result = support.pump(support.DEADLINE_MS, predicate, ...)
   if not result then error("it has not happened in time", 2) end
@@ -266,6 +269,7 @@ function support.send_many(client, conv_id, conv_type, prefix, n)
 end
 
 -- One page of a conversation. `param` has the keys of MsgGetMsgListParam without their common beginning.
+---@return timmsg.Message[]
 function support.page(client, conv_id, conv_type, param)
   local full = {}
   for key, value in pairs(param or {}) do
@@ -323,15 +327,18 @@ function support.pass(time, ...)
   support.eventually(function() return os.time() > time end, ...)
 end
 
+---@type fun(...: any)
 local function nothing() end
 
 -- `it` or `describe` for what only the embedded hub does or shows, or where the backend plays no role, so that once is
 -- enough: on XMPP it registers nothing.
+---@return fun(name: string, block: fun())
 function support.hub_only(it)
   return support.is_hub and it or nothing
 end
 
 -- And for what only an XMPP backend does.
+---@return fun(name: string, block: fun())
 function support.xmpp_only(it)
   return support.is_hub and nothing or it
 end

@@ -161,6 +161,7 @@ describe("values", function()
       assert.equal(list, timmsg.array(list))
       assert.equal(fields, timmsg.object(fields))
       assert.same({}, timmsg.array())
+      ---@diagnostic disable-next-line: param-type-mismatch
       assert.has_error(function() timmsg.array "x" end)
       local message = refuse { message_elem_array = timmsg.object {} }
       assert.matches("^message_elem_array: expected an array", message)
@@ -216,7 +217,7 @@ describe("values", function()
     it("may be 64 deep and no deeper", function()
       local function nested(depth)
         local msg = timmsg.text "a"
-        local inner = msg
+        local inner = msg ---@type table
         for _ = 2, depth do
           inner.x = {}
           inner = inner.x
@@ -242,6 +243,7 @@ describe("values", function()
   describe("null", function()
     it("for a key is the same as leaving it out", function()
       local msg = timmsg.text "a"
+      ---@diagnostic disable-next-line: assign-type-mismatch
       msg.message_custom_str, msg.message_priority = timmsg.null, timmsg.null
       assert.equal("a", round_trip(msg).message_elem_array[1].text_elem_content)
     end)

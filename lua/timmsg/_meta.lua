@@ -5,8 +5,8 @@
 
 ---@class timmsg
 ---@field VERSION string the library's version
----@field C2C 1 TIMConv_C2C
----@field GROUP 2 TIMConv_Group
+---@field C2C timmsg.TIMConvType TIMConv_C2C
+---@field GROUP timmsg.TIMConvType TIMConv_Group
 ---@field null lightuserdata stands for a JSON null inside arrays
 local timmsg = {}
 

@@ -16,7 +16,8 @@ local SCRIPT <const> = debug.getinfo(1, "S").source:match "^@(.*)players%.lua$" 
 local NEWEST <const> = 60
 
 -- Takes what is wrong: the player, "doubled" or "other", the message's text, and a sentence (as for string.format).
-function players.complain(_, _, _, _) error "nobody listens" end
+---@type fun(player: table, what: string, text: string, format: string, ...: any)
+players.complain = function() error "nobody listens" end
 
 -- ---- waiting: each pair is a coroutine, which yields what it waits for ----
 

@@ -43,7 +43,8 @@ for _, kind in ipairs { "cut", "client", "server" } do
   counts[kind] = { rounds = 0, messages = 0, reported = 0, lost = 0, doubled = 0, other = 0, slowest = 0 }
 end
 
-function players.complain(player, what, text, format, ...)
+---@diagnostic disable-next-line: duplicate-set-field
+players.complain = function(player, what, text, format, ...)
   local message = player.lane.messages[text] or {}
   local plan = message.plan or player.lane.plan
   local kind = plan and plan.kind or "cut"

@@ -123,15 +123,52 @@ static void push_enums(lua_State *L)
     }
 }
 
-/* What each call takes and brings: {c_name, json, json_is_array, result, result_is_array} by Lua names. */
+/* Adds an argument {name, of, is_array, optional} to the list on top. A table's name is nil: the schema has none. */
+static void push_argument(lua_State *L, const char *name, const char *of, bool is_array, bool optional)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, of);
+    lua_setfield(L, -2, "of");
+    lua_pushboolean(L, is_array);
+    lua_setfield(L, -2, "is_array");
+    lua_pushboolean(L, optional);
+    lua_setfield(L, -2, "optional");
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+static void push_json_argument(lua_State *L, const tm_call_type *type)
+{
+    if (type->json) push_argument(L, NULL, type->json->name, type->json_is_array, type->json_optional);
+}
+
+/* A call's arguments but the callback, in the order of tm_arguments_find. */
+static void push_arguments(lua_State *L, const tm_call_type *type)
+{
+    lua_newtable(L);
+    if (type->has_conv) {
+        push_argument(L, "conv_id", NULL, false, false);
+        push_argument(L, "conv_type", "TIMConvType", false, false);
+    }
+    if (type->json_before_text) push_json_argument(L, type);
+    if (type->first_text) push_argument(L, type->first_text, NULL, false, false);
+    if (type->second_text) push_argument(L, type->second_text, NULL, false, type->second_text_optional);
+    if (!type->json_before_text) push_json_argument(L, type);
+}
+
+/* What each call takes and brings: {c_name, arguments, json, json_is_array, result, result_is_array} by Lua
+ * names. */
 static void push_call_types(lua_State *L)
 {
     lua_createtable(L, 0, TM_CALL_COUNT);
     for (int kind = 0; kind < TM_CALL_COUNT; kind++) {
         const tm_call_type *type = tm_call_type_of((tm_call_kind)kind);
-        lua_createtable(L, 0, 5);
+        lua_createtable(L, 0, 6);
         lua_pushstring(L, type->c_name);
         lua_setfield(L, -2, "c_name");
+        push_arguments(L, type);
+        lua_setfield(L, -2, "arguments");
         lua_pushstring(L, type->json ? type->json->name : NULL);
         lua_setfield(L, -2, "json");
         lua_pushboolean(L, type->json_is_array);

@@ -65,7 +65,7 @@ function annotations.read(path)
         class.fields[key] = { optional = optional == "?", kind = kind, text = text }
       end
       local value, about = comment:match "^| (%S+) ?#? ?(.*)$"
-      if value then table.insert(alias, { value = value, text = about }) end
+      if value and alias then table.insert(alias, { value = value, text = about }) end
     end
   end
   return self

@@ -22,6 +22,8 @@
 #define CONNECT_MS 20000
 /* Keep-alive of the TCP connection: seconds of silence, between probes, and how many. */
 enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
+/* The same while something that was sent is not acknowledged, when keep-alive does not run. */
+enum { UNACKNOWLEDGED_MS = 120 * 1000 };
 /* libstrophe selects: it aborts the process on a larger descriptor. */
 #define MAX_SOCKET (FD_SETSIZE - 1)
 /* Passes that a burst of input may take before others get their turn. */
@@ -158,6 +160,9 @@ static int prepare_socket(xmpp_conn_t *conn, void *argument)
     setsockopt(*fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(*fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(*fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+#ifdef TCP_USER_TIMEOUT
+    setsockopt(*fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){UNACKNOWLEDGED_MS}, sizeof(unsigned));
+#endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* for want of another way to our own context */
     xmpp_debug(xmpp_conn_get_context(conn), SOCKET_AREA, "%d", *fd);

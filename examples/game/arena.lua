@@ -126,7 +126,7 @@ end
 -- The game, as the host wants it. `legacy` is what close() of the scripts before returned.
 return function(options, legacy)
   options.group = options.group or "arena"
-  options.data = options.data or "game-data/" .. options.user
+  options.data = options.data or ("game-data/" .. options.user)
   options.password = options.password or ""
   local self = setmetatable({ x = 500, y = 500, score = 0, star = 1, others = {}, since_told = 0 }, Arena)
   if legacy then

@@ -9,8 +9,15 @@ local assertions = require "timmsg.assertions"
 
 local testing = {}
 
+-- What the C half has of a hub (csrc/lua/testing.c).
+---@class timmsg.testing.World : userdata
+---@field pump fun(self: timmsg.testing.World)
+---@field advance fun(self: timmsg.testing.World, ms: integer): integer
+---@field now fun(self: timmsg.testing.World): integer
+---@field close fun(self: timmsg.testing.World)
+
 ---@class timmsg.testing.Hub
----@field package world userdata
+---@field package world timmsg.testing.World
 ---@field package clients timmsg.Client[] in the order in which they were made
 ---@field package told table<timmsg.Client, timmsg.Message[]>
 local Hub = {}
@@ -172,7 +179,7 @@ end
 ---@param call string
 ---@return integer code
 ---@return string desc
----@return any result
+---@return any ... result
 function Hub:ask(client, call, ...)
   local args, answer = table.pack(...), nil
   args[args.n + 1] = function(...) answer = table.pack(...) end

@@ -10,7 +10,7 @@ TEST_PACKAGES  := $(GAME_PACKAGES) xvfb g++ python3-slixmpp lua-busted lua-cqueu
 CLUSTER_PACKAGES := postgresql erlang-p1-pgsql
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
-# make demo on: hub, prosody, ejabberd
+# make demo, make game on: hub, prosody, ejabberd
 SERVER   ?= hub
 # XMPP=0 builds without the XMPP backend, which needs libstrophe
 XMPP     ?= 1
@@ -148,7 +148,7 @@ demo: deps-demo-$(SERVER)
 run-demo:
 	@$(LUA_ENV) $(if $(filter hub,$(SERVER)),,$(LUA) spec/serve.lua $(SERVER)) $(LUA) examples/demo.lua
 
-# The example game: a host that links the library statically. Two players with one hub, until both windows are closed.
+# The example game: a host that links the library statically. Two players, until both windows are closed.
 GAME_SRC  := $(wildcard examples/game/*.c)
 GAME_PKGS := sdl2 SDL2_ttf SDL2_image lua5.4
 $(BUILD)/game: $(GAME_SRC) examples/game/host.h $(LIB_A)
@@ -156,11 +156,14 @@ $(BUILD)/game: $(GAME_SRC) examples/game/host.h $(LIB_A)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SANITIZE) -Icsrc/include $(shell pkg-config --cflags $(GAME_PKGS)) \
 	  -DGAME_DIR='"$(CURDIR)/examples/game"' -DLUA_DIR='"$(CURDIR)/lua"' -o $@ $(GAME_SRC) $(LIB_A) \
 	  $(shell pkg-config --libs $(GAME_PKGS)) $(LIBS)
-game: deps-game
+game: deps-game deps-demo-$(SERVER)
 	@$(MAKE) --no-print-directory run-game
+GAME_DATA = $(BUILD)/game-data/$(SERVER)
 run-game: $(BUILD)/game
-	@$(BUILD)/game --user bob --data $(BUILD)/game-data/bob --server hub:$(BUILD)/game-data/hub --at 1000,80 & \
-	$(BUILD)/game --user alice --data $(BUILD)/game-data/alice --server hub:$(BUILD)/game-data/hub --at 20,80; wait
+	@$(if $(filter hub,$(SERVER)),,rm -rf $(GAME_DATA))
+	@$(LUA_ENV) $(if $(filter hub,$(SERVER)),TIMMSG_SERVER=hub:$(GAME_DATA)/hub,$(LUA) spec/serve.lua $(SERVER)) sh -c '\
+	  play() { $(BUILD)/game --user $$1 --data $(GAME_DATA)/$$1 --server "$$TIMMSG_SERVER" --password "$$TIMMSG_PASSWORD" --at $$2; }; \
+	  play bob 1000,80 & play alice 20,80; wait'
 
 # ---- testing ----
 C_TESTS   := $(patsubst spec/c/%_test.c,$(BUILD)/test/%_test,$(wildcard spec/c/*_test.c))

@@ -7,6 +7,7 @@ PROSODY_PACKAGES  := prosody lua-dbi-sqlite3 $(SERVE_PACKAGES)
 EJABBERD_PACKAGES := ejabberd erlang-p1-sqlite3 $(SERVE_PACKAGES)
 GAME_PACKAGES  := libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev fonts-dejavu-core
 TEST_PACKAGES  := $(GAME_PACKAGES) xvfb g++ python3-slixmpp lua-busted lua-cqueues nginx-light libcmocka-dev libjsoncpp-dev binutils curl $(PROSODY_PACKAGES) $(EJABBERD_PACKAGES)
+BENCH_PACKAGES := lua-sql-sqlite3 lua-cjson nginx-light curl sqlite3 iproute2 $(TEST_PACKAGES)
 CLUSTER_PACKAGES := postgresql erlang-p1-pgsql
 LINT_PACKAGES  := lua-check cppcheck clang clang-format libclang-rt-14-dev
 
@@ -54,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize bench rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -66,7 +67,8 @@ help:
 	@echo 'make test-lua, test-prosody, test-ejabberd   the Lua specs on one backend (BUSTED_FLAGS=spec/x_spec.lua: some)'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
-	@echo 'make bench    measure how long a message takes; BENCH=latency: on the hub, BENCH=xmpp: XMPP against a bare libstrophe loop'
+	@echo 'make bench    measure it against luasql with cjson, bare SQLite, curl and bare libstrophe; BENCH=page: some of that'
+	@echo 'make bench-large   the same with 10,000,000 stored messages'
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
@@ -101,6 +103,8 @@ deps-game: deps-build
 	$(call install_packages,$(GAME_PACKAGES))
 deps-test: deps-build
 	$(call install_packages,$(TEST_PACKAGES))
+deps-bench: deps-build
+	$(call install_packages,$(BENCH_PACKAGES))
 deps-cluster: deps-test
 	$(call install_packages,$(CLUSTER_PACKAGES))
 deps-lint: deps-test
@@ -209,15 +213,33 @@ sanitize: deps-test
 	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" XMPP_TESTS=0 run-test
 
 # ---- measuring ----
-# BENCH=latency, BENCH=xmpp: one of the two; BENCH_FLAGS is for that one.
-BENCH ?= latency $(if $(filter 0,$(XMPP)),,xmpp)
-bench: deps-test
-	@$(MAKE) --no-print-directory lib $(if $(filter xmpp,$(BENCH)),$(BUILD)/bench/bare_strophe)
-	@for name in $(BENCH); do $(LUA_ENV) $(LUA) spec/bench/$$name.lua $(BENCH_FLAGS) || exit 1; done
-$(BUILD)/bench/bare_strophe: spec/bench/bare_strophe.c
+# Prints one table; BENCH=page: some of the rows, whose options BENCH_FLAGS may have (ROUNDS=9).
+BENCH ?= import page value flow latency call frame download idle $(if $(filter 0,$(XMPP)),,xmpp)
+BENCH_ENV := $(LUA_ENV) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;$(CURDIR)/spec/bench/?.lua;;" \
+             LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(CURDIR)/$(BUILD)/bench/?.so;;"
+BENCH_BUILT := bare_sqlite bench_clock.so bench_value.so $(if $(filter 0,$(XMPP)),,bare_strophe)
+bench: deps-bench
+	@$(MAKE) --no-print-directory bench-build
+	@$(BENCH_ENV) $(LUA) spec/bench/run.lua $(BENCH) $(BENCH_FLAGS)
+bench-build: lib $(BENCH_BUILT:%=$(BUILD)/bench/%)
+# Takes long and needs 10 GB of disk.
+bench-large:
+	@$(MAKE) --no-print-directory bench BENCH=large
+
+$(BUILD)/bench/bare_strophe: BENCH_LIBS = $(shell pkg-config --libs libstrophe)
+$(BUILD)/bench/bare_sqlite: BENCH_LIBS = $(shell pkg-config --libs sqlite3)
+$(BUILD)/bench/bare_%: spec/bench/bare_%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(shell pkg-config --cflags libstrophe) -o $@ $< $(shell pkg-config --libs libstrophe)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(shell pkg-config --cflags $(PKGS)) -o $@ $< $(BENCH_LIBS)
+$(BUILD)/bench/bench_clock.so: spec/bench/bench_clock.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -shared -o $@ $<
+$(BUILD)/bench/bench_value.so: spec/bench/bench_value.c $(CORE_OBJ) $(LUA_OBJ)
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -shared -o $@ $^ $(LIBS)
 
 # ---- breaking ----
 # make rounds SERVER=ejabberd ROUNDS=1000 SEED=1 FAULTS=cut,client,server; SERVER=cluster ROUNDS=3

@@ -153,6 +153,45 @@ function tasks.receive(user, expected)
   io.read()
 end
 
+-- Counts what comes until there are `expected`: "all NANOSECOND" when the callback has the last one.
+function tasks.count(user, expected)
+  local missing, ended = tonumber(expected), nil
+  local client <close> = login(user, function(new)
+    new:on("recv_new_msg", function(msgs)
+      missing = missing - #msgs
+      if missing <= 0 then ended = ended or require("bench_clock").now() end
+    end)
+  end)
+  print_line("ready")
+  pump(client, function() return ended end)
+  print_line("all", ended)
+  io.read()
+end
+
+-- Sends `rate` texts a second for so many seconds, evenly, when it is told to begin.
+function tasks.pace(user, conv_id, rate, seconds)
+  local STEP <const> = 10
+  local client <close> = login(user)
+  print_line("ready")
+  io.read()
+  local began, sent, done = now_ms(), 0, 0
+  local total = tonumber(rate) * tonumber(seconds)
+  while done < total do
+    local due = math.min(total, (now_ms() - began) * tonumber(rate) // 1000)
+    for i = sent + 1, due do
+      assert(client:send_new_msg(conv_id, timmsg.C2C, timmsg.text("message " .. i), function(code, desc)
+        assert(code == 0, desc)
+        done = done + 1
+      end))
+    end
+    sent = due
+    client:poll()
+    require("system").sleep(STEP / 1000)
+  end
+  print_line("done")
+  io.read()
+end
+
 -- Sends back each text it gets, after "re: ", and the time when it came.
 function tasks.echo(user)
   local client <close> = login(user, function(new)

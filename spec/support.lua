@@ -38,10 +38,12 @@ function support.now_ms()
   return system.monotime() * 1000
 end
 
--- A new directory, gone after support.cleanup.
-function support.temp_dir()
-  local path = os.tmpname()
-  os.remove(path)
+-- A new directory, gone after support.cleanup; `path` says where, if that matters.
+function support.temp_dir(path)
+  if not path then
+    path = os.tmpname()
+    os.remove(path)
+  end
   assert(lfs.mkdir(path))
   directories[#directories + 1] = path
   return path

@@ -27,6 +27,7 @@ http {
   server {
     listen 127.0.0.1:%PORT%;
     root %DIR%/files;
+    location /fast/ { alias %DIR%/files/; sendfile on; }
     location /slow/ { alias %DIR%/files/; limit_rate 8m; }
     location /slow-norange/ { alias %DIR%/files/; limit_rate 8m; max_ranges 0; }
     location /unknown-size/ { alias %DIR%/files/; limit_rate 8m; ssi on; ssi_types *; }

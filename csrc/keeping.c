@@ -138,19 +138,25 @@ static int32_t prepare(tm_worker *worker, tm_request *request, size_t limit, tm_
     return 0;
 }
 
+/* What is the same for all of them is done once. */
 static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_conv conv;
     tm_import *import = request->import;
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);
+    bool has_buried = !code && tm_store_has_buried(worker->store, &conv);
+    uint64_t newest = 0;
     for (size_t i = 0; i < import->count && !code; i++) {
         int64_t id;
+        const tm_message *message = &import->rows[i];
         if (atomic_load(&worker->client->stop))
             return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
-        code = tm_store_insert(worker->store, &conv, &import->rows[i], 0, &id, err);
-        if (!code && id) code = tm_store_unbury(worker->store, &conv, &import->rows[i], err);
+        code = tm_store_add(worker->store, &conv, message, 0, &id, err);
+        if (!id) continue;
+        if (tm_store_place_time(message) > newest) newest = tm_store_place_time(message);
+        if (has_buried) code = tm_store_unbury(worker->store, &conv, message, err);
     }
-    return code;
+    return code || !newest ? code : tm_store_list_conv(worker->store, &conv, true, newest, err);
 }
 
 static int32_t start_import(tm_worker *worker, tm_request *request, tm_error *err)

@@ -101,8 +101,12 @@ int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t ran
                               bool sent_too, tm_stored *out, tm_error *err);
 /* A message by its row, with its conversation. */
 int32_t tm_store_load(tm_store *store, int64_t id, tm_conv *conv, tm_stored *out, tm_error *err);
-/* Adds a message; a message of that identity that is there stays as it is (*id is 0 then). Lists the
- * conversation. */
+/* The second that gives a message its place in the order (rule 12). */
+uint64_t tm_store_place_time(const tm_message *message);
+/* Adds a message; a message of that identity that is there stays as it is (*id is 0 then, and on failure). */
+int32_t tm_store_add(tm_store *store, const tm_conv *conv, const tm_message *message, tm_position position,
+                     int64_t *id, tm_error *err);
+/* The same, and lists the conversation. */
 int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
                         int64_t *id, tm_error *err);
 /* The backend accepted it: state 2, its place and position. */
@@ -148,6 +152,8 @@ int32_t tm_store_delete(tm_store *store, const tm_conv *conv, const tm_stored *s
 int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err);
 /* Remembers an identity as deleted. */
 int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
+/* True if a message of the conversation is remembered as deleted, or that could not be found out. */
+bool tm_store_has_buried(tm_store *store, const tm_conv *conv);
 /* Forgets that it was deleted. */
 int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
 /* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion

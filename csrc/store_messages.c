@@ -113,24 +113,34 @@ int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t ran
     return row ? load_first(store, conv, row, out, err) : err->code;
 }
 
-int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
-                        int64_t *id, tm_error *err)
+uint64_t tm_store_place_time(const tm_message *message)
 {
     bool accepted =
         message->server_time && message->status != kTIMMsg_Sending && message->status != kTIMMsg_SendFail;
-    uint64_t place_time = accepted ? message->server_time : message->client_time;
+    return accepted ? message->server_time : message->client_time;
+}
+
+int32_t tm_store_add(tm_store *store, const tm_conv *conv, const tm_message *message, tm_position position,
+                     int64_t *id, tm_error *err)
+{
     int32_t code = tm_sql_run(
         store->sql, err,
         "INSERT INTO messages(conv, place_time, seq, sender, rand, client_time, server_time, status, "
         "priority, is_self, is_read, custom_int, custom_str, elems, position) "
         "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,nullif(?,0)) ON CONFLICT DO NOTHING",
-        "iuutuuuiiiiitti", conv->id, place_time, message->seq, message->sender, message->rand,
-        message->client_time, message->server_time, (int64_t)message->status, (int64_t)message->priority,
-        (int64_t)message->is_self, (int64_t)message->is_read, (int64_t)message->custom_int,
-        message->custom_str, message->elems, position);
-    if (code) return code;
-    *id = tm_sql_changes(store->sql) ? tm_sql_last_id(store->sql) : 0;
-    return *id ? tm_store_list_conv(store, conv, true, place_time, err) : 0;
+        "iuutuuuiiiiitti", conv->id, tm_store_place_time(message), message->seq, message->sender,
+        message->rand, message->client_time, message->server_time, (int64_t)message->status,
+        (int64_t)message->priority, (int64_t)message->is_self, (int64_t)message->is_read,
+        (int64_t)message->custom_int, message->custom_str, message->elems, position);
+    *id = !code && tm_sql_changes(store->sql) ? tm_sql_last_id(store->sql) : 0;
+    return code;
+}
+
+int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
+                        int64_t *id, tm_error *err)
+{
+    int32_t code = tm_store_add(store, conv, message, position, id, err);
+    return *id ? tm_store_list_conv(store, conv, true, tm_store_place_time(message), err) : code;
 }
 
 int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, uint64_t seq,

@@ -69,6 +69,7 @@ build = {
         "csrc/media_transfer.c",
         "csrc/mem.c",
         "csrc/message.c",
+        "csrc/messages.c",
         "csrc/path.c",
         "csrc/peer.c",
         "csrc/reading.c",

@@ -28,12 +28,20 @@ void tm_args_free(tm_args *args)
     memset(args, 0, sizeof *args);
 }
 
+void tm_request_drop_result(tm_request *request)
+{
+    cJSON_Delete(request->result);
+    tm_messages_free(request->messages);
+    request->result = NULL;
+    request->messages = NULL;
+}
+
 static void request_free(tm_request *request)
 {
     if (!request) return;
     tm_args_free(&request->args);
     tm_letter_free(request->letter);
-    cJSON_Delete(request->result);
+    tm_request_drop_result(request);
     cJSON_Delete(request->elems);
     tm_message_clear(&request->message);
     tm_free(request->desc);
@@ -53,7 +61,9 @@ void tm_request_complete(tm_client *client, tm_request *request)
         request->desc = NULL;
     }
     letter->json = request->result;
+    letter->messages = request->messages;
     request->result = NULL;
+    request->messages = NULL;
     request_free(request);
     tm_mailbox_put(client->mailbox, letter);
 }

@@ -34,6 +34,7 @@ typedef struct tm_request {
     bool keep;                   /* its outcome stands even if the local commit fails: the backend has it */
     bool refused;                /* over the limit: completes with 9507 */
     cJSON *result;               /* owned */
+    tm_messages *messages;       /* owned; instead of `result`: an array of Message */
     int32_t code;                /* the outcome, with */
     char *desc;                  /* owned; NULL: "" */
     int step;
@@ -105,6 +106,8 @@ void tm_client_notify(tm_client *client, tm_report *report);
 /* Moves the session on; on TM_SESSION_OUT the user is forgotten. A log-out that was asked for meanwhile is
  * kept. */
 void tm_client_set_session(tm_client *client, tm_session from, tm_session to);
+/* Frees what the call was to bring. */
+void tm_request_drop_result(tm_request *request);
 /* Completes a request: its letter goes out, the rest is freed. */
 void tm_request_complete(tm_client *client, tm_request *request);
 

@@ -56,10 +56,11 @@ static int32_t read_param(tm_worker *worker, const tm_request *request, page *ou
 static int32_t read_page(tm_worker *worker, tm_request *request, const page *of, uint32_t *rows,
                          uint64_t *last_time, tm_error *err)
 {
-    request->result = cJSON_CreateArray();
-    if (!request->result) return tm_fail_memory(err);
+    tm_request_drop_result(request);
+    request->messages = tm_messages_new();
+    if (!request->messages) return tm_fail_memory(err);
     return tm_store_page(worker->store, &of->conv, of->has_place ? &of->place : NULL, of->forward, of->count,
-                         request->result, rows, last_time, err);
+                         request->messages, rows, last_time, err);
 }
 
 static int32_t start_local(tm_worker *worker, tm_request *request, tm_error *err)
@@ -99,8 +100,7 @@ static int32_t complete_page(tm_worker *worker, tm_request *request, tm_error *e
         return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
     tm_op *op = tm_worker_ask(worker, request, TM_OP_HISTORY, err);
     if (!op) return err->code;
-    cJSON_Delete(request->result);
-    request->result = NULL;
+    tm_request_drop_result(request);
     tm_message_clear(&request->message);
     request->message.conv_type = of.conv.type;
     request->message.conv_id = tm_strdup(of.conv.name);
@@ -149,7 +149,7 @@ static bool matches(const cJSON *locator, const tm_message *message)
 
 /* Appends the message that a locator means, if it is there. A locator names no sender: in a group several may
  * have its seq and rand. */
-static int32_t find_one(tm_worker *worker, const tm_conv *conv, const cJSON *locator, cJSON *result,
+static int32_t find_one(tm_worker *worker, const tm_conv *conv, const cJSON *locator, tm_messages *result,
                         tm_error *err)
 {
     const cJSON *is_self = tm_json_get(locator, kTIMMsgLocatorIsSelf);
@@ -161,7 +161,7 @@ static int32_t find_one(tm_worker *worker, const tm_conv *conv, const cJSON *loc
         int32_t code = tm_store_find(worker->store, conv, &identity, &stored, err);
         if (code || !stored.id) return code;
         found = matches(locator, &stored.message);
-        if (found && !tm_json_append(result, tm_message_to_tree(&stored.message))) code = tm_fail_memory(err);
+        if (found && !tm_messages_add(result, &stored.message)) code = tm_fail_memory(err);
         tm_message_clear(&stored.message);
         if (code) return code;
     }
@@ -173,12 +173,12 @@ static int32_t start_find(tm_worker *worker, tm_request *request, tm_error *err)
     tm_conv conv;
     const cJSON *locator;
     int32_t code = tm_worker_conv(worker, request, false, &conv, err);
-    request->result = cJSON_CreateArray();
-    if (!code && !request->result) code = tm_fail_memory(err);
+    request->messages = tm_messages_new();
+    if (!code && !request->messages) code = tm_fail_memory(err);
     cJSON_ArrayForEach(locator, request->args.json)
     {
         if (code) break;
-        code = find_one(worker, &conv, locator, request->result, err);
+        code = find_one(worker, &conv, locator, request->messages, err);
     }
     return code;
 }

@@ -11,13 +11,20 @@
 
 /* What a batch has to tell, once it is committed. */
 typedef struct news {
-    cJSON *messages, *tips, *revoked, *receipts;
+    tm_messages *messages;
+    cJSON *tips, *revoked, *receipts;
 } news;
 
 static int32_t append(cJSON **array, cJSON *item, tm_error *err)
 {
     if (item && !*array) *array = cJSON_CreateArray();
     return *array && tm_json_append(*array, item) ? 0 : tm_fail_memory(err);
+}
+
+static int32_t append_message(news *out, const tm_message *message, tm_error *err)
+{
+    if (!out->messages) out->messages = tm_messages_new();
+    return out->messages && tm_messages_add(out->messages, message) ? 0 : tm_fail_memory(err);
 }
 
 /* A conversation that others speak in is followed from the second after its first event. */
@@ -87,8 +94,7 @@ int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *even
 static int32_t tell_message(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
 {
     int32_t code = 0;
-    if (tm_worker_wanted(worker, TM_LETTER_RECV_NEW_MSG))
-        code = append(&out->messages, tm_message_to_tree(message), err);
+    if (tm_worker_wanted(worker, TM_LETTER_RECV_NEW_MSG)) code = append_message(out, message, err);
     if (code || !tm_worker_wanted(worker, TM_LETTER_GROUP_TIPS) ||
         strcmp(message->sender, "@TIM#SYSTEM") != 0 || !message->elems)
         return code;
@@ -204,9 +210,19 @@ static void tell(tm_worker *worker, tm_letter_kind kind, cJSON **array)
     *array = NULL;
 }
 
+/* A letter with the new messages, if there are any; NULL also where memory is short. */
+static tm_letter *messages_letter(news *out)
+{
+    tm_letter *letter = out->messages ? tm_letter_new(TM_LETTER_RECV_NEW_MSG, NULL, NULL) : NULL;
+    if (!letter) return NULL;
+    letter->messages = out->messages;
+    out->messages = NULL;
+    return letter;
+}
+
 static void forget(news *out)
 {
-    cJSON_Delete(out->messages);
+    tm_messages_free(out->messages);
     cJSON_Delete(out->tips);
     cJSON_Delete(out->revoked);
     cJSON_Delete(out->receipts);
@@ -230,7 +246,8 @@ void tm_incoming_receive(tm_worker *worker)
         forget(&out);
         goto out;
     }
-    tell(worker, TM_LETTER_RECV_NEW_MSG, &out.messages);
+    if (out.messages) tm_worker_tell(worker, messages_letter(&out));
+    tm_messages_free(out.messages);
     tell(worker, TM_LETTER_GROUP_TIPS, &out.tips);
     tell(worker, TM_LETTER_REVOKE, &out.revoked);
     tell(worker, TM_LETTER_READED_RECEIPT, &out.receipts);
@@ -254,11 +271,9 @@ void tm_incoming_online(tm_worker *worker, tm_event *event)
     if (!worker->online || tell_message(worker, &event->message, &out, &err)) {
         forget(&out);
     } else {
-        if (out.messages) {
-            tm_letter *letter = tm_letter_new(TM_LETTER_RECV_NEW_MSG, NULL, out.messages);
-            if (letter) tm_mailbox_put(worker->client->mailbox, letter);
-        }
-        cJSON_Delete(out.tips);
+        tm_letter *letter = messages_letter(&out);
+        if (letter) tm_mailbox_put(worker->client->mailbox, letter);
+        forget(&out);
     }
     tm_event_free(event);
 }

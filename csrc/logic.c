@@ -132,15 +132,16 @@ static void deliver_new_messages(tm_logic *logic, const char *json)
     logic->round = NULL;
 }
 
-static void deliver_completion(const tm_letter *letter)
+static void deliver_completion(tm_letter *letter)
 {
     tm_token *token = letter->token;
     if (!token) return;
     TIMCommCallback cb = token->cb;
     const void *user_data = token->user_data;
     if (letter->kind == TM_LETTER_RESULT) tm_free(token);
+    bool whole = tm_letter_unpack(letter);
     char *json = letter->json ? tm_json_print(letter->json) : NULL;
-    if (letter->json && !json && letter->code == 0)
+    if ((!whole || (letter->json && !json)) && letter->code == 0)
         cb(ERR_OUT_OF_MEMORY, "out of memory", "", user_data);
     else
         cb(letter->code, letter->desc, json ? json : "", user_data);
@@ -174,10 +175,11 @@ static void call_handler(const tm_letter *letter, const char *json, tm_handler h
     }
 }
 
-static void deliver_event(tm_logic *logic, const tm_letter *letter)
+static void deliver_event(tm_logic *logic, tm_letter *letter)
 {
     tm_handler handler = get_handler(logic->handlers, letter->kind);
     if (letter->kind != TM_LETTER_RECV_NEW_MSG && !handler.cb) return;
+    if (!tm_letter_unpack(letter)) return; /* likewise */
     char *json = letter->json ? tm_json_print(letter->json) : NULL;
     if (letter->json && !json) return; /* no memory: the store has what the event was about */
     if (letter->kind == TM_LETTER_RECV_NEW_MSG)

@@ -50,7 +50,17 @@ void tm_letter_free(tm_letter *letter)
     if (!letter) return;
     tm_free(letter->desc);
     cJSON_Delete(letter->json);
+    tm_messages_free(letter->messages);
     tm_free(letter);
+}
+
+bool tm_letter_unpack(tm_letter *letter)
+{
+    if (!letter->messages) return true;
+    letter->json = tm_messages_to_tree(letter->messages);
+    tm_messages_free(letter->messages);
+    letter->messages = NULL;
+    return letter->json != NULL;
 }
 
 static size_t events_in(const tm_letter *letter)
@@ -58,7 +68,7 @@ static size_t events_in(const tm_letter *letter)
     switch (letter->kind) {
     case TM_LETTER_RESULT:
     case TM_LETTER_PROGRESS: return 0;
-    case TM_LETTER_RECV_NEW_MSG: return (size_t)cJSON_GetArraySize(letter->json);
+    case TM_LETTER_RECV_NEW_MSG: return letter->messages ? letter->messages->count : 0;
     default: return 1;
     }
 }

@@ -5,6 +5,7 @@
 #define TM_MAILBOX_H
 
 #include "error.h"
+#include "messages.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -15,7 +16,7 @@ typedef struct tm_mailbox tm_mailbox;
 typedef enum tm_letter_kind {
     TM_LETTER_RESULT,          /* the completion of a call: the last letter with its token */
     TM_LETTER_PROGRESS,        /* a download's progress: more letters with this token follow */
-    TM_LETTER_RECV_NEW_MSG,    /* json: array of Message */
+    TM_LETTER_RECV_NEW_MSG,    /* messages */
     TM_LETTER_READED_RECEIPT,  /* json: array of MessageReceipt */
     TM_LETTER_REVOKE,          /* json: array of MsgLocator */
     TM_LETTER_UPLOAD_PROGRESS, /* json: Message; index (from 0), current, total */
@@ -29,10 +30,11 @@ typedef enum tm_letter_kind {
 typedef struct tm_letter {
     struct tm_letter *next;
     tm_letter_kind kind;
-    void *token;  /* RESULT and PROGRESS: what the host gave with the call */
-    int32_t code; /* 0 or an error code */
-    char *desc;   /* owned; never NULL, "" on success */
-    cJSON *json;  /* owned; NULL stands for "" */
+    void *token;           /* RESULT and PROGRESS: what the host gave with the call */
+    int32_t code;          /* 0 or an error code */
+    char *desc;            /* owned; never NULL, "" on success */
+    cJSON *json;           /* owned; NULL stands for "" */
+    tm_messages *messages; /* owned; instead of `json`: an array of Message */
     int32_t event;
     uint32_t index, current, total;
     bool expected; /* tm_mailbox_expect counts it */
@@ -46,6 +48,8 @@ void tm_mailbox_free(tm_mailbox *mailbox);
 /* A letter with `desc` (copied; NULL is "") and `json` (taken over, freed on failure). NULL: no memory. */
 tm_letter *tm_letter_new(tm_letter_kind kind, const char *desc, cJSON *json);
 void tm_letter_free(tm_letter *letter);
+/* Makes `json` of `messages`, if the letter has these. False: no memory. */
+bool tm_letter_unpack(tm_letter *letter);
 
 /* Puts a letter in (taken over). Any thread. */
 void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter);

@@ -50,14 +50,20 @@ int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *
     return tm_fail_memory(err);
 }
 
+cJSON *tm_message_elems(const tm_message *message)
+{
+    return message->elems ? tm_json_parse_own(message->elems, strlen(message->elems), NULL)
+                          : cJSON_CreateArray();
+}
+
 cJSON *tm_message_to_tree(const tm_message *message)
 {
+    return tm_message_tree_with(message, tm_message_elems(message));
+}
+
+cJSON *tm_message_tree_with(const tm_message *message, cJSON *elems)
+{
     cJSON *tree = cJSON_CreateObject();
-    cJSON *elems = NULL;
-    if (message->elems)
-        elems = tm_json_parse_own(message->elems, strlen(message->elems), NULL);
-    else
-        elems = cJSON_CreateArray();
     bool ok = tm_json_add_item(tree, kTIMMsgElemArray, elems) &&
               tm_json_add_string(tree, kTIMMsgConvId, message->conv_id) &&
               tm_json_add_int(tree, kTIMMsgConvType, message->conv_type) &&

@@ -34,8 +34,12 @@ void tm_message_clear(tm_message *message);
  * (schema.h) of those that are left out. Absent keys are 0, "" or false; is_read absent is true. conv_type,
  * conv_id and is_self are read too: the caller overrides what it knows better. */
 int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err);
+/* The element array. Owned by the caller; NULL: memory is short. */
+cJSON *tm_message_elems(const tm_message *message);
 /* The whole Message as the API returns it. Owned by the caller; NULL: memory is short. */
 cJSON *tm_message_to_tree(const tm_message *message);
+/* The same with its element array (taken over, freed on failure; NULL is a failure). */
+cJSON *tm_message_tree_with(const tm_message *message, cJSON *elems);
 /* A MsgLocator of it with all eight keys; `revoked` is its is_revoked. */
 cJSON *tm_message_locator(const tm_message *message, bool revoked);
 int32_t tm_message_copy(const tm_message *from, tm_message *to, tm_error *err);

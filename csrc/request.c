@@ -212,8 +212,7 @@ static void deliver(tm_worker *worker, int32_t failure, const char *text)
     while (request) {
         tm_request *next = request->next;
         if (failure && !request->keep && !request->code) {
-            cJSON_Delete(request->result);
-            request->result = NULL;
+            tm_request_drop_result(request);
             tm_request_fail(request, failure, text);
         }
         tm_worker_finish(worker, request);
@@ -284,8 +283,7 @@ static void step(tm_worker *worker, tm_request *request, tm_op *op)
             tm_log_write(worker->client->log, kTIMLog_Error, "%s is done, but was not stored: %s",
                          tm_call_type_of(request->kind)->c_name, err.text);
         } else {
-            cJSON_Delete(request->result);
-            request->result = NULL;
+            tm_request_drop_result(request);
             if (!request->code) tm_request_fail(request, code, err.text);
         }
     }

@@ -7,7 +7,7 @@
 #define TM_STORE_H
 
 #include "backend.h"
-#include "message.h"
+#include "messages.h"
 #include "sql.h"
 
 typedef struct tm_store tm_store;
@@ -126,10 +126,11 @@ int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err);
 /* How many there are; 0 with err->code set on failure. */
 uint32_t tm_store_sending_count(tm_store *store, tm_error *err);
 
-/* Appends up to `count` messages older (or, forward, newer) than `place` (NULL: from the end) to `array`, as
- * trees. *rows: how many, *last_time: the place time of the last one. */
+/* Appends up to `count` messages older (or, forward, newer) than `place` (NULL: from the end) to
+ * `messages`. *rows: how many, *last_time: the place time of the last one. */
 int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *place, bool forward,
-                      uint32_t count, cJSON *array, uint32_t *rows, uint64_t *last_time, tm_error *err);
+                      uint32_t count, tm_messages *messages, uint32_t *rows, uint64_t *last_time,
+                      tm_error *err);
 
 /* The last unread message that the backend knows among those up to and including `time` (UINT64_MAX: all):
  * its position (0: there is none) and second. */

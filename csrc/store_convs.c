@@ -84,14 +84,14 @@ int32_t tm_store_set_draft(tm_store *store, const tm_conv *conv, const char *dra
 /* The newest message of a conversation as a tree in an array of one, or an empty array. */
 static cJSON *last_message(tm_store *store, const tm_conv *conv, tm_error *err)
 {
-    cJSON *array = cJSON_CreateArray();
+    tm_messages *messages = tm_messages_new();
+    cJSON *array = NULL;
     uint32_t rows;
     uint64_t last_time;
-    if (!array) tm_fail_memory(err);
-    if (array && tm_store_page(store, conv, NULL, false, 1, array, &rows, &last_time, err)) {
-        cJSON_Delete(array);
-        return NULL;
-    }
+    if (!messages || (!tm_store_page(store, conv, NULL, false, 1, messages, &rows, &last_time, err) &&
+                      !(array = tm_messages_to_tree(messages))))
+        tm_fail_memory(err);
+    tm_messages_free(messages);
     return array;
 }
 

@@ -243,7 +243,8 @@ static sqlite3_stmt *page_query(tm_store *store, const tm_conv *conv, const tm_p
 }
 
 int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *place, bool forward,
-                      uint32_t count, cJSON *array, uint32_t *rows, uint64_t *last_time, tm_error *err)
+                      uint32_t count, tm_messages *messages, uint32_t *rows, uint64_t *last_time,
+                      tm_error *err)
 {
     tm_error local = {0};
     *rows = 0;
@@ -252,8 +253,7 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
     while (tm_sql_step(store->sql, row, &local)) {
         tm_stored borrowed;
         borrow_row(row, conv, &borrowed);
-        cJSON *tree = tm_message_to_tree(&borrowed.message);
-        if (!tree || !tm_json_append(array, tree)) {
+        if (!tm_messages_add(messages, &borrowed.message)) {
             tm_sql_drop(row);
             return tm_fail_memory(err);
         }

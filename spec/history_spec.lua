@@ -247,6 +247,24 @@ describe("get_msg_list", function()
       end
     end)
 
+    it("rule 33: a page, a look-up and a callback bring a message as the call that sent it did", function()
+      local seen = support.watch(bob)
+      local sent = support.must(alice, "send_new_msg", "bob", C2C, timmsg.message {
+        timmsg.text "上 \"quoted\" 🎮", timmsg.location(-0.5, 2 ^ 53, "here"), timmsg.custom("{}", "", "ext"),
+        message_custom_int = 4294967295, message_custom_str = "kept here", message_priority = timmsg.TIMMsgPriority_High,
+      })
+      assert.same({ sent }, support.page(alice, "bob", C2C, { count = 5 }))
+      assert.same({ sent }, support.must(alice, "find_by_msg_locator_list", "bob", C2C, { timmsg.locator(sent) }))
+      local came = support.arrival(seen, '上 "quoted" 🎮')
+      assert.same({ came }, support.page(bob, "alice", C2C, { count = 5 }))
+      assert.same(sent.message_elem_array, came.message_elem_array)
+      support.must(alice, "save_msg", "bob", C2C, { message_seq = -2, message_rand = 4294967295, message_server_time = 1,
+                                                    message_elem_array = { { elem_type = 0, text_elem_content = "" } } })
+      local saved = support.page(alice, "bob", C2C, { count = 1, is_forward = true })[1]
+      assert.same({ -2, 4294967295, 1 << 32 | 4294967295 },
+        { saved.message_seq, saved.message_rand, saved.message_unique_id })
+    end)
+
     it("rule 33: a conversation that isn't is empty", function()
       for _, remble in ipairs { false, true } do
         assert.same({}, support.page(bob, "nobody", C2C, { is_remble = remble }))

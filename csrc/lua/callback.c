@@ -254,6 +254,15 @@ void tm_callbacks_take(tm_callbacks *callbacks, tm_letter *letter)
     callbacks->limit = -1;
 }
 
+/* [-0, +1, m] */
+static void push_content(lua_State *L, const tm_letter *letter)
+{
+    if (letter->messages)
+        tm_value_push_messages(L, letter->messages);
+    else
+        tm_value_push(L, letter->json);
+}
+
 /* A call without a callback has failed: code and sentence go to the handlers of "error". [-0, +0, m] */
 static void tell_failure(lua_State *L, int client, tm_callbacks *callbacks)
 {
@@ -281,7 +290,7 @@ static void deliver_result(lua_State *L, int client, tm_callbacks *callbacks)
     }
     lua_pushinteger(L, letter->code);
     lua_pushstring(L, letter->desc);
-    tm_value_push(L, letter->json);
+    push_content(L, letter);
     int count = 3;
     if (letter->kind == TM_LETTER_PROGRESS) {
         lua_pushboolean(L, 1); /* more will follow */
@@ -317,7 +326,7 @@ static int push_event(lua_State *L, const tm_letter *letter)
         lua_pushstring(L, letter->desc);
         return 2;
     case TM_LETTER_KICKED_OFFLINE: return 0;
-    default: tm_value_push(L, letter->json); return 1;
+    default: push_content(L, letter); return 1;
     }
 }
 

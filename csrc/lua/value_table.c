@@ -137,6 +137,109 @@ void tm_value_push(lua_State *L, const cJSON *tree)
     lua_settop(L, texts - 1);
 }
 
+/* ---- Messages ---- */
+
+/* The keys that every Message has. */
+enum {
+    ELEM_ARRAY,
+    CONV_ID,
+    CONV_TYPE,
+    SENDER,
+    PRIORITY,
+    CLIENT_TIME,
+    SERVER_TIME,
+    IS_FROM_SELF,
+    IS_READ,
+    IS_ONLINE_MSG,
+    IS_PEER_READ,
+    STATUS,
+    UNIQUE_ID,
+    RAND,
+    SEQ,
+    CUSTOM_INT,
+    CUSTOM_STR,
+    MESSAGE_KEYS
+};
+
+static const char *const message_keys[MESSAGE_KEYS] = {
+    kTIMMsgElemArray,  kTIMMsgConvId,     kTIMMsgConvType,   kTIMMsgSender, kTIMMsgPriority,
+    kTIMMsgClientTime, kTIMMsgServerTime, kTIMMsgIsFormSelf, kTIMMsgIsRead, kTIMMsgIsOnlineMsg,
+    kTIMMsgIsPeerRead, kTIMMsgStatus,     kTIMMsgUniqueId,   kTIMMsgRand,   kTIMMsgSeq,
+    kTIMMsgCustomInt,  kTIMMsgCustomStr,
+};
+
+typedef struct message_push {
+    lua_State *L;
+    const tm_key_index *index;
+    int texts;                 /* as for push_node */
+    int numbers[MESSAGE_KEYS]; /* of the keys in the index */
+} message_push;
+
+/* Each sets a key of the table on top. [-0, +0, m] */
+static void set_integer(const message_push *p, int key, uint64_t value)
+{
+    lua_rawgeti(p->L, p->texts, p->numbers[key]);
+    lua_pushinteger(p->L, (lua_Integer)value);
+    lua_rawset(p->L, -3);
+}
+
+static void set_boolean(const message_push *p, int key, bool value)
+{
+    lua_rawgeti(p->L, p->texts, p->numbers[key]);
+    lua_pushboolean(p->L, value);
+    lua_rawset(p->L, -3);
+}
+
+static void set_text(const message_push *p, int key, const char *value)
+{
+    lua_rawgeti(p->L, p->texts, p->numbers[key]);
+    lua_pushstring(p->L, value ? value : "");
+    lua_rawset(p->L, -3);
+}
+
+/* [-0, +1, m] */
+static void push_message(const message_push *p, const tm_listed *from)
+{
+    const tm_message *message = &from->message;
+    lua_createtable(p->L, 0, MESSAGE_KEYS);
+    lua_rawgeti(p->L, p->texts, p->numbers[ELEM_ARRAY]);
+    push_array(p->L, p->index, p->texts, from->elems, false);
+    lua_rawset(p->L, -3);
+    set_text(p, CONV_ID, message->conv_id);
+    set_integer(p, CONV_TYPE, (uint64_t)message->conv_type);
+    set_text(p, SENDER, message->sender);
+    set_integer(p, PRIORITY, message->priority);
+    set_integer(p, CLIENT_TIME, message->client_time);
+    set_integer(p, SERVER_TIME, message->server_time);
+    set_boolean(p, IS_FROM_SELF, message->is_self);
+    set_boolean(p, IS_READ, message->is_read);
+    set_boolean(p, IS_ONLINE_MSG, message->is_online);
+    set_boolean(p, IS_PEER_READ, message->is_peer_read);
+    set_integer(p, STATUS, message->status);
+    set_integer(p, UNIQUE_ID,
+                tm_message_unique_id(message->conv_type, message->server_time, message->seq, message->rand));
+    set_integer(p, RAND, message->rand);
+    set_integer(p, SEQ, message->seq);
+    set_integer(p, CUSTOM_INT, message->custom_int);
+    set_text(p, CUSTOM_STR, message->custom_str);
+}
+
+void tm_value_push_messages(lua_State *L, const tm_messages *messages)
+{
+    luaL_checkstack(L, 3 * TM_VALUE_SLOTS, "a result");
+    message_push p = {L, tm_keys_push(L), lua_gettop(L) + 1, {0}};
+    lua_getiuservalue(L, -1, TM_UV_TEXTS);
+    for (int key = 0; key < MESSAGE_KEYS; key++)
+        p.numbers[key] = tm_keys_find_text(p.index, message_keys[key]);
+    lua_createtable(L, (int)messages->count, 0);
+    for (size_t i = 0; i < messages->count; i++) {
+        push_message(&p, &messages->list[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_replace(L, p.texts - 1);
+    lua_settop(L, p.texts - 1);
+}
+
 /* ---- Null and marks ---- */
 
 void tm_value_push_null(lua_State *L)

@@ -42,10 +42,26 @@ static tm_mailbox *new_mailbox(void)
     return mailbox;
 }
 
+static tm_messages *messages_of(int count)
+{
+    static char user[] = "user";
+    tm_message message = {.conv_id = user, .sender = user};
+    tm_messages *messages = tm_messages_new();
+    for (int i = 0; i < count; i++)
+        if (!messages || !tm_messages_add(messages, &message)) abort();
+    return messages;
+}
+
+/* New messages are no tree: as many of them as `json` has entries. */
 static void put(tm_mailbox *mailbox, tm_letter_kind kind, uint32_t index, cJSON *json)
 {
-    tm_letter *letter = tm_letter_new(kind, NULL, json);
+    bool is_tree = kind != TM_LETTER_RECV_NEW_MSG;
+    tm_letter *letter = tm_letter_new(kind, NULL, is_tree ? json : NULL);
     if (!letter) abort();
+    if (!is_tree) {
+        letter->messages = messages_of(cJSON_GetArraySize(json));
+        cJSON_Delete(json);
+    }
     letter->index = index;
     tm_mailbox_put(mailbox, letter);
 }

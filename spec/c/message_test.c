@@ -1,6 +1,7 @@
-/* Message: identities that chance must not make meet. */
-#include "message.h"
+/* Message: identities that chance must not make meet, and lists. */
+#include "messages.h"
 
+#include "json.h"
 #include "mem.h"
 
 #include <setjmp.h>
@@ -76,12 +77,52 @@ static void identities_are_fixed_for_ever(void **state)
     assert_true(seq != again_seq || rand != again_rand);
 }
 
+static void a_list_is_the_array_of_its_messages(void **state)
+{
+    (void)state;
+    char me[] = "me", you[] = "you", note[] = "{}",
+         text[] = "[{\"elem_type\":0,\"text_elem_content\":\"a\"}]";
+    const tm_message list[] = {
+        {.conv_type = 1,
+         .conv_id = you,
+         .sender = me,
+         .seq = UINT64_MAX,
+         .rand = 7,
+         .server_time = 5,
+         .status = 2,
+         .is_self = true,
+         .is_peer_read = true,
+         .custom_int = UINT32_MAX,
+         .custom_str = note,
+         .elems = text},
+        {.conv_type = 2, .conv_id = me, .sender = you, .seq = 1, .client_time = 6, .status = 6},
+    };
+    tm_messages *messages = tm_messages_new();
+    cJSON *expected = cJSON_CreateArray();
+    assert_non_null(messages);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        assert_true(tm_messages_add(messages, &list[i]));
+        assert_true(tm_json_append(expected, tm_message_to_tree(&list[i])));
+    }
+    you[0] = me[0] = text[0] = '!'; /* the list has copies */
+    cJSON *tree = tm_messages_to_tree(messages);
+    char *printed = tm_json_print(tree), *wanted = tm_json_print(expected);
+    assert_string_equal(printed, wanted);
+    tm_free(printed);
+    tm_free(wanted);
+    cJSON_Delete(tree);
+    cJSON_Delete(expected);
+    tm_messages_free(messages);
+    tm_messages_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_never_repeats_a_rand),
         cmocka_unit_test(imports_of_other_content_never_meet),
         cmocka_unit_test(identities_are_fixed_for_ever),
+        cmocka_unit_test(a_list_is_the_array_of_its_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

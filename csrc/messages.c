@@ -1,0 +1,80 @@
+/* Messages: see messages.h. */
+#include "messages.h"
+
+#include "json.h"
+#include "mem.h"
+
+#include <string.h>
+
+#define FIRST_SIZE 16
+
+tm_messages *tm_messages_new(void)
+{
+    return tm_calloc(1, sizeof(tm_messages));
+}
+
+void tm_messages_free(tm_messages *messages)
+{
+    if (!messages) return;
+    for (size_t i = 0; i < messages->count; i++) {
+        tm_free(messages->list[i].texts);
+        cJSON_Delete(messages->list[i].elems);
+    }
+    tm_free(messages->list);
+    tm_free(messages);
+}
+
+static bool make_room(tm_messages *messages)
+{
+    if (messages->count < messages->size) return true;
+    size_t size = messages->size ? messages->size * 2 : FIRST_SIZE;
+    tm_listed *grown = tm_realloc(messages->list, size * sizeof *grown);
+    if (!grown) return false;
+    messages->list = grown;
+    messages->size = size;
+    return true;
+}
+
+/* Moves a text into the block at `*end`, which is moved behind it. */
+static void put_text(char **text, size_t size, char **end)
+{
+    memcpy(*end, *text, size);
+    *text = *end;
+    *end += size;
+}
+
+bool tm_messages_add(tm_messages *messages, const tm_message *message)
+{
+    if (!make_room(messages)) return false;
+    tm_listed *listed = &messages->list[messages->count];
+    size_t conv_id = strlen(message->conv_id) + 1, sender = strlen(message->sender) + 1;
+    size_t custom_str = message->custom_str ? strlen(message->custom_str) + 1 : 0;
+    char *end = tm_malloc(conv_id + sender + custom_str);
+    cJSON *elems = tm_message_elems(message);
+    if (!end || !elems) {
+        tm_free(end);
+        cJSON_Delete(elems);
+        return false;
+    }
+    *listed = (tm_listed){.message = *message, .texts = end, .elems = elems};
+    put_text(&listed->message.conv_id, conv_id, &end);
+    put_text(&listed->message.sender, sender, &end);
+    if (custom_str) put_text(&listed->message.custom_str, custom_str, &end);
+    listed->message.elems = NULL;
+    messages->count++;
+    return true;
+}
+
+cJSON *tm_messages_to_tree(tm_messages *messages)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; array && i < messages->count; i++) {
+        tm_listed *listed = &messages->list[i];
+        cJSON *elems = listed->elems;
+        listed->elems = NULL;
+        if (tm_json_append(array, tm_message_tree_with(&listed->message, elems))) continue;
+        cJSON_Delete(array);
+        array = NULL;
+    }
+    return array;
+}

@@ -1,0 +1,31 @@
+/* Messages: a list of them on its way to the host: pages, look-ups, what came. The keys that every message has are not
+ * made into tree nodes, which would each be allocated on the worker's thread and freed on the host's; only the elements
+ * are a tree. The Lua face makes tables of the list itself, the C face a tree. Owned by one thread at a time. */
+#ifndef TM_MESSAGES_H
+#define TM_MESSAGES_H
+
+#include "message.h"
+
+#include <stddef.h>
+
+typedef struct tm_listed {
+    tm_message message; /* its texts lie in `texts`; elems is NULL */
+    char *texts;        /* owned */
+    cJSON *elems;       /* owned: the element array */
+} tm_listed;
+
+typedef struct tm_messages {
+    size_t count, size;
+    tm_listed *list; /* owned */
+} tm_messages;
+
+/* An empty list. Owned by the caller; NULL: memory is short. */
+tm_messages *tm_messages_new(void);
+/* NULL is fine. */
+void tm_messages_free(tm_messages *messages);
+/* Adds a copy of `message` (borrowed until return). False: memory is short. */
+bool tm_messages_add(tm_messages *messages, const tm_message *message);
+/* The list as an array of Message, which takes its elements over. Owned by the caller; NULL: memory is short. */
+cJSON *tm_messages_to_tree(tm_messages *messages);
+
+#endif

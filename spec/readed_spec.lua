@@ -182,7 +182,7 @@ describe("report_readed", function()
   end)
 
   it("rule 26: messages that this device is still to be given are not among them", function()
-    local count = 1500
+    local count = 3000
     support.new_client(dir, "bob"):close()
     local alice, at_alice = device "alice"
     local done = 0

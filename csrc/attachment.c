@@ -42,6 +42,17 @@ static int files_of(const cJSON *elem, const file *files[2])
     }
 }
 
+bool tm_attachment_any(const cJSON *elems)
+{
+    const cJSON *elem;
+    const file *files[2];
+    cJSON_ArrayForEach(elem, elems)
+    {
+        if (files_of(elem, files)) return true;
+    }
+    return false;
+}
+
 static bool describe_image(cJSON *elem, const char *path, uint64_t size)
 {
     static const struct {

@@ -5,6 +5,8 @@
 
 #include "worker.h"
 
+/* Whether an element names files. */
+bool tm_attachment_any(const cJSON *elems);
 /* Looks at every file and writes sizes and kinds into the elements: 7004, 7005, 7006, 7007. All must be
  * there before anything is uploaded. */
 int32_t tm_attachment_inspect(cJSON *elems, tm_error *err);

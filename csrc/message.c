@@ -19,7 +19,7 @@ void tm_message_clear(tm_message *message)
     memset(message, 0, sizeof *message);
 }
 
-int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err)
+int32_t tm_message_head_from_tree(const cJSON *tree, tm_message *out, tm_error *err)
 {
     memset(out, 0, sizeof *out);
     out->conv_type = (int32_t)tm_json_get_uint(tree, kTIMMsgConvType, 0);
@@ -37,15 +37,20 @@ int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *
     out->conv_id = tm_strdup(tm_json_get_string(tree, kTIMMsgConvId, ""));
     out->sender = tm_strdup(tm_json_get_string(tree, kTIMMsgSender, ""));
     if (*custom_str) out->custom_str = tm_strdup(custom_str);
-    bool ok = out->conv_id && out->sender && (!*custom_str || out->custom_str);
+    if (out->conv_id && out->sender && (!*custom_str || out->custom_str)) return 0;
+    tm_message_clear(out);
+    return tm_fail_memory(err);
+}
+
+int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err)
+{
+    int32_t code = tm_message_head_from_tree(tree, out, err);
     const cJSON *elems = tm_json_get(tree, kTIMMsgElemArray);
-    if (ok && elems) {
-        cJSON *known = tm_schema_copy_elems(elems, elem_drop);
-        out->elems = known ? tm_json_print(known) : NULL;
-        cJSON_Delete(known);
-        ok = out->elems != NULL;
-    }
-    if (ok) return 0;
+    if (code || !elems) return code;
+    cJSON *known = tm_schema_copy_elems(elems, elem_drop);
+    out->elems = known ? tm_json_print(known) : NULL;
+    cJSON_Delete(known);
+    if (out->elems) return 0;
     tm_message_clear(out);
     return tm_fail_memory(err);
 }

@@ -34,6 +34,8 @@ void tm_message_clear(tm_message *message);
  * (schema.h) of those that are left out. Absent keys are 0, "" or false; is_read absent is true. conv_type,
  * conv_id and is_self are read too: the caller overrides what it knows better. */
 int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err);
+/* The same without the elements. */
+int32_t tm_message_head_from_tree(const cJSON *tree, tm_message *out, tm_error *err);
 /* The element array. Owned by the caller; NULL: memory is short. */
 cJSON *tm_message_elems(const tm_message *message);
 /* The whole Message as the API returns it. Owned by the caller; NULL: memory is short. */

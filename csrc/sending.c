@@ -124,12 +124,10 @@ static int32_t make_identity(tm_worker *worker, tm_sending *sending, tm_error *e
 static int32_t fill_message(tm_worker *worker, const cJSON *tree, int32_t conv_type, const char *conv_id,
                             tm_message *out, tm_error *err)
 {
-    int32_t code = tm_message_from_tree(tree, 0, out, err);
+    int32_t code = tm_message_head_from_tree(tree, out, err);
     if (code) return code;
     tm_free(out->conv_id);
     tm_free(out->sender);
-    tm_free(out->elems);
-    out->elems = NULL;
     out->conv_type = conv_type;
     out->conv_id = tm_strdup(conv_id);
     out->sender = tm_strdup(worker->user);
@@ -296,7 +294,8 @@ static int32_t go(tm_worker *worker, tm_request *request, const cJSON *tree, tm_
     if (!request->elems) return tm_fail_memory(err);
     int32_t code = print_elems(request, err);
     if (!code && refusal(request, &refused) == ERR_OUT_OF_MEMORY) code = tm_fail_memory(err);
-    if (!code) code = print_elems(request, err); /* sizes and kinds of files are in it now */
+    if (!code && tm_attachment_any(request->elems))
+        code = print_elems(request, err); /* sizes and kinds of files are in it now */
     for (size_t i = 0; i < request->sending_count && !code; i++)
         code = request->sendings[i].message.is_online ? make_identity(worker, &request->sendings[i], err)
                                                       : make_row(worker, &request->sendings[i], tree, err);

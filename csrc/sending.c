@@ -215,16 +215,14 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
     if (!sending->row) return 0;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (code) return code;
-    tm_stored stored;
-    tm_conv of;
-    code = tm_store_load(worker->store, sending->row, &of, &stored, err);
-    tm_message_clear(&stored.message);
+    bool found;
+    code = tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, &found,
+                           err);
     if (code) return code;
     /* deleted while it was on its way: it stays away when the backend brings it back */
-    if (!stored.id) return tm_store_bury(worker->store, &conv, message, err);
-    code = tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
+    if (!found) return tm_store_bury(worker->store, &conv, message, err);
     /* a conversation that begins with the own message is followed from then on */
-    if (!code && op->server_time < INT64_MAX && !tm_store_is_followed(worker->store, &conv, err))
+    if (op->server_time < INT64_MAX && !tm_store_is_followed(worker->store, &conv, err))
         code = tm_store_add_stretch(worker->store, &conv, (int64_t)op->server_time + 1, TM_TIME_END, err);
     return code;
 }

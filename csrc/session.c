@@ -264,7 +264,9 @@ static int32_t settle(tm_worker *worker, const tm_sending *sending, const tm_op 
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (code) return code;
     if (!op->found) return tm_store_set_status(worker->store, &conv, sending->row, kTIMMsg_SendFail, err);
-    return tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, err);
+    bool found;
+    return tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, &found,
+                           err);
 }
 
 /* A cursor begins with the name of what it is a cursor of. */

@@ -148,6 +148,7 @@ void tm_store_close(tm_store *store)
 int32_t tm_store_begin(tm_store *store, bool synced, tm_error *err)
 {
     store->touched_count = store->touched_mark = 0;
+    store->top_conv = 0;
     return tm_sql_begin(store->sql, synced, err);
 }
 
@@ -192,6 +193,7 @@ void tm_store_undo(tm_store *store)
 {
     tm_sql_undo(store->sql);
     store->touched_count = store->touched_mark;
+    store->top_conv = 0;
 }
 
 char *tm_store_get(tm_store *store, const char *name, tm_error *err)

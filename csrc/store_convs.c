@@ -54,6 +54,13 @@ int32_t tm_store_list_conv(tm_store *store, tm_conv *conv, bool listed, uint64_t
 {
     int32_t code = tm_store_touch(store, conv, err);
     if (code) return code;
+    /* many messages in a row for one conversation list it once */
+    if (listed && active_time && store->top_conv == conv->id && active_time <= store->top_time) {
+        conv->listed = true;
+        return 0;
+    }
+    store->top_conv = listed && active_time ? conv->id : 0;
+    store->top_time = active_time;
     if (active_time) {
         code = tm_sql_run(store->sql, err,
                           "UPDATE convs SET listed = ?1, active_time = max(active_time, ?2), activity = "

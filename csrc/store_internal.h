@@ -19,6 +19,9 @@ struct tm_store {
     tm_touched *touched;
     size_t touched_count, touched_size;
     size_t touched_mark; /* how many there were at the savepoint */
+    /* the one that this transaction made the most active, and since when; 0: none */
+    int64_t top_conv;
+    uint64_t top_time;
 };
 
 /* The same by its row; conv->id 0: there is none. */

@@ -144,16 +144,17 @@ int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *messag
 }
 
 int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, uint64_t seq,
-                        tm_position position, tm_error *err)
+                        tm_position position, bool *found, tm_error *err)
 {
-    int32_t code = tm_store_touch(store, conv, err);
     /* REPLACE: somebody imported the very message meanwhile; the sent one is the real one */
-    if (!code)
-        code = tm_sql_run(
-            store->sql, err,
-            "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
-            "position = nullif(?3, 0) WHERE id = ?4",
-            "uuii", server_time, seq, position, id);
+    int32_t code =
+        tm_sql_run(store->sql, err,
+                   "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
+                   "position = nullif(?3, 0) WHERE id = ?4",
+                   "uuii", server_time, seq, position, id);
+    *found = !code && tm_sql_changes(store->sql) > 0;
+    if (!*found) return code;
+    code = tm_store_touch(store, conv, err);
     if (!code) code = tm_store_set_top_seq(store, conv, seq, err);
     return code ? code : tm_store_list_conv(store, conv, true, server_time, err);
 }

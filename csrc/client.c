@@ -64,8 +64,8 @@ void tm_request_complete(tm_client *client, tm_request *request)
     letter->messages = request->messages;
     request->result = NULL;
     request->messages = NULL;
-    request_free(request);
     tm_mailbox_put(client->mailbox, letter);
+    request_free(request); /* the arguments of a large import take a while */
 }
 
 void tm_client_take(tm_client *client, tm_request **requests, tm_report **reports)

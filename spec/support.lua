@@ -291,12 +291,13 @@ function support.history(client, conv_id, conv_type)
 end
 
 -- The messages of a conversation of two in an order that both have. On XMPP each has an archive and a clock of its own
--- (rule 45), and so perhaps another second for a message: by seq and sender.
+-- (rule 45), and so perhaps another second for a message: by seq, sender and rand.
 function support.in_order(msgs)
   if not support.is_hub and msgs[1].message_conv_type == timmsg.C2C then
     table.sort(msgs, function(one, other)
       if one.message_seq ~= other.message_seq then return one.message_seq < other.message_seq end
-      return one.message_sender < other.message_sender
+      if one.message_sender ~= other.message_sender then return one.message_sender < other.message_sender end
+      return one.message_rand < other.message_rand -- two devices of one sender
     end)
   end
   return msgs

@@ -214,7 +214,7 @@ sanitize: deps-test
 
 # ---- measuring ----
 # Prints one table; BENCH=page: some of the rows, whose options BENCH_FLAGS may have (ROUNDS=9).
-BENCH ?= import page value flow latency call frame download idle $(if $(filter 0,$(XMPP)),,xmpp)
+BENCH ?= import page value flow latency call frame download idle testing $(if $(filter 0,$(XMPP)),,xmpp)
 BENCH_ENV := $(LUA_ENV) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;$(CURDIR)/spec/bench/?.lua;;" \
              LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(CURDIR)/$(BUILD)/bench/?.so;;"
 BENCH_BUILT := bare_sqlite bench_clock.so bench_value.so $(if $(filter 0,$(XMPP)),,bare_strophe)

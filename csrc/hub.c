@@ -95,13 +95,13 @@ static int32_t login(tm_hub *hub, tm_op *op, tm_error *err)
         tm_sql_run(hub->sql, err, "INSERT INTO users(name) VALUES(?) ON CONFLICT DO NOTHING", "t", op->text);
     if (code) return code;
     snprintf(hub->user, sizeof hub->user, "%s", op->text);
-    hub->user_id = hub_user_id(hub, op->text, err);
+    hub->user_id = tm_hub_user_id(hub, op->text, err);
     if ((code = find_device(hub, op->third, op->cursor, err))) return code;
     /* a session of this device that is still there died without a word */
     code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ?", "i", hub->device_id);
     if (!code)
         code = tm_sql_run(hub->sql, err, "INSERT INTO sessions(user, device, bell) VALUES(?, ?, ?)", "iit",
-                          hub->user_id, hub->device_id, hub_bell_name(hub->bell));
+                          hub->user_id, hub->device_id, tm_hub_bell_name(hub->bell));
     hub->session_id = tm_sql_last_id(hub->sql);
     hub->moved = true;
     return code;
@@ -132,12 +132,13 @@ static int32_t perform(tm_hub *hub, tm_op *op, tm_error *err)
 {
     switch (op->kind) {
     case TM_OP_LOGIN: return login(hub, op, err);
-    case TM_OP_SEND: return op->message->is_online ? hub_send_online(hub, op, err) : hub_send(hub, op, err);
-    case TM_OP_SETTLE: return hub_settle(hub, op, err);
-    case TM_OP_REVOKE: return hub_revoke(hub, op, err);
-    case TM_OP_READ: return hub_read(hub, op, err);
-    case TM_OP_HISTORY: return hub_history(hub, op, err);
-    case TM_OP_GROUP: return hub_group(hub, op, err);
+    case TM_OP_SEND:
+        return op->message->is_online ? tm_hub_send_online(hub, op, err) : tm_hub_send(hub, op, err);
+    case TM_OP_SETTLE: return tm_hub_settle(hub, op, err);
+    case TM_OP_REVOKE: return tm_hub_revoke(hub, op, err);
+    case TM_OP_READ: return tm_hub_read(hub, op, err);
+    case TM_OP_HISTORY: return tm_hub_history(hub, op, err);
+    case TM_OP_GROUP: return tm_hub_group(hub, op, err);
     case TM_OP_UPLOAD: break;
     }
     return tm_fail(err, ERR_SDK_COMM_FILE_NOT_FOUND, "not an operation of the log");
@@ -240,9 +241,9 @@ static void flush(tm_backend *self)
         any_writes |= writes(op);
     if (any_writes) write_all(hub, ops);
     for (size_t i = 0; i < hub->guests.count; i++)
-        if (!hub_bell_ring(hub->bell, hub->guests.names[i], "", 0)) {
+        if (!tm_hub_bell_ring(hub->bell, hub->guests.names[i], "", 0)) {
             /* that session died; its name never comes back */
-            hub_bell_remove(hub->bell, hub->guests.names[i]);
+            tm_hub_bell_remove(hub->bell, hub->guests.names[i]);
             tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[i]);
         }
     hub->guests.count = 0;
@@ -289,7 +290,7 @@ static int32_t receive(tm_backend *self, int limit, tm_event **list, char **curs
     *cursor = NULL;
     *more = false;
     int rows;
-    int32_t code = hub_fetch(hub, limit, list, &rows, err);
+    int32_t code = tm_hub_fetch(hub, limit, list, &rows, err);
     if (code || hub->next == hub->cursor) return code;
     *more = rows >= limit;
     *cursor = cursor_text(hub, hub->next);
@@ -325,12 +326,12 @@ static char *moved(tm_backend *self)
 
 static int fd(tm_backend *self)
 {
-    return hub_bell_fd(((tm_hub *)self)->bell);
+    return tm_hub_bell_fd(((tm_hub *)self)->bell);
 }
 
 static int interval_ms(tm_backend *self)
 {
-    return hub_bell_is_deaf(((tm_hub *)self)->bell) ? HUB_BELL_INTERVAL_MS : -1;
+    return tm_hub_bell_is_deaf(((tm_hub *)self)->bell) ? HUB_BELL_INTERVAL_MS : -1;
 }
 
 static bool ready(tm_backend *self, bool drop_online)
@@ -342,9 +343,9 @@ static bool ready(tm_backend *self, bool drop_online)
     size_t size = large ? HUB_BELL_MAX : sizeof small;
     long length;
     int taken;
-    for (taken = 0; taken < MAX_DATAGRAMS && (length = hub_bell_take(hub->bell, buffer, size)) >= 0;
+    for (taken = 0; taken < MAX_DATAGRAMS && (length = tm_hub_bell_take(hub->bell, buffer, size)) >= 0;
          taken++) {
-        tm_event *event = length > 0 && large ? hub_online_event(hub, large, (size_t)length) : NULL;
+        tm_event *event = length > 0 && large ? tm_hub_online_event(hub, large, (size_t)length) : NULL;
         if (event) hub->host.online(hub->host.worker, event);
     }
     tm_free(large);
@@ -364,9 +365,9 @@ static void close_hub(tm_backend *self)
     }
     if (hub->sql && hub->session_id)
         tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE id = ?", "i", hub->session_id);
-    hub_bell_close(hub->bell);
+    tm_hub_bell_close(hub->bell);
     tm_sql_close(hub->sql);
-    hub_guests_clear(&hub->guests);
+    tm_hub_guests_clear(&hub->guests);
     tm_free(hub->files);
     tm_free(hub);
 }
@@ -419,7 +420,7 @@ tm_backend *tm_hub_open(const char *directory, const tm_backend_host *host, tm_e
                               .stop = host->stop,
                               .in_memory = host->world};
     if (!(hub->sql = tm_sql_open(&options, err)) || read_id(hub, err)) goto fail;
-    if (!(hub->bell = hub_bell_open(directory, host, err))) goto fail;
+    if (!(hub->bell = tm_hub_bell_open(directory, host, err))) goto fail;
     tm_free(path);
     return &hub->base;
 fail:

@@ -22,10 +22,10 @@ typedef struct datagram {
     char data[];
 } datagram;
 
-struct hub_bell {
+struct tm_hub_bell {
     tm_world *world;                  /* borrowed; NULL: the system, and then there is a socket */
     tm_actor *actor;                  /* borrowed: whom the world wakes when it is rung */
-    struct hub_bell *next;            /* in the world's list */
+    struct tm_hub_bell *next;         /* in the world's list */
     datagram *first_here, *last_here; /* in a test world: what was not taken yet; owned */
     char *directory;
     int directory_fd;
@@ -40,7 +40,7 @@ struct hub_bell {
 #define IMPATIENCE_MS 1000
 
 /* A socket's path may have 108 bytes only; through the directory's descriptor it is always short. */
-static bool make_address(const hub_bell *bell, const char *name, struct sockaddr_un *address)
+static bool make_address(const tm_hub_bell *bell, const char *name, struct sockaddr_un *address)
 {
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
@@ -54,7 +54,7 @@ static bool make_address(const hub_bell *bell, const char *name, struct sockaddr
     return length > 0 && (size_t)length < sizeof address->sun_path;
 }
 
-static void bind_socket(hub_bell *bell, tm_log *log)
+static void bind_socket(tm_hub_bell *bell, tm_log *log)
 {
     struct sockaddr_un address;
     snprintf(bell->name, sizeof bell->name, "%08llx%08llx", (unsigned long long)tm_message_random(),
@@ -79,18 +79,18 @@ static void bind_socket(hub_bell *bell, tm_log *log)
 
 /* ---- in a test world ---- */
 
-static void hang_up(hub_bell *bell)
+static void hang_up(tm_hub_bell *bell)
 {
     snprintf(bell->name, sizeof bell->name, "%08llx%08llx", (unsigned long long)tm_world_random(bell->world),
              (unsigned long long)tm_world_random(bell->world));
-    hub_bell **bells = tm_world_bells(bell->world);
+    tm_hub_bell **bells = tm_world_bells(bell->world);
     bell->next = *bells;
     *bells = bell;
 }
 
-static void take_down(hub_bell *bell)
+static void take_down(tm_hub_bell *bell)
 {
-    hub_bell **at = tm_world_bells(bell->world);
+    tm_hub_bell **at = tm_world_bells(bell->world);
     while (*at != bell)
         at = &(*at)->next;
     *at = bell->next;
@@ -101,9 +101,9 @@ static void take_down(hub_bell *bell)
     }
 }
 
-static bool ring_in_world(const hub_bell *from, const char *name, const void *data, size_t length)
+static bool ring_in_world(const tm_hub_bell *from, const char *name, const void *data, size_t length)
 {
-    hub_bell *bell = *tm_world_bells(from->world);
+    tm_hub_bell *bell = *tm_world_bells(from->world);
     while (bell && strcmp(bell->name, name) != 0)
         bell = bell->next;
     if (!bell) return false;
@@ -121,7 +121,7 @@ static bool ring_in_world(const hub_bell *from, const char *name, const void *da
     return true;
 }
 
-static long take_in_world(hub_bell *bell, char *buffer, size_t size)
+static long take_in_world(tm_hub_bell *bell, char *buffer, size_t size)
 {
     datagram *one = bell->first_here;
     if (!one) return -1;
@@ -135,9 +135,9 @@ static long take_in_world(hub_bell *bell, char *buffer, size_t size)
 
 /* ---- all of them ---- */
 
-hub_bell *hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err)
+tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err)
 {
-    hub_bell *bell = tm_calloc(1, sizeof *bell);
+    tm_hub_bell *bell = tm_calloc(1, sizeof *bell);
     if (!bell || !(bell->directory = tm_path_join(directory, "bells"))) {
         tm_fail_memory(err);
         tm_free(bell);
@@ -159,16 +159,16 @@ hub_bell *hub_bell_open(const char *directory, const tm_backend_host *host, tm_e
     bind_socket(bell, host->log);
     return bell;
 fail:
-    hub_bell_close(bell);
+    tm_hub_bell_close(bell);
     return NULL;
 }
 
-void hub_bell_close(hub_bell *bell)
+void tm_hub_bell_close(tm_hub_bell *bell)
 {
     if (!bell) return;
     if (bell->world) take_down(bell);
     if (bell->fd >= 0) {
-        if (!bell->deaf) hub_bell_remove(bell, bell->name);
+        if (!bell->deaf) tm_hub_bell_remove(bell, bell->name);
         close(bell->fd);
     }
     if (bell->directory_fd >= 0) close(bell->directory_fd);
@@ -176,22 +176,22 @@ void hub_bell_close(hub_bell *bell)
     tm_free(bell);
 }
 
-const char *hub_bell_name(const hub_bell *bell)
+const char *tm_hub_bell_name(const tm_hub_bell *bell)
 {
     return bell->name;
 }
 
-int hub_bell_fd(const hub_bell *bell)
+int tm_hub_bell_fd(const tm_hub_bell *bell)
 {
     return bell->deaf ? -1 : bell->fd;
 }
 
-bool hub_bell_is_deaf(const hub_bell *bell)
+bool tm_hub_bell_is_deaf(const tm_hub_bell *bell)
 {
     return bell->deaf;
 }
 
-bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t length)
+bool tm_hub_bell_ring(tm_hub_bell *bell, const char *name, const void *data, size_t length)
 {
     struct sockaddr_un address;
     if (bell->world) return ring_in_world(bell, name, data, length);
@@ -208,7 +208,7 @@ bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t le
     return sent >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
 }
 
-long hub_bell_take(hub_bell *bell, char *buffer, size_t size)
+long tm_hub_bell_take(tm_hub_bell *bell, char *buffer, size_t size)
 {
     if (bell->world) return take_in_world(bell, buffer, size);
     if (bell->deaf) return -1;
@@ -219,12 +219,12 @@ long hub_bell_take(hub_bell *bell, char *buffer, size_t size)
     return (long)got;
 }
 
-void hub_bell_remove(hub_bell *bell, const char *name)
+void tm_hub_bell_remove(tm_hub_bell *bell, const char *name)
 {
     if (!bell->world) unlinkat(bell->directory_fd, name, 0);
 }
 
-bool hub_guests_add(hub_guests *guests, const char *name)
+bool tm_hub_guests_add(tm_hub_guests *guests, const char *name)
 {
     for (size_t i = 0; i < guests->count; i++)
         if (strcmp(guests->names[i], name) == 0) return true;
@@ -239,7 +239,7 @@ bool hub_guests_add(hub_guests *guests, const char *name)
     return true;
 }
 
-void hub_guests_clear(hub_guests *guests)
+void tm_hub_guests_clear(tm_hub_guests *guests)
 {
     tm_free(guests->names);
     memset(guests, 0, sizeof *guests);

@@ -20,35 +20,35 @@
 /* The longest datagram: an online-only message with its frame. */
 #define HUB_BELL_MAX 65536
 
-typedef struct hub_bell hub_bell;
+typedef struct tm_hub_bell tm_hub_bell;
 
 /* Whom to ring: a set of names. */
-typedef struct hub_guests {
+typedef struct tm_hub_guests {
     char (*names)[HUB_BELL_NAME];
     size_t count, size;
-} hub_guests;
+} tm_hub_guests;
 
 /* Binds a socket of a fresh random name in `directory`/bells; in the host's test world makes a queue. Owned by the
  * caller. NULL: memory is short or the directory cannot be made. */
-hub_bell *hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err);
+tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err);
 /* Unbinds and frees. */
-void hub_bell_close(hub_bell *bell);
+void tm_hub_bell_close(tm_hub_bell *bell);
 /* The name for others to ring by; "" if the bell is deaf. */
-const char *hub_bell_name(const hub_bell *bell);
-int hub_bell_fd(const hub_bell *bell); /* -1 if there is none */
+const char *tm_hub_bell_name(const tm_hub_bell *bell);
+int tm_hub_bell_fd(const tm_hub_bell *bell); /* -1 if there is none */
 /* Whether others cannot wake this session. */
-bool hub_bell_is_deaf(const hub_bell *bell);
+bool tm_hub_bell_is_deaf(const tm_hub_bell *bell);
 
 /* Sends `length` bytes to a session; never blocks. False: nobody is there (a full queue counts as being
  * there). */
-bool hub_bell_ring(hub_bell *bell, const char *name, const void *data, size_t length);
+bool tm_hub_bell_ring(tm_hub_bell *bell, const char *name, const void *data, size_t length);
 /* Takes the next datagram. Its length (0 for a mere wake-up), or -1 if there is none. */
-long hub_bell_take(hub_bell *bell, char *buffer, size_t size);
+long tm_hub_bell_take(tm_hub_bell *bell, char *buffer, size_t size);
 /* Removes the socket file of a session that is gone. */
-void hub_bell_remove(hub_bell *bell, const char *name);
+void tm_hub_bell_remove(tm_hub_bell *bell, const char *name);
 
 /* False: memory is short. */
-bool hub_guests_add(hub_guests *guests, const char *name);
-void hub_guests_clear(hub_guests *guests);
+bool tm_hub_guests_add(tm_hub_guests *guests, const char *name);
+void tm_hub_guests_clear(tm_hub_guests *guests);
 
 #endif

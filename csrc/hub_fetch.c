@@ -18,7 +18,7 @@
  * others. */
 #define HISTORY_COLUMNS MESSAGE_COLUMNS ", EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id)"
 
-int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err)
+int32_t tm_hub_check_message(const cJSON *message, const char *sender, tm_error *err)
 {
     if (!tm_valid_user(sender)) return tm_fail(err, TIM_ERR_JSON, "%s: not a user id", kTIMMsgSender);
     int32_t code = tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, message, 0, err);
@@ -118,7 +118,7 @@ static void skip_event(tm_hub *hub, int64_t event, tm_error *err)
     memset(err, 0, sizeof *err);
 }
 
-int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err)
+int32_t tm_hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err)
 {
     *rows = 0;
     tm_error local = {0};
@@ -217,11 +217,11 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
  * group said before the user joined never does. */
 #define NOT_TO_COME "(id <= ?4 OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id))"
 
-int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_history(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
+    tm_hub_target target;
     tm_error local = {0};
-    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     if (code || !target.topic) return code; /* nothing was ever said: all of it is here */
     op->my_read = read_mark(hub, target.topic, hub->user_id, &local);
     if (!target.group_id) op->peer_read = read_mark(hub, target.topic, target.peer_id, &local);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-int32_t hub_group_find(tm_hub *hub, const char *name, bool as_member, hub_group_info *out, tm_error *err)
+int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_group_info *out,
+                          tm_error *err)
 {
     tm_error local = {0};
     memset(out, 0, sizeof *out);
@@ -39,7 +40,8 @@ int32_t hub_group_find(tm_hub *hub, const char *name, bool as_member, hub_group_
 
 /* ---- creating and ending ---- */
 
-static int32_t add_first_members(tm_hub *hub, const hub_group_info *in, const cJSON *members, tm_error *err)
+static int32_t add_first_members(tm_hub *hub, const tm_hub_group_info *in, const cJSON *members,
+                                 tm_error *err)
 {
     const cJSON *member;
     cJSON *names = cJSON_CreateArray();
@@ -51,32 +53,32 @@ static int32_t add_first_members(tm_hub *hub, const hub_group_info *in, const cJ
         int32_t role =
             (int32_t)tm_json_get_uint(member, kTIMGroupMemberInfoMemberRole, kTIMMemberRole_Normal);
         tm_error local = {0};
-        int64_t user_id = hub_user_id(hub, name, &local);
+        int64_t user_id = tm_hub_user_id(hub, name, &local);
         if (local.code)
             code = tm_fail(err, local.code, "%s", local.text);
         else if (!user_id)
             code = tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name);
-        else if (hub_member_role(hub, in, user_id, err) != -1)
+        else if (tm_hub_member_role(hub, in, user_id, err) != -1)
             continue; /* the creator, or named twice */
         else if (role == kTIMMemberRole_SuperAdmin)
             code = tm_fail(err, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
-        else if (hub_member_full(hub, in))
+        else if (tm_hub_member_full(hub, in))
             code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "more than the group's %lld members",
                            (long long)in->max_members);
-        else if (!(code = hub_member_add(hub, in, user_id, role, err)) &&
-                 !(code = hub_append_membership(hub, in->topic, in->name, user_id, true, 0, err)) &&
+        else if (!(code = tm_hub_member_add(hub, in, user_id, role, err)) &&
+                 !(code = tm_hub_append_membership(hub, in->topic, in->name, user_id, true, 0, err)) &&
                  !tm_json_append(names, cJSON_CreateString(name)))
             code = tm_fail_memory(err);
     }
     uint64_t time;
-    if (!code && names->child) code = hub_member_tell(hub, in, HUB_TIP_JOINED, names, 0, &time, err);
+    if (!code && names->child) code = tm_hub_member_tell(hub, in, HUB_TIP_JOINED, names, 0, &time, err);
     cJSON_Delete(names);
     return code;
 }
 
 static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info made = {0};
+    tm_hub_group_info made = {0};
     const cJSON *param = op->param;
     const char *wanted = tm_json_get_string(param, kTIMCreateGroupParamGroupId, "");
     if (*wanted)
@@ -93,7 +95,7 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
     int32_t code = local.code   ? tm_fail(err, local.code, "%s", local.text)
                    : made.title ? 0
                                 : tm_fail_memory(err);
-    if (!code && !(made.topic = hub_new_topic(hub, made.name, err))) code = err->code;
+    if (!code && !(made.topic = tm_hub_new_topic(hub, made.name, err))) code = err->code;
     if (!code)
         code = tm_sql_run(
             hub->sql, err,
@@ -106,8 +108,8 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
             tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""),
             tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, ""), tm_world_seconds(hub->host.world));
     made.id = tm_sql_last_id(hub->sql);
-    if (!code) code = hub_member_add(hub, &made, hub->user_id, kTIMMemberRole_SuperAdmin, err);
-    if (!code) code = hub_append_membership(hub, made.topic, made.name, hub->user_id, true, 0, err);
+    if (!code) code = tm_hub_member_add(hub, &made, hub->user_id, kTIMMemberRole_SuperAdmin, err);
+    if (!code) code = tm_hub_append_membership(hub, made.topic, made.name, hub->user_id, true, 0, err);
     if (!code)
         code = add_first_members(hub, &made, tm_json_get(param, kTIMCreateGroupParamGroupMemberArray), err);
     if (!code) {
@@ -121,16 +123,16 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
 
 static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     tm_error local = {0};
-    int32_t code = hub_group_find(hub, op->text, true, &in, err);
+    int32_t code = tm_hub_group_find(hub, op->text, true, &in, err);
     if (!code && in.role != kTIMMemberRole_SuperAdmin)
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner may delete a group");
     /* one member at a time, so that nothing reads a table while it changes */
     int64_t user_id;
     while (!code && (user_id = tm_sql_int(hub->sql, &local, 0,
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
-        code = hub_member_end(hub, &in, user_id, tm_world_seconds(hub->host.world), err);
+        code = tm_hub_member_end(hub, &in, user_id, tm_world_seconds(hub->host.world), err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);
@@ -166,17 +168,17 @@ static int32_t list_groups(tm_hub *hub, tm_op *op, tm_error *err)
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-int32_t hub_group(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_group(tm_hub *hub, tm_op *op, tm_error *err)
 {
     switch (op->call) {
     case TM_CALL_GROUP_CREATE: return create(hub, op, err);
     case TM_CALL_GROUP_DELETE: return delete_group(hub, op, err);
-    case TM_CALL_GROUP_JOIN: return hub_member_join(hub, op, err);
-    case TM_CALL_GROUP_QUIT: return hub_member_quit(hub, op, err);
-    case TM_CALL_GROUP_INVITE_MEMBER: return hub_member_invite(hub, op, err);
-    case TM_CALL_GROUP_DELETE_MEMBER: return hub_member_remove(hub, op, err);
-    case TM_CALL_GROUP_MODIFY_MEMBER_INFO: return hub_member_modify(hub, op, err);
-    case TM_CALL_GROUP_GET_MEMBER_INFO_LIST: return hub_member_list(hub, op, err);
+    case TM_CALL_GROUP_JOIN: return tm_hub_member_join(hub, op, err);
+    case TM_CALL_GROUP_QUIT: return tm_hub_member_quit(hub, op, err);
+    case TM_CALL_GROUP_INVITE_MEMBER: return tm_hub_member_invite(hub, op, err);
+    case TM_CALL_GROUP_DELETE_MEMBER: return tm_hub_member_remove(hub, op, err);
+    case TM_CALL_GROUP_MODIFY_MEMBER_INFO: return tm_hub_member_modify(hub, op, err);
+    case TM_CALL_GROUP_GET_MEMBER_INFO_LIST: return tm_hub_member_list(hub, op, err);
     case TM_CALL_GROUP_GET_JOINED_GROUP_LIST: return list_groups(hub, op, err);
     default: return tm_fail(err, ERR_SVR_GROUP_INTERNAL_ERROR, "not a group call");
     }

@@ -8,37 +8,40 @@
 /* Kinds of GroupTips. */
 enum { HUB_TIP_JOINED = 1, HUB_TIP_QUIT = 2, HUB_TIP_REMOVED = 3 };
 
-typedef struct hub_group_info {
+typedef struct tm_hub_group_info {
     int64_t id, topic;
     char name[49];
     char *title; /* owned */
     int32_t type, add_option;
     int64_t max_members;
     int32_t role; /* the user's; -1: not a member */
-} hub_group_info;
+} tm_hub_group_info;
 
 /* ---- hub_group.c ---- */
 /* Finds a group. `as_member`: who is none gets 10007. out->title must be freed in every case. */
-int32_t hub_group_find(tm_hub *hub, const char *name, bool as_member, hub_group_info *out, tm_error *err);
+int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_group_info *out,
+                          tm_error *err);
 
 /* ---- hub_member.c ---- */
 /* The user's TIMGroupMemberRole in the group, -1 for none, -2 on failure. */
-int32_t hub_member_role(tm_hub *hub, const hub_group_info *in, int64_t user_id, tm_error *err);
+int32_t tm_hub_member_role(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, tm_error *err);
 /* True if no more members fit. */
-bool hub_member_full(tm_hub *hub, const hub_group_info *in);
-int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, int32_t role, tm_error *err);
-int32_t hub_member_end(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time, tm_error *err);
+bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in);
+int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user_id, int32_t role,
+                          tm_error *err);
+int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
+                          tm_error *err);
 /* The GroupTips message about `users` (an array of ids). `also`: a user who is no member any more but must
  * hear of it; 0: nobody. *time: the message's. */
-int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJSON *users, int64_t also,
-                        uint64_t *time, tm_error *err);
+int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, const cJSON *users,
+                           int64_t also, uint64_t *time, tm_error *err);
 
 /* The calls about members. */
-int32_t hub_member_join(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_member_modify(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_member_list(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_modify(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_member_list(tm_hub *hub, tm_op *op, tm_error *err);
 
 #endif

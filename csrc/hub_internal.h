@@ -15,16 +15,16 @@ typedef struct tm_hub {
     tm_sql *sql;
     char id[HUB_ID]; /* of this hub: cursors of another mean nothing here */
     char *files;     /* directory of the media files */
-    hub_bell *bell;
+    tm_hub_bell *bell;
     char user[TM_MAX_USER_ID + 1];
     int64_t user_id; /* 0: not logged in */
     int64_t device_id, session_id;
-    int64_t cursor;      /* the last event this device was given */
-    int64_t next;        /* where it stands once the host has stored what it was given */
-    int64_t noted;       /* the cursor that the hub knows of */
-    bool moved;          /* the cursor moved by itself: nobody else's event lay before our own */
-    tm_op *first, *last; /* submitted, not flushed yet */
-    hub_guests guests;   /* whom this flush must wake */
+    int64_t cursor;       /* the last event this device was given */
+    int64_t next;         /* where it stands once the host has stored what it was given */
+    int64_t noted;        /* the cursor that the hub knows of */
+    bool moved;           /* the cursor moved by itself: nobody else's event lay before our own */
+    tm_op *first, *last;  /* submitted, not flushed yet */
+    tm_hub_guests guests; /* whom this flush must wake */
 } tm_hub;
 
 /* Who speaks for the hub itself. */
@@ -40,54 +40,54 @@ typedef struct tm_hub {
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
 
 /* What a conversation id means on the hub. */
-typedef struct hub_target {
+typedef struct tm_hub_target {
     int64_t topic;    /* 0: nothing was ever said there */
     int64_t group_id; /* 0: C2C */
     int64_t peer_id;  /* C2C: the other user */
     uint64_t last_time, last_seq;
     int32_t role; /* group: the user's TIMGroupMemberRole */
-} hub_target;
+} tm_hub_target;
 
 /* ---- hub_log.c: what is said in conversations; whatever writes, inside a transaction ---- */
 /* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds
  * a topic. */
-int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
-                        tm_error *err);
-int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err);
-int32_t hub_read(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make,
+                           tm_hub_target *target, tm_error *err);
+int32_t tm_hub_send(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_read(tm_hub *hub, tm_op *op, tm_error *err);
 /* Appends a message from the backend itself (sender @TIM#SYSTEM) to a group's topic, for its members and
  * `also` (a user's number; 0: nobody). */
-int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
-                          uint64_t *time, tm_error *err);
+int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
+                             uint64_t *time, tm_error *err);
 /* Tells one user's devices that it joined or left a group. */
-int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
-                              uint64_t time, tm_error *err);
+int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
+                                 uint64_t time, tm_error *err);
 /* Tells one user's devices of what was revoked in a topic while the user could not hear of it (rule 29). */
-int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
+int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
 /* A user's number, 0 if there is no such user. */
-int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err);
+int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 /* Adds those whom a query for bells (one column) names. */
-int32_t hub_invite(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err);
+int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_error *err);
 /* A topic for a new group. 0: failure. */
-int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
+int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 
 /* ---- hub_fetch.c: reading the log; needs no transaction ---- */
-int32_t hub_history(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_history(tm_hub *hub, tm_op *op, tm_error *err);
 /* Up to `limit` events behind the cursor; hub->next stands behind them. *rows: how many
  * there were, those that had to be left out too. */
-int32_t hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err);
+int32_t tm_hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err);
 /* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0
  * or TIM_ERR_JSON. */
-int32_t hub_check_message(const cJSON *message, const char *sender, tm_error *err);
+int32_t tm_hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 
 /* ---- hub_group.c: the group calls; inside a transaction ---- */
-int32_t hub_group(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_group(tm_hub *hub, tm_op *op, tm_error *err);
 
 /* ---- hub_online.c: messages that are stored nowhere ---- */
-int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err);
+int32_t tm_hub_send_online(tm_hub *hub, tm_op *op, tm_error *err);
 /* What a peer sent as a datagram, checked; NULL if it is not to be believed. Owned by the caller. */
-tm_event *hub_online_event(tm_hub *hub, const char *text, size_t length);
+tm_event *tm_hub_online_event(tm_hub *hub, const char *text, size_t length);
 
 #endif

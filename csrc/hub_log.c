@@ -8,22 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-int64_t hub_user_id(tm_hub *hub, const char *name, tm_error *err)
+int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err)
 {
     return tm_sql_int(hub->sql, err, 0, "SELECT id FROM users WHERE name = ?", "t", name);
 }
 
-int64_t hub_new_topic(tm_hub *hub, const char *group, tm_error *err)
+int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err)
 {
     return tm_sql_run(hub->sql, err, "INSERT INTO topics(group_name) VALUES(?)", "t", group)
                ? 0
                : tm_sql_last_id(hub->sql);
 }
 
-static int32_t find_peer(tm_hub *hub, const char *name, bool make, hub_target *target, tm_error *err)
+static int32_t find_peer(tm_hub *hub, const char *name, bool make, tm_hub_target *target, tm_error *err)
 {
     tm_error local = {0};
-    target->peer_id = hub_user_id(hub, name, &local);
+    target->peer_id = tm_hub_user_id(hub, name, &local);
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
     if (!target->peer_id) return tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name);
     int64_t low = hub->user_id < target->peer_id ? hub->user_id : target->peer_id;
@@ -36,10 +36,10 @@ static int32_t find_peer(tm_hub *hub, const char *name, bool make, hub_target *t
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-static int32_t find_group(tm_hub *hub, const char *name, hub_target *target, tm_error *err)
+static int32_t find_group(tm_hub *hub, const char *name, tm_hub_target *target, tm_error *err)
 {
-    hub_group_info group;
-    int32_t code = hub_group_find(hub, name, true, &group, err);
+    tm_hub_group_info group;
+    int32_t code = tm_hub_group_find(hub, name, true, &group, err);
     target->group_id = group.id;
     target->topic = group.topic;
     target->role = group.role;
@@ -47,8 +47,8 @@ static int32_t find_group(tm_hub *hub, const char *name, hub_target *target, tm_
     return code;
 }
 
-int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make, hub_target *target,
-                        tm_error *err)
+int32_t tm_hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, bool make,
+                           tm_hub_target *target, tm_error *err)
 {
     tm_error local = {0};
     memset(target, 0, sizeof *target);
@@ -65,12 +65,12 @@ int32_t hub_find_target(tm_hub *hub, int32_t conv_type, const char *conv_id, boo
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-int32_t hub_invite(tm_hub *hub, sqlite3_stmt *row, hub_guests *guests, tm_error *err)
+int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_error *err)
 {
     tm_error local = {0};
     if (!row) return err->code;
     while (tm_sql_step(hub->sql, row, &local))
-        if (!hub_guests_add(guests, tm_sql_column_text(row, 0))) {
+        if (!tm_hub_guests_add(guests, tm_sql_column_text(row, 0))) {
             tm_sql_drop(row);
             return tm_fail_memory(err);
         }
@@ -81,10 +81,11 @@ static int32_t deliver_to_user(tm_hub *hub, int64_t user_id, int64_t event, tm_e
 {
     int32_t code = tm_sql_run(hub->sql, err, "INSERT OR IGNORE INTO inbox(user, event) VALUES(?, ?)", "ii",
                               user_id, event);
-    return code ? code
-                : hub_invite(hub,
-                             tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
-                             &hub->guests, err);
+    return code
+               ? code
+               : tm_hub_invite(hub,
+                               tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
+                               &hub->guests, err);
 }
 
 static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm_error *err)
@@ -94,13 +95,13 @@ static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm
                    "INSERT OR IGNORE INTO inbox(user, event) SELECT user, ? FROM members WHERE group_id = ?",
                    "ii", event, group_id);
     return code ? code
-                : hub_invite(hub,
-                             tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
-                             &hub->guests, err);
+                : tm_hub_invite(
+                      hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
+                      &hub->guests, err);
 }
 
 /* To everyone in the conversation, the user's own devices too. */
-static int32_t deliver(tm_hub *hub, const hub_target *target, int64_t event, tm_error *err)
+static int32_t deliver(tm_hub *hub, const tm_hub_target *target, int64_t event, tm_error *err)
 {
     if (target->group_id) return deliver_to_group(hub, target->group_id, event, err);
     int32_t code = deliver_to_user(hub, target->peer_id, event, err);
@@ -108,7 +109,7 @@ static int32_t deliver(tm_hub *hub, const hub_target *target, int64_t event, tm_
 }
 
 /* Rule 12: time never goes back within a conversation, whatever the clock does. */
-static uint64_t next_time(const tm_hub *hub, const hub_target *target)
+static uint64_t next_time(const tm_hub *hub, const tm_hub_target *target)
 {
     uint64_t now = tm_world_seconds(hub->host.world);
     return now > target->last_time ? now : target->last_time;
@@ -134,7 +135,7 @@ static int32_t find_attempt(tm_hub *hub, int64_t topic, tm_op *op, tm_error *err
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-static int32_t append_message(tm_hub *hub, const hub_target *target, const char *sender,
+static int32_t append_message(tm_hub *hub, const tm_hub_target *target, const char *sender,
                               const tm_message *message, uint64_t seq, uint64_t time, int64_t *event,
                               tm_error *err)
 {
@@ -150,10 +151,10 @@ static int32_t append_message(tm_hub *hub, const hub_target *target, const char 
                              "uui", time, target->group_id ? seq : target->last_seq, target->topic);
 }
 
-int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_send(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
-    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, true, &target, err);
+    tm_hub_target target;
+    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, true, &target, err);
     if (!code) code = find_attempt(hub, target.topic, op, err);
     if (code || op->found) return code;
     op->server_time = next_time(hub, &target);
@@ -164,10 +165,10 @@ int32_t hub_send(tm_hub *hub, tm_op *op, tm_error *err)
     return code ? code : deliver(hub, &target, event, err);
 }
 
-int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
-    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    tm_hub_target target;
+    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     /* who was removed from a group meanwhile may still have sent before; a user or group that is not there
      * has no message either */
     if (code == ERR_SVR_GROUP_PERMISSION_DENY || code == ERR_SVR_MSG_INVALID_ID ||
@@ -178,11 +179,11 @@ int32_t hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
     return code || !target.topic ? code : find_attempt(hub, target.topic, op, err);
 }
 
-int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
-                          uint64_t *time, tm_error *err)
+int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
+                             uint64_t *time, tm_error *err)
 {
     tm_error local = {0};
-    hub_target target = {.topic = topic, .group_id = group_id};
+    tm_hub_target target = {.topic = topic, .group_id = group_id};
     sqlite3_stmt *row =
         tm_sql_query(hub->sql, &local, "SELECT last_time, last_seq FROM topics WHERE id = ?", "i", topic);
     if (tm_sql_step(hub->sql, row, &local)) {
@@ -203,8 +204,8 @@ int32_t hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t 
     return code || !also ? code : deliver_to_user(hub, also, event, err);
 }
 
-int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
-                              uint64_t time, tm_error *err)
+int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
+                                 uint64_t time, tm_error *err)
 {
     int32_t code = tm_sql_run(
         hub->sql, err,
@@ -213,7 +214,7 @@ int32_t hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int
     return code ? code : deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
 }
 
-int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
+int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
 {
     for (;;) {
         /* the first message that the user was given, and nobody told the user that it was revoked */
@@ -236,14 +237,14 @@ int32_t hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, t
     }
 }
 
-int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
+    tm_hub_target target;
     tm_error local = {0};
     const tm_message *message = op->message;
     bool group = message->conv_type == kTIMConv_Group;
     int32_t not_found = group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND;
-    int32_t code = hub_find_target(hub, message->conv_type, message->conv_id, false, &target, err);
+    int32_t code = tm_hub_find_target(hub, message->conv_type, message->conv_id, false, &target, err);
     if (code) return code;
     int64_t event = 0;
     uint64_t time = 0;
@@ -282,10 +283,10 @@ int32_t hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
     return code ? code : deliver(hub, &target, tm_sql_last_id(hub->sql), err);
 }
 
-int32_t hub_read(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_read(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
-    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    tm_hub_target target;
+    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     if (code || !target.topic) return code;
     code = tm_sql_run(
         hub->sql, err,

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-int32_t hub_member_role(tm_hub *hub, const hub_group_info *in, int64_t user_id, tm_error *err)
+int32_t tm_hub_member_role(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, tm_error *err)
 {
     tm_error local = {0};
     int64_t role =
@@ -17,39 +17,41 @@ int32_t hub_member_role(tm_hub *hub, const hub_group_info *in, int64_t user_id, 
     return -2;
 }
 
-static int64_t member_count(tm_hub *hub, const hub_group_info *in)
+static int64_t member_count(tm_hub *hub, const tm_hub_group_info *in)
 {
     return tm_sql_int(hub->sql, NULL, 0, "SELECT count(*) FROM members WHERE group_id = ?", "i", in->id);
 }
 
-bool hub_member_full(tm_hub *hub, const hub_group_info *in)
+bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in)
 {
     return in->max_members && member_count(hub, in) >= in->max_members;
 }
 
-int32_t hub_member_add(tm_hub *hub, const hub_group_info *to, int64_t user_id, int32_t role, tm_error *err)
+int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user_id, int32_t role,
+                          tm_error *err)
 {
     return tm_sql_run(hub->sql, err, "INSERT INTO members(group_id, user, role, joined) VALUES(?, ?, ?, ?)",
                       "iiiu", to->id, user_id, (int64_t)role, tm_world_seconds(hub->host.world));
 }
 
 /* A user has come: its devices hear of that, and of what was revoked since it went, if it was here before. */
-static int32_t begin_membership(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time,
+static int32_t begin_membership(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
                                 tm_error *err)
 {
-    int32_t code = hub_append_membership(hub, in->topic, in->name, user_id, true, time, err);
-    return code ? code : hub_append_missed_revokes(hub, in->topic, user_id, err);
+    int32_t code = tm_hub_append_membership(hub, in->topic, in->name, user_id, true, time, err);
+    return code ? code : tm_hub_append_missed_revokes(hub, in->topic, user_id, err);
 }
 
-int32_t hub_member_end(tm_hub *hub, const hub_group_info *in, int64_t user_id, uint64_t time, tm_error *err)
+int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
+                          tm_error *err)
 {
     int32_t code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
                               in->id, user_id);
-    return code ? code : hub_append_membership(hub, in->topic, in->name, user_id, false, time, err);
+    return code ? code : tm_hub_append_membership(hub, in->topic, in->name, user_id, false, time, err);
 }
 
-int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJSON *users, int64_t also,
-                        uint64_t *time, tm_error *err)
+int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, const cJSON *users,
+                           int64_t also, uint64_t *time, tm_error *err)
 {
     cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
     char *text = NULL;
@@ -69,19 +71,19 @@ int32_t hub_member_tell(tm_hub *hub, const hub_group_info *in, int tip, const cJ
     }
     if (ok) text = tm_json_print(elems);
     int32_t code =
-        text ? hub_append_system(hub, in->topic, in->id, also, text, time, err) : tm_fail_memory(err);
+        text ? tm_hub_append_system(hub, in->topic, in->id, also, text, time, err) : tm_fail_memory(err);
     cJSON_Delete(elem);
     cJSON_Delete(elems);
     tm_free(text);
     return code;
 }
 
-static int32_t tell_of_one(tm_hub *hub, const hub_group_info *in, int tip, const char *user, uint64_t *time,
-                           tm_error *err)
+static int32_t tell_of_one(tm_hub *hub, const tm_hub_group_info *in, int tip, const char *user,
+                           uint64_t *time, tm_error *err)
 {
     cJSON *users = cJSON_CreateArray();
     int32_t code = tm_json_append(users, users ? cJSON_CreateString(user) : NULL)
-                       ? hub_member_tell(hub, in, tip, users, 0, time, err)
+                       ? tm_hub_member_tell(hub, in, tip, users, 0, time, err)
                        : tm_fail_memory(err);
     cJSON_Delete(users);
     return code;
@@ -89,11 +91,11 @@ static int32_t tell_of_one(tm_hub *hub, const hub_group_info *in, int tip, const
 
 /* ---- coming and going ---- */
 
-int32_t hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     uint64_t time;
-    int32_t code = hub_group_find(hub, op->text, false, &in, err);
+    int32_t code = tm_hub_group_find(hub, op->text, false, &in, err);
     if (code) goto out;
     if (in.role >= 0)
         code = tm_fail(err, ERR_SVR_GROUP_ALLREADY_MEMBER, "\"%s\" is a member of group \"%s\"", hub->user,
@@ -107,9 +109,9 @@ int32_t hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
             tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
                     "group \"%s\" wants to approve who joins, which a hub cannot: ask a member to invite you",
                     in.name);
-    else if (hub_member_full(hub, &in))
+    else if (tm_hub_member_full(hub, &in))
         code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
-    if (!code) code = hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
+    if (!code) code = tm_hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
     if (!code) code = tell_of_one(hub, &in, HUB_TIP_JOINED, hub->user, &time, err);
     if (!code) code = begin_membership(hub, &in, hub->user_id, time, err);
 out:
@@ -117,11 +119,11 @@ out:
     return code;
 }
 
-int32_t hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     uint64_t time;
-    int32_t code = hub_group_find(hub, op->text, true, &in, err);
+    int32_t code = tm_hub_group_find(hub, op->text, true, &in, err);
     if (!code && in.role == kTIMMemberRole_SuperAdmin)
         code =
             tm_fail(err, ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT, "the owner cannot quit, only delete the group");
@@ -129,7 +131,7 @@ int32_t hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
         code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in.id,
                           hub->user_id);
     if (!code) code = tell_of_one(hub, &in, HUB_TIP_QUIT, hub->user, &time, err);
-    if (!code) code = hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
+    if (!code) code = tm_hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
     tm_free(in.title);
     return code;
 }
@@ -143,30 +145,30 @@ static bool add_result(cJSON *results, const char *name_key, const char *name, c
 }
 
 /* Invites one user: a HandleGroupMemberResult, -1 on failure. */
-static int32_t invite_one(tm_hub *hub, const hub_group_info *in, const char *name, int64_t *user_id,
+static int32_t invite_one(tm_hub *hub, const tm_hub_group_info *in, const char *name, int64_t *user_id,
                           tm_error *err)
 {
     tm_error local = {0};
-    *user_id = hub_user_id(hub, name, &local);
-    int32_t role = *user_id ? hub_member_role(hub, in, *user_id, &local) : -1;
+    *user_id = tm_hub_user_id(hub, name, &local);
+    int32_t role = *user_id ? tm_hub_member_role(hub, in, *user_id, &local) : -1;
     if (local.code) {
         tm_fail(err, local.code, "%s", local.text);
         return -1;
     }
     if (!*user_id) return kTIMGroupMember_HandledErr;
     if (role >= 0) return kTIMGroupMember_Included;
-    if (hub_member_full(hub, in)) return kTIMGroupMember_HandledErr;
-    return hub_member_add(hub, in, *user_id, kTIMMemberRole_Normal, err) ? -1 : kTIMGroupMember_HandledSuc;
+    if (tm_hub_member_full(hub, in)) return kTIMGroupMember_HandledErr;
+    return tm_hub_member_add(hub, in, *user_id, kTIMMemberRole_Normal, err) ? -1 : kTIMGroupMember_HandledSuc;
 }
 
-int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     uint64_t time = 0;
     const cJSON *name;
     cJSON *invited = cJSON_CreateArray();
-    int32_t code = hub_group_find(hub, tm_json_get_string(op->param, kTIMGroupInviteMemberParamGroupId, ""),
-                                  true, &in, err);
+    int32_t code = tm_hub_group_find(
+        hub, tm_json_get_string(op->param, kTIMGroupInviteMemberParamGroupId, ""), true, &in, err);
     op->result = cJSON_CreateArray();
     if (!code && (!invited || !op->result)) code = tm_fail_memory(err);
     cJSON_ArrayForEach(name, tm_json_get(op->param, kTIMGroupInviteMemberParamIdentifierArray))
@@ -182,11 +184,11 @@ int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
                   !tm_json_append(invited, cJSON_CreateString(name->valuestring))))
             code = tm_fail_memory(err);
     }
-    if (!code && invited->child) code = hub_member_tell(hub, &in, HUB_TIP_JOINED, invited, 0, &time, err);
+    if (!code && invited->child) code = tm_hub_member_tell(hub, &in, HUB_TIP_JOINED, invited, 0, &time, err);
     cJSON_ArrayForEach(name, invited)
     {
         if (code) break;
-        int64_t user_id = hub_user_id(hub, name->valuestring, err);
+        int64_t user_id = tm_hub_user_id(hub, name->valuestring, err);
         code = begin_membership(hub, &in, user_id, time, err);
     }
     cJSON_Delete(invited);
@@ -194,12 +196,12 @@ int32_t hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
     return code;
 }
 
-int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     const cJSON *name;
-    int32_t code = hub_group_find(hub, tm_json_get_string(op->param, kTIMGroupDeleteMemberParamGroupId, ""),
-                                  true, &in, err);
+    int32_t code = tm_hub_group_find(
+        hub, tm_json_get_string(op->param, kTIMGroupDeleteMemberParamGroupId, ""), true, &in, err);
     if (!code && in.role == kTIMMemberRole_Normal)
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner and admins may remove members");
     op->result = cJSON_CreateArray();
@@ -209,8 +211,8 @@ int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
         if (code) break;
         tm_error local = {0};
         uint64_t time;
-        int64_t user_id = hub_user_id(hub, name->valuestring, &local);
-        int32_t role = user_id ? hub_member_role(hub, &in, user_id, &local) : -1;
+        int64_t user_id = tm_hub_user_id(hub, name->valuestring, &local);
+        int32_t role = user_id ? tm_hub_member_role(hub, &in, user_id, &local) : -1;
         /* only those below one's own rank: an admin cannot remove another, nobody the owner */
         bool may = role >= 0 && role < in.role;
         if (!local.code && may) {
@@ -220,8 +222,8 @@ int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
             if (!local.code)
                 tm_sql_run(hub->sql, &local, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
                            in.id, user_id);
-            if (!local.code) hub_member_tell(hub, &in, HUB_TIP_REMOVED, gone, user_id, &time, &local);
-            if (!local.code) hub_append_membership(hub, in.topic, in.name, user_id, false, time, &local);
+            if (!local.code) tm_hub_member_tell(hub, &in, HUB_TIP_REMOVED, gone, user_id, &time, &local);
+            if (!local.code) tm_hub_append_membership(hub, in.topic, in.name, user_id, false, time, &local);
             cJSON_Delete(gone);
         }
         if (local.code)
@@ -237,21 +239,21 @@ int32_t hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
 
 /* ---- members ---- */
 
-int32_t hub_member_modify(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_modify(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     const cJSON *param = op->param;
     const char *name = tm_json_get_string(param, kTIMGroupModifyMemberInfoParamIdentifier, "");
     const unsigned known = kTIMGroupMemberModifyFlag_MemberRole | kTIMGroupMemberModifyFlag_NameCard;
     uint64_t flags = tm_json_get_uint(param, kTIMGroupModifyMemberInfoParamModifyFlag, 0);
     int32_t role =
         (int32_t)tm_json_get_uint(param, kTIMGroupModifyMemberInfoParamMemberRole, kTIMMemberRole_Normal);
-    int32_t code = hub_group_find(hub, tm_json_get_string(param, kTIMGroupModifyMemberInfoParamGroupId, ""),
-                                  true, &in, err);
+    int32_t code = tm_hub_group_find(
+        hub, tm_json_get_string(param, kTIMGroupModifyMemberInfoParamGroupId, ""), true, &in, err);
     if (code) goto out;
     tm_error local = {0};
-    int64_t user_id = hub_user_id(hub, name, &local);
-    int32_t present = user_id ? hub_member_role(hub, &in, user_id, &local) : -1;
+    int64_t user_id = tm_hub_user_id(hub, name, &local);
+    int32_t present = user_id ? tm_hub_member_role(hub, &in, user_id, &local) : -1;
     if (local.code)
         code = tm_fail(err, local.code, "%s", local.text);
     else if (present < 0)
@@ -309,12 +311,12 @@ static bool add_member_info(cJSON *list, sqlite3_stmt *row)
            tm_json_add_item(info, kTIMGroupMemberInfoCustomInfo, cJSON_CreateObject());
 }
 
-int32_t hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_group_info in;
+    tm_hub_group_info in;
     tm_error local = {0};
     const cJSON *names = tm_json_get(op->param, kTIMGroupGetMemberInfoListParamIdentifierArray);
-    int32_t code = hub_group_find(
+    int32_t code = tm_hub_group_find(
         hub, tm_json_get_string(op->param, kTIMGroupGetMemberInfoListParamGroupId, ""), true, &in, err);
     tm_free(in.title);
     if (code) return code;

@@ -28,7 +28,7 @@ static cJSON *frame(const tm_hub *hub, const tm_op *op, const char *conv_id)
     return NULL;
 }
 
-static int32_t ring_all(tm_hub *hub, const tm_op *op, const char *conv_id, const hub_guests *guests,
+static int32_t ring_all(tm_hub *hub, const tm_op *op, const char *conv_id, const tm_hub_guests *guests,
                         tm_error *err)
 {
     cJSON *tree = frame(hub, op, conv_id);
@@ -36,49 +36,49 @@ static int32_t ring_all(tm_hub *hub, const tm_op *op, const char *conv_id, const
     cJSON_Delete(tree);
     if (!text) return tm_fail_memory(err);
     for (size_t i = 0; i < guests->count; i++)
-        hub_bell_ring(hub->bell, guests->names[i], text, strlen(text));
+        tm_hub_bell_ring(hub->bell, guests->names[i], text, strlen(text));
     tm_free(text);
     return 0;
 }
 
-int32_t hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
+int32_t tm_hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
 {
-    hub_target target;
-    hub_guests guests = {0}, own = {0};
-    int32_t code = hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
+    tm_hub_target target;
+    tm_hub_guests guests = {0}, own = {0};
+    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     if (code) return code;
     op->server_time = tm_world_seconds(hub->host.world) > target.last_time ? tm_world_seconds(hub->host.world)
                                                                            : target.last_time;
     op->seq = op->message->seq;
     if (target.group_id) {
-        code = hub_invite(
+        code = tm_hub_invite(
             hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", target.group_id, hub->session_id),
             &guests, err);
         if (!code) code = ring_all(hub, op, op->message->conv_id, &guests, err);
     } else {
         /* the conversation has another name for each side */
-        code = hub_invite(
+        code = tm_hub_invite(
             hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", target.peer_id, hub->session_id),
             &guests, err);
         if (!code) code = ring_all(hub, op, hub->user, &guests, err);
         if (!code && target.peer_id != hub->user_id) {
-            code = hub_invite(
+            code = tm_hub_invite(
                 hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", hub->user_id, hub->session_id),
                 &own, err);
             if (!code) code = ring_all(hub, op, op->message->conv_id, &own, err);
         }
     }
-    hub_guests_clear(&guests);
-    hub_guests_clear(&own);
+    tm_hub_guests_clear(&guests);
+    tm_hub_guests_clear(&own);
     return code;
 }
 
-tm_event *hub_online_event(tm_hub *hub, const char *text, size_t length)
+tm_event *tm_hub_online_event(tm_hub *hub, const char *text, size_t length)
 {
     tm_error err = {0};
     cJSON *tree = tm_json_parse(text, length, 0, &err);
     tm_event *event = NULL;
-    if (tree && !hub_check_message(tree, tm_json_get_string(tree, kTIMMsgSender, ""), &err) &&
+    if (tree && !tm_hub_check_message(tree, tm_json_get_string(tree, kTIMMsgSender, ""), &err) &&
         (event = tm_calloc(1, sizeof *event))) {
         event->kind = TM_EVENT_MESSAGE;
         tm_message *message = &event->message;

@@ -59,7 +59,7 @@ uint64_t tm_world_random(tm_world *world)
     return bits;
 }
 
-struct hub_bell **tm_world_bells(tm_world *world)
+struct tm_hub_bell **tm_world_bells(tm_world *world)
 {
     return &world->bells;
 }

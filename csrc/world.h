@@ -39,7 +39,7 @@ void tm_world_unlock(tm_world *world, const char *name);
  * Borrowed. NULL: memory. */
 char *tm_world_directory(tm_world *world, tm_error *err);
 /* The first of the bells there: hub_bell.c's. */
-struct hub_bell **tm_world_bells(tm_world *world);
+struct tm_hub_bell **tm_world_bells(tm_world *world);
 
 /* ---- its clients ---- */
 typedef enum tm_turn {

@@ -15,8 +15,8 @@ struct tm_world {
     tm_actor *first, *last; /* those that have something to do */
     tm_actor *outside;      /* those that wait for what is to come from outside */
     tm_database *databases;
-    char *directory;        /* of files; owned */
-    struct hub_bell *bells; /* those that can be rung: hub_bell.c's */
+    char *directory;           /* of files; owned */
+    struct tm_hub_bell *bells; /* those that can be rung: hub_bell.c's */
 };
 
 /* world_disk.c: frees the databases, removes the files. */

@@ -1,4 +1,5 @@
--- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0).
+-- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0). And what the
+-- static library brings into a program.
 
 local lfs = require "lfs"
 local support = require "support"
@@ -43,3 +44,18 @@ for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm
     end)
   end)
 end
+
+describe("libtimmsg.a", function()
+  it("has no names but its own, so that a program that links it may have any other", function()
+    local pipe = assert(io.popen(("nm -g --defined-only '%s/libtimmsg.a'"):format(os.getenv "TIMMSG_BUILD" or "build")))
+    local count, foreign = 0, {}
+    for name in pipe:read("a"):gmatch "%x+ %u ([%w_]+)\n" do
+      count = count + 1
+      local ours = name:find "^tm_" or name:find "^TIM" or name:find "^timmsg_" or name:find "^luaopen_timmsg"
+      if not ours and not name:find "^__" then foreign[#foreign + 1] = name end -- the sanitizers' begin with __
+    end
+    assert(pipe:close())
+    assert.is_true(count > 100)
+    assert.same({}, foreign)
+  end)
+end)

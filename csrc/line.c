@@ -12,7 +12,7 @@ typedef struct held {
     struct held *next;
     tm_op *op;
     uint64_t due;   /* it goes on then (tm_world_ms) */
-    uint64_t until; /* it fails then, if there is no way */
+    uint64_t until; /* it fails then, if it has not gone on */
 } held;
 
 typedef struct line {
@@ -96,7 +96,7 @@ static void hold(line *self, held **list, tm_op *op, uint64_t ms)
     }
     one->op = op;
     one->due = tm_world_ms(self->host.world) + ms;
-    one->until = one->due + self->host.timeout_ms;
+    one->until = tm_world_ms(self->host.world) + self->host.timeout_ms;
     put(list, one);
 }
 
@@ -125,21 +125,21 @@ static void flush(tm_backend *base)
     self->inner->flush(self->inner);
 }
 
-/* What waits goes on when its time is there, or fails when it has waited for a way too long. */
+/* What waits goes on when its time is there and there is a way, or fails when it has waited too long. */
 static void go_on(line *self)
 {
     uint64_t now = tm_world_ms(self->host.world);
     bool any = false;
     for (held **at = &self->waiting; *at;) {
         held *one = *at;
-        bool late = self->down && one->until <= now;
-        if (!late && (self->down || one->due > now)) {
+        bool stays = self->down || one->due > now, late = stays && one->until <= now;
+        if (stays && !late) {
             at = &one->next;
             continue;
         }
         *at = one->next;
         if (late)
-            refuse(self, one->op, ERR_REQUEST_TIMEOUT, "the server could not be reached in time");
+            refuse(self, one->op, ERR_REQUEST_TIMEOUT, "the server did not answer in time");
         else
             self->inner->submit(self->inner, one->op);
         any |= !late;
@@ -179,7 +179,7 @@ static int interval_ms(tm_backend *base)
     const line *self = (const line *)base;
     uint64_t now = tm_world_ms(self->host.world), left = UINT64_MAX;
     for (const held *one = self->waiting; one; one = one->next) {
-        uint64_t at = self->down ? one->until : one->due;
+        uint64_t at = self->down || one->due > one->until ? one->until : one->due;
         if (at <= now) return 0;
         if (at - now < left) left = at - now;
     }

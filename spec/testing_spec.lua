@@ -171,6 +171,14 @@ describe("timmsg.testing", function()
     assert.truthy(err:find("flush inside a callback", 1, true), err)
   end)
 
+  it("says so when something never comes to rest", function()
+    local function again(code)
+      if code == 0 then alice:after(0, again) end
+    end
+    again(0)
+    assert.truthy(complaint(hub.flush, hub):find("does not come to rest", 1, true))
+  end)
+
   it("passes on what callbacks raise, and goes on after it", function()
     bob:on("recv_new_msg", function(msgs) error("no: " .. msgs[1].message_elem_array[1].text_elem_content, 0) end)
     assert(alice:send_new_msg("bob", C2C, timmsg.text "1"))
@@ -300,6 +308,18 @@ describe("timmsg.testing", function()
     hub:advance(1)
     assert.equal(0, code)
     assert.received(bob, "slow", 1)
+  end)
+
+  it("ends a call that takes too long", function()
+    local code
+    hub:slow(alice, "send_new_msg", 60000)
+    alice:send_new_msg("bob", C2C, timmsg.text "slow", function(c) code = c end)
+    hub:advance(29999)
+    assert.is_nil(code)
+    hub:advance(1)
+    assert.equal(timmsg.ERR_REQUEST_TIMEOUT, code)
+    hub:advance(60000)
+    assert.received(bob, "slow", 0)
   end)
 
   it("cuts a call: it is done, but nobody hears of it", function()

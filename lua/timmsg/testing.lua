@@ -7,6 +7,9 @@
 local core = require "timmsg.core"
 local assertions = require "timmsg.assertions"
 
+-- Far more than anything needs that comes to rest.
+local MAX_ROUNDS <const> = 100000
+
 local testing = {}
 
 -- What the C half has of a hub (csrc/lua/testing.c).
@@ -98,9 +101,11 @@ end
 
 -- Lets everybody work, and runs callbacks and events, until nothing moves any more.
 function Hub:flush()
-  local moved
+  local rounds = 0
   repeat
-    moved = false
+    local moved = false
+    rounds = rounds + 1
+    if rounds > MAX_ROUNDS then error("this does not come to rest (a timer of 0 ms that sets itself again?)", 2) end
     self.world:pump()
     for _, client in ipairs(open_clients(self)) do
       local count, message = 0, nil
@@ -150,7 +155,8 @@ function Hub:fail(client, call, code, desc) -- luacheck: ignore 212
   core.testing.fault(client, call, "fail", code, desc or "failed by the test", 0)
 end
 
--- The client's next call of this name takes so many milliseconds longer.
+-- The client's next call of this name takes so many milliseconds longer. If that is more than its request_timeout_ms it
+-- fails with 6012 when these are over. (A download waits.)
 ---@param client timmsg.Client
 ---@param call string
 ---@param ms integer

@@ -25,6 +25,7 @@ typedef struct tm_part {
     char *meta;     /* the side-car; NULL for a temporary file, which is never resumed */
     int fd;         /* open while the part is */
     uint64_t size;  /* good bytes so far */
+    uint64_t begun; /* of these the disk was told to begin with as many */
     uint64_t total; /* the whole's size as the side-car has it; 0: unknown */
     char validator[TM_PART_VALIDATOR + 1]; /* what the side-car has; "": nothing another attempt could use */
 } tm_part;

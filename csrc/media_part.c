@@ -22,6 +22,8 @@
 
 #define SIDECAR_MARK "timmsg-part 1"
 #define SIDECAR_MAX (64 * 1024)
+/* So much is left to the system before the disk is told to begin with it. */
+#define WRITE_BEHIND (8 * 1024 * 1024)
 /* Longer base names are shortened: with what is put around it, the name must fit where file names are limited
  * to 255 bytes, or to 143 as on some encrypted file systems. */
 #define BASE_MAX 100
@@ -214,6 +216,20 @@ int32_t tm_part_save(tm_part *part, const char *key, const char *validator, uint
     return 0;
 }
 
+/* Has the disk begin with what was written, while more is coming: else the sync at the end waits for all of it. Only
+ * that sync promises anything. */
+static void write_behind(tm_part *part)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    if (part->begun > part->size) part->begun = part->size; /* it starts over */
+    if (part->size - part->begun < WRITE_BEHIND) return;
+    sync_file_range(part->fd, (off_t)part->begun, (off_t)(part->size - part->begun), SYNC_FILE_RANGE_WRITE);
+    part->begun = part->size;
+#else
+    (void)part;
+#endif
+}
+
 int32_t tm_part_write(tm_part *part, const void *data, size_t length, tm_error *err)
 {
     const char *from = data;
@@ -225,6 +241,7 @@ int32_t tm_part_write(tm_part *part, const void *data, size_t length, tm_error *
         length -= (size_t)n;
         part->size += (uint64_t)n;
     }
+    write_behind(part);
     return 0;
 }
 

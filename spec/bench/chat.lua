@@ -21,6 +21,7 @@ end
 
 local function picture(number)
   local id = ("%08x%08x"):format(number * 2654435761 % 2 ^ 32 // 1, number)
+  ---@type table<string, any>
   local elem = { elem_type = timmsg.TIMElem_Image, image_elem_level = timmsg.TIMImageLevel_Orig, image_elem_format = 1 }
   for kind, size in pairs { orig = 4, large = 2, thumb = 1 } do
     local prefix = "image_elem_" .. kind .. "_"

@@ -27,7 +27,7 @@ end
 local function fill(path, statements)
   local connection = assert(luasql.sqlite3():connect(path))
   local function execute(text)
-    local answer = assert(connection:execute(text))
+    local answer = assert(connection:execute(text)) ---@type any
     if type(answer) == "userdata" then answer:close() end
   end
   local indices = {}

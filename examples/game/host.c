@@ -2,7 +2,8 @@
  * beside it (arena.lua, chat.lua, overlay.lua). What it does for timmsg is one line, luaL_requiref: the library is linked
  * statically. Build and play: make game.
  *
- *   game --user NAME [--password P] [--server ADDRESS] [--data DIR] [--group ID] [--at X,Y] [--fps N] [--remote]
+ *   game --user NAME [--password P] [--server ADDRESS] [--data DIR] [--group ID] [--at X,Y] [--font FILE] [--fps N]
+ *        [--remote]
  *
  * F5 starts the scripts anew, as they are on the disk then. An error in them is shown; F5 goes on from there.
  * --remote: a Lua expression a line on standard input, its value a line on standard output (spec/game_spec.lua). */
@@ -137,6 +138,10 @@ static void push_options(host *self)
 static void start_scripts(host *self)
 {
     lua_State *L = self->L = luaL_newstate();
+    if (!L) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
     replace(&self->error, NULL);
     luaL_openlibs(L);
     /* timmsg, without dynamic loading: its C half from the program itself, its Lua half from files */
@@ -204,7 +209,7 @@ static void scroll(int steps)
 static void evaluate(host *self, const char *expression)
 {
     if (self->error) {
-        printf("error: %s\n", strtok(self->error, "\n"));
+        printf("error: %.*s\n", (int)strcspn(self->error, "\n"), self->error);
         return;
     }
     lua_State *L = self->L;

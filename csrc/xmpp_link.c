@@ -130,7 +130,9 @@ static void strophe_logged(void *userdata, xmpp_log_level_t level, const char *a
     if (strncmp(text, "SASL ", 5) == 0 && strstr(text, " auth failed")) link->wrong_auth = !link->temporary;
     if (strncmp(text, "Certificate verification FAILED", 31) == 0 && !*link->address->fingerprint)
         link->wrong_cert = true;
-    if (level >= XMPP_LEVEL_WARN) link->host.log(link->host.owner, kTIMLog_Debug, text);
+    /* may hold the password, which is in no log */
+    if (strncmp(text, "SENT: <auth", 11) == 0 || strncmp(text, "SENT: <response", 15) == 0) return;
+    link->host.log(link->host.owner, level >= XMPP_LEVEL_WARN ? kTIMLog_Debug : kTIMLog_Verbose, text);
 }
 
 /* Set only where a certificate is pinned, which needs nobody else to vouch for it: see check_pin. */

@@ -23,6 +23,9 @@ local PASSWORD <const> = "sig"
 local directories, clients = {}, {}
 -- On XMPP: the virtual host of each directory, the users that it has, and the directory of each client.
 local hosts, accounts, homes = {}, {}, setmetatable({}, { __mode = "k" })
+-- On XMPP: the directory of each client's log, which is shown where something does not happen in time.
+local logs = setmetatable({}, { __mode = "k" })
+local LOG_TAIL <const> = 6000
 
 local function remove(path)
   if lfs.symlinkattributes(path, "mode") == "directory" then
@@ -114,8 +117,14 @@ function support.new_client(dir, user, options)
   for name, value in pairs(options or {}) do
     all[name] = value
   end
+  if not support.is_hub and not all.log_file_path then
+    all.log_file_path, all.log_level = os.tmpname(), timmsg.TIMLog_Verbose
+    os.remove(all.log_file_path)
+    directories[#directories + 1] = all.log_file_path
+  end
   local client = support.keep(assert(timmsg.new(all)))
   homes[client] = dir
+  if not support.is_hub then logs[client] = all.log_file_path end
   if user then
     local code, desc = support.call(client, "login", user, PASSWORD)
     assert(code == 0, desc)
@@ -142,6 +151,16 @@ function support.pump(deadline_ms, predicate, ...)
   end
 end
 
+-- What has not happened in time, with the ends of the clients' logs, as an error of whoever called the caller.
+local function late(what, ...)
+  local texts = { what }
+  for _, client in ipairs { ... } do
+    local file <close> = logs[client] and io.open(logs[client] .. "/timmsg.log", "rb")
+    if file then texts[#texts + 1] = ("%s: …%s"):format(client, file:read("a"):sub(-LOG_TAIL)) end
+  end
+  error(table.concat(texts, "\n"), 3)
+end
+
 -- Polls the clients for a while, to see that nothing happens.
 function support.idle(ms, ...)
   support.pump(ms, function() return false end, ...)
@@ -159,7 +178,7 @@ function support.call(client, method, ...)
   local ok, message, code = client[method](client, table.unpack(args, 1, args.n + 1))
   if not ok then return code, message end
   support.pump(support.DEADLINE_MS, function() return done end, client)
-  if not done then error(method .. " has not completed in time", 2) end
+  if not done then late(method .. " has not completed in time", client) end
   return table.unpack(done, 1, done.n)
 end
 
@@ -167,7 +186,7 @@ end
 ---@return any
 function support.must(client, method, ...)
   local code, desc, result = support.call(client, method, ...)
-  if code ~= 0 then error(("%s: %s (%d)"):format(method, desc, code), 2) end
+  if code ~= 0 then late(("%s: %s (%d)"):format(method, desc, code), client) end
   return result
 end
 
@@ -175,7 +194,7 @@ end
 ---@return any
 function support.eventually(predicate, ...)
   local result = support.pump(support.DEADLINE_MS, predicate, ...)
-  if not result then error("it has not happened in time", 2) end
+  if not result then late("it has not happened in time", ...) end
   return result
 end
 

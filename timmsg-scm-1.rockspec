@@ -53,6 +53,7 @@ build = {
         "csrc/json.c",
         "csrc/json_node.c",
         "csrc/json_number.c",
+        "csrc/json_print.c",
         "csrc/json_scan.c",
         "csrc/json_utf8.c",
         "csrc/keeping.c",

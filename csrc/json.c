@@ -1,4 +1,4 @@
-/* JSON: text to tree and back. See json.h, and json_internal.h for how.
+/* JSON: text to tree. See json.h, and json_internal.h for how.
  *
  * cJSON notes the place of its last error in a static variable without a lock; harmless, since nobody reads
  * it. */
@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRINT_START 1024 /* first size of the print buffer: a message with a short text fits */
-#define FEW_KEYS 32      /* up to here duplicate keys are found without sorting; a Message has fewer */
+#define FEW_KEYS 32 /* up to here duplicate keys are found without sorting; a Message has fewer */
 
 /* ---- Text to tree ---- */
 
@@ -176,18 +175,4 @@ cJSON *tm_json_parse_own(const char *text, size_t length, tm_error *err)
 out:
     tm_free(copy.text);
     return tree;
-}
-
-/* ---- Tree to text ---- */
-
-char *tm_json_print(const cJSON *tree)
-{
-    tm_c_locale locale = tm_c_locale_enter();
-    char *printed = cJSON_PrintBuffered(tree, PRINT_START, 0);
-    tm_c_locale_leave(locale);
-    /* The copy drops the slack of cJSON's buffer, and keeps tm_free right where a host has set cJSON's
-     * hooks. */
-    char *copy = tm_strdup(printed);
-    cJSON_free(printed);
-    return copy;
 }

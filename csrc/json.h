@@ -1,6 +1,6 @@
-/* JSON: text to tree and back through cJSON, with what cJSON lacks: exact numbers and strict text.
+/* JSON: text to cJSON's tree and back, with what cJSON lacks: exact numbers and strict text.
  *
- * A number that a double or cJSON's printer would change (more than 15 significant digits, or an exponent
+ * A number that a double or its printed form would change (more than 15 significant digits, or an exponent
  * that makes it as long) lives in the tree as a cJSON_Raw node that holds its literal; every other number
  * is a cJSON number. So look at numbers only through tm_json_get_*, tm_json_double and tm_json_number_kind,
  * and make them only with tm_json_add_*, tm_json_set_* and tm_json_new_*. Look-ups are case-sensitive. Safe
@@ -28,8 +28,8 @@ cJSON *tm_json_parse(const char *text, size_t length, int index_base, tm_error *
 /* The same for text that this library printed itself: exact numbers, but no checks beyond cJSON's own.
  * Faster, and any depth that cJSON takes. */
 cJSON *tm_json_parse_own(const char *text, size_t length, tm_error *err);
-/* Tree to text without white space. Owned by the caller (tm_free). NULL only when memory is short (cJSON's
- * own limit is 2 GB) or `tree` is NULL. */
+/* Tree to text without white space. Owned by the caller (tm_free). NULL only when memory is short or `tree` is
+ * NULL. */
 char *tm_json_print(const cJSON *tree);
 
 /* Number nodes, exact over the whole range. Owned by the caller; NULL when memory is short. */

@@ -671,6 +671,56 @@ static void round_trips(void **state)
 }
 
 /* Every length and every place of a special byte, since plain ones are skipped eight at a time. */
+/* A tree of every kind of node, by chance; fractions are such as fifteen digits hold. */
+static cJSON *random_tree(unsigned *seed, int depth)
+{
+    char text[40];
+    int kind = rand_r(seed) % (depth ? 9 : 7), count = rand_r(seed) % 5;
+    switch (kind) {
+    case 0: return cJSON_CreateNull();
+    case 1: return cJSON_CreateBool(count & 1);
+    case 2: return cJSON_CreateNumber((rand_r(seed) % 2001 - 1000) / 8.0);
+    case 3:
+        snprintf(text, sizeof text, "%.15g", (rand_r(seed) - RAND_MAX / 2) * pow(10, rand_r(seed) % 30 - 10));
+        return cJSON_CreateNumber(strtod(text, NULL));
+    case 4: return cJSON_CreateNumber(rand_r(seed) % 2001 - 1000);
+    case 5: return tm_json_new_uint((uint64_t)rand_r(seed) * (uint64_t)rand_r(seed) * 16);
+    case 6:
+        for (int i = 0; i < (int)sizeof text; i++)
+            text[i] = (char)(rand_r(seed) % 4 ? rand_r(seed) % 127 + 1
+                                              : "\"\\/\b\f\n\r\t\x01\x1f\x7f\xc3\xbc"[rand_r(seed) % 14]);
+        text[rand_r(seed) % (int)sizeof text] = '\0';
+        text[sizeof text - 1] = '\0';
+        return cJSON_CreateString(text);
+    default: break;
+    }
+    cJSON *tree = kind == 7 ? cJSON_CreateArray() : cJSON_CreateObject();
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "key \"%d\"\n", i);
+        if (kind == 7)
+            cJSON_AddItemToArray(tree, random_tree(seed, depth - 1));
+        else
+            cJSON_AddItemToObject(tree, text, random_tree(seed, depth - 1));
+    }
+    return tree;
+}
+
+static void printed_as_cjson_does(void **state)
+{
+    (void)state;
+    unsigned seed = 1;
+    for (int i = 0; i < 20000; i++) {
+        cJSON *tree = random_tree(&seed, 4);
+        char *ours = tm_json_print(tree), *theirs = cJSON_PrintUnformatted(tree);
+        assert_non_null(ours);
+        assert_string_equal(ours, theirs);
+        tm_free(ours);
+        cJSON_free(theirs);
+        cJSON_Delete(tree);
+    }
+    assert_null(tm_json_print(NULL));
+}
+
 static void strings_of_every_length(void **state)
 {
     (void)state;
@@ -892,6 +942,7 @@ int main(void)
         cmocka_unit_test(a_hundred_thousand_keys),
         cmocka_unit_test(long_paths_are_cut),
         cmocka_unit_test(round_trips),
+        cmocka_unit_test(printed_as_cjson_does),
         cmocka_unit_test(strings_of_every_length),
         cmocka_unit_test(own_text_that_is_none),
         cmocka_unit_test(adders),

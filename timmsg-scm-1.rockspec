@@ -122,6 +122,7 @@ build = {
         "csrc/lua/raised.c",
         "csrc/lua/testing.c",
         "csrc/lua/value_table.c",
+        "csrc/lua/value_text.c",
         "csrc/lua/value_tree.c",
       },
       defines = { "_GNU_SOURCE" },

@@ -57,8 +57,10 @@ int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *
 
 cJSON *tm_message_elems(const tm_message *message)
 {
-    return message->elems ? tm_json_parse_own(message->elems, strlen(message->elems), NULL)
-                          : cJSON_CreateArray();
+    tm_error err = {0};
+    cJSON *elems = message->elems ? tm_json_parse_own(message->elems, strlen(message->elems), &err)
+                                  : cJSON_CreateArray();
+    return elems || err.code != TIM_ERR_JSON ? elems : cJSON_CreateArray();
 }
 
 cJSON *tm_message_to_tree(const tm_message *message)

@@ -36,7 +36,7 @@ void tm_message_clear(tm_message *message);
 int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err);
 /* The same without the elements. */
 int32_t tm_message_head_from_tree(const cJSON *tree, tm_message *out, tm_error *err);
-/* The element array. Owned by the caller; NULL: memory is short. */
+/* The element array, empty where a damaged store has no JSON. Owned by the caller; NULL: memory is short. */
 cJSON *tm_message_elems(const tm_message *message);
 /* The whole Message as the API returns it. Owned by the caller; NULL: memory is short. */
 cJSON *tm_message_to_tree(const tm_message *message);

@@ -49,20 +49,22 @@ bool tm_messages_add(tm_messages *messages, const tm_message *message)
     tm_listed *listed = &messages->list[messages->count];
     size_t conv_id = strlen(message->conv_id) + 1, sender = strlen(message->sender) + 1;
     size_t custom_str = message->custom_str ? strlen(message->custom_str) + 1 : 0;
-    char *end = tm_malloc(conv_id + sender + custom_str);
-    cJSON *elems = tm_message_elems(message);
-    if (!end || !elems) {
-        tm_free(end);
-        cJSON_Delete(elems);
-        return false;
-    }
-    *listed = (tm_listed){.message = *message, .texts = end, .elems = elems};
+    size_t elems = message->elems ? strlen(message->elems) + 1 : 0;
+    char *end = tm_malloc(conv_id + sender + custom_str + elems);
+    if (!end) return false;
+    *listed = (tm_listed){.message = *message, .texts = end};
     put_text(&listed->message.conv_id, conv_id, &end);
     put_text(&listed->message.sender, sender, &end);
     if (custom_str) put_text(&listed->message.custom_str, custom_str, &end);
-    listed->message.elems = NULL;
+    if (elems) put_text(&listed->message.elems, elems, &end);
     messages->count++;
     return true;
+}
+
+const cJSON *tm_messages_elems(tm_listed *listed)
+{
+    if (!listed->elems) listed->elems = tm_message_elems(&listed->message);
+    return listed->elems;
 }
 
 cJSON *tm_messages_to_tree(tm_messages *messages)
@@ -70,6 +72,7 @@ cJSON *tm_messages_to_tree(tm_messages *messages)
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; array && i < messages->count; i++) {
         tm_listed *listed = &messages->list[i];
+        tm_messages_elems(listed);
         cJSON *elems = listed->elems;
         listed->elems = NULL;
         if (tm_json_append(array, tm_message_tree_with(&listed->message, elems))) continue;

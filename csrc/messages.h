@@ -1,6 +1,6 @@
-/* Messages: a list of them on its way to the host: pages, look-ups, what came. The keys that every message has are not
- * made into tree nodes, which would each be allocated on the worker's thread and freed on the host's; only the elements
- * are a tree. The Lua face makes tables of the list itself, the C face a tree. Owned by one thread at a time. */
+/* Messages: a list of them on its way to the host: pages, look-ups, what came. They are not made into tree nodes, which
+ * would each be allocated on the worker's thread and freed on the host's. The Lua face makes tables of the list itself,
+ * the C face a tree. Owned by one thread at a time. */
 #ifndef TM_MESSAGES_H
 #define TM_MESSAGES_H
 
@@ -9,9 +9,9 @@
 #include <stddef.h>
 
 typedef struct tm_listed {
-    tm_message message; /* its texts lie in `texts`; elems is NULL */
+    tm_message message; /* its texts lie in `texts` */
     char *texts;        /* owned */
-    cJSON *elems;       /* owned: the element array */
+    cJSON *elems;       /* owned: the element array, once that was asked for */
 } tm_listed;
 
 typedef struct tm_messages {
@@ -25,6 +25,8 @@ tm_messages *tm_messages_new(void);
 void tm_messages_free(tm_messages *messages);
 /* Adds a copy of `message` (borrowed until return). False: memory is short. */
 bool tm_messages_add(tm_messages *messages, const tm_message *message);
+/* The element array of a message (tm_message_elems), which stays the list's. NULL: memory is short. */
+const cJSON *tm_messages_elems(tm_listed *listed);
 /* The list as an array of Message, which takes its elements over. Owned by the caller; NULL: memory is short. */
 cJSON *tm_messages_to_tree(tm_messages *messages);
 

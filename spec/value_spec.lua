@@ -294,6 +294,44 @@ describe("values", function()
     assert.equal(sent.message_server_time << 32 | sent.message_rand & 0xffffffff, sent.message_unique_id)
   end)
 
+  it("come back out of the store as they went in", function()
+    local chars = {}
+    for byte = 1, 127 do
+      chars[byte] = string.char(byte)
+    end
+    local image = { elem_type = timmsg.TIMElem_Image }
+    for _, size in ipairs { "large", "orig", "thumb" } do
+      for _, of in ipairs { "id", "url" } do
+        image[("image_elem_%s_%s"):format(size, of)] = size .. '"' .. of
+      end
+      for i, of in ipairs { "pic_height", "pic_width", "pic_size" } do
+        image[("image_elem_%s_%s"):format(size, of)] = i * 1000000007
+      end
+    end
+    local elems = { image }
+    for _, text in ipairs { table.concat(chars), "", "\\", '"', "\\\"\\", "a\\", "é\n😀", ("\1"):rep(999), ("\\é"):rep(40) } do
+      elems[#elems + 1] = { elem_type = timmsg.TIMElem_Custom, custom_elem_data = text, custom_elem_ext = text .. "x" }
+    end
+    for _, number in ipairs { 0.0, -0.0, 1e15, -1e15, 123456789012345.0, 0.1, -2.5e-7, 1e300, 9007199254740993.0, 1e18 } do
+      elems[#elems + 1] = {
+        elem_type = timmsg.TIMElem_Location, location_elem_longitude = number, location_elem_latitude = -number,
+      }
+    end
+    for _, number in ipairs { 0, -1, (1 << 31) - 1, -(1 << 31) } do
+      elems[#elems + 1] = { elem_type = timmsg.TIMElem_Face, face_elem_index = number }
+    end
+    local msg = { message_elem_array = elems, message_sender = "user2", message_seq = 1, message_rand = 1 }
+    support.must(tim, "import_msg_list", "user2", timmsg.C2C, { msg })
+    local found = support.must(tim, "get_msg_list", "user2", timmsg.C2C, {})[1].message_elem_array
+    assert.same(elems, found)
+    for i, elem in ipairs(elems) do
+      for key, value in pairs(elem) do
+        local as <const> = "%q" -- tells 0.0 from -0.0 and from 0
+        assert.equal(as:format(value), as:format(found[i][key]), key)
+      end
+    end
+  end)
+
   it("that come back can be given again", function()
     local sent = support.must(tim, "send_new_msg", "user1", timmsg.C2C, timmsg.text "a")
     assert.equal(0, (support.call(tim, "save_msg", "user1", timmsg.C2C, sent)))

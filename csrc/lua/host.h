@@ -21,6 +21,7 @@ extern "C" {
 #include "../fault.h"
 #include "../include/TIMCloudDef.h"
 #include "../json.h"
+#include "../json_internal.h"
 #include "../mailbox.h"
 #include "../mem.h"
 #include "../schema.h"

@@ -153,9 +153,9 @@ const tm_key_index *tm_keys_push(lua_State *L)
     return (const tm_key_index *)lua_touserdata(L, -1);
 }
 
-int tm_keys_find_text(const tm_key_index *index, const char *text)
+int tm_keys_find_text(const tm_key_index *index, const char *text, size_t length)
 {
-    return find_text(index, text, strlen(text)) + 1;
+    return find_text(index, text, length) + 1;
 }
 
 const tm_field *tm_keys_field(const tm_key_index *index, int number)

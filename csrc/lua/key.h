@@ -18,7 +18,7 @@ const tm_key_index *tm_keys_push(lua_State *L);
 /* The field of a key that is a Lua string, or NULL. */
 const tm_field *tm_keys_find_string(const tm_key_index *index, const char *text, size_t length);
 /* The number of the key with this text, from 1, or 0. */
-int tm_keys_find_text(const tm_key_index *index, const char *text);
+int tm_keys_find_text(const tm_key_index *index, const char *text, size_t length);
 /* The field of a key by its number. */
 const tm_field *tm_keys_field(const tm_key_index *index, int number);
 

@@ -22,7 +22,7 @@ void tm_value_push(lua_State *L, const cJSON *tree);
 
 /* Pushes an array of Message tables: what tm_value_push makes of tm_messages_to_tree, without the tree. `messages` is
  * borrowed until return. [-0, +1, m] */
-void tm_value_push_messages(lua_State *L, const tm_messages *messages);
+void tm_value_push_messages(lua_State *L, tm_messages *messages);
 
 /* Pushes timmsg.null, which stands for a JSON null inside arrays. [-0, +1, -] */
 void tm_value_push_null(lua_State *L);

@@ -1,5 +1,5 @@
-/* Value: from a JSON tree to a Lua table. See value.h. */
-#include "value.h"
+/* Value: from a JSON tree, or a list of messages, to a Lua table. See value.h. */
+#include "value_internal.h"
 
 #include <string.h>
 
@@ -16,8 +16,7 @@ static bool short_integer(const char *text, lua_Integer *value)
     return true;
 }
 
-/* [-0, +1, -] */
-static void push_raw(lua_State *L, const cJSON *node, const tm_field *field)
+void tm_value_push_raw(lua_State *L, const cJSON *node, const tm_field *field)
 {
     lua_Integer value;
     int64_t value_int = 0;
@@ -42,8 +41,7 @@ static void push_raw(lua_State *L, const cJSON *node, const tm_field *field)
     }
 }
 
-/* [-0, +1, -] */
-static void push_number(lua_State *L, double value, const tm_field *field)
+void tm_value_push_number(lua_State *L, double value, const tm_field *field)
 {
     bool is_double = field && field->type == TM_DOUBLE, is_uint64 = field && field->type == TM_UINT64;
     if (!is_double && value >= -0x1p63 && value < 0x1p63 && (double)(int64_t)value == value)
@@ -54,7 +52,6 @@ static void push_number(lua_State *L, double value, const tm_field *field)
         lua_pushnumber(L, (lua_Number)value);
 }
 
-/* `texts` is the stack index of the index's table of key strings; the index itself lies below it. */
 static void push_node(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
                       const tm_field *field);
 
@@ -66,8 +63,8 @@ static int count_children(const cJSON *node)
     return count;
 }
 
-/* [-0, +1, m] */
-static void push_array(lua_State *L, const tm_key_index *index, int texts, const cJSON *node, bool mark_empty)
+void tm_value_push_array(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
+                         bool mark_empty)
 {
     lua_createtable(L, count_children(node), 0);
     lua_Integer number = 0;
@@ -87,7 +84,7 @@ static void push_object(lua_State *L, const tm_key_index *index, int texts, cons
     lua_createtable(L, 0, count_children(node));
     for (const cJSON *child = node->child; child; child = child->next) {
         if (cJSON_IsNull(child)) continue;
-        int number = tm_keys_find_text(index, child->string);
+        int number = tm_keys_find_text(index, child->string, strlen(child->string));
         if (number)
             lua_rawgeti(L, texts, number);
         else
@@ -103,13 +100,13 @@ static void push_node(lua_State *L, const tm_key_index *index, int texts, const 
 {
     switch (node->type & 0xff) {
     case cJSON_String: lua_pushlstring(L, node->valuestring, strlen(node->valuestring)); break;
-    case cJSON_Number: push_number(L, node->valuedouble, field); break;
-    case cJSON_Raw: push_raw(L, node, field); break;
+    case cJSON_Number: tm_value_push_number(L, node->valuedouble, field); break;
+    case cJSON_Raw: tm_value_push_raw(L, node, field); break;
     case cJSON_True: lua_pushboolean(L, 1); break;
     case cJSON_False: lua_pushboolean(L, 0); break;
     case cJSON_Array:
         luaL_checkstack(L, TM_VALUE_SLOTS, "a value nested too deep");
-        push_array(L, index, texts, node, !field);
+        tm_value_push_array(L, index, texts, node, !field);
         break;
     case cJSON_Object:
         luaL_checkstack(L, TM_VALUE_SLOTS, "a value nested too deep");
@@ -130,7 +127,7 @@ void tm_value_push(lua_State *L, const cJSON *tree)
     lua_getiuservalue(L, -1, TM_UV_TEXTS);
     int texts = lua_gettop(L);
     if (cJSON_IsArray(tree))
-        push_array(L, index, texts, tree, false);
+        tm_value_push_array(L, index, texts, tree, false);
     else
         push_node(L, index, texts, tree, NULL);
     lua_replace(L, texts - 1);
@@ -198,12 +195,22 @@ static void set_text(const message_push *p, int key, const char *value)
 }
 
 /* [-0, +1, m] */
-static void push_message(const message_push *p, const tm_listed *from)
+static void push_elems(const message_push *p, tm_listed *listed)
 {
-    const tm_message *message = &from->message;
+    const char *text = listed->message.elems ? listed->message.elems : "[]";
+    if (tm_value_push_array_text(p->L, p->index, p->texts, text)) return;
+    const cJSON *elems = tm_messages_elems(listed); /* freed with the list, whatever is raised here */
+    if (!elems) luaL_error(p->L, "not enough memory");
+    tm_value_push_array(p->L, p->index, p->texts, elems, false);
+}
+
+/* [-0, +1, m] */
+static void push_message(const message_push *p, tm_listed *listed)
+{
+    const tm_message *message = &listed->message;
     lua_createtable(p->L, 0, MESSAGE_KEYS);
     lua_rawgeti(p->L, p->texts, p->numbers[ELEM_ARRAY]);
-    push_array(p->L, p->index, p->texts, from->elems, false);
+    push_elems(p, listed);
     lua_rawset(p->L, -3);
     set_text(p, CONV_ID, message->conv_id);
     set_integer(p, CONV_TYPE, (uint64_t)message->conv_type);
@@ -224,13 +231,13 @@ static void push_message(const message_push *p, const tm_listed *from)
     set_text(p, CUSTOM_STR, message->custom_str);
 }
 
-void tm_value_push_messages(lua_State *L, const tm_messages *messages)
+void tm_value_push_messages(lua_State *L, tm_messages *messages)
 {
     luaL_checkstack(L, 3 * TM_VALUE_SLOTS, "a result");
     message_push p = {L, tm_keys_push(L), lua_gettop(L) + 1, {0}};
     lua_getiuservalue(L, -1, TM_UV_TEXTS);
     for (int key = 0; key < MESSAGE_KEYS; key++)
-        p.numbers[key] = tm_keys_find_text(p.index, message_keys[key]);
+        p.numbers[key] = tm_keys_find_text(p.index, message_keys[key], strlen(message_keys[key]));
     lua_createtable(L, (int)messages->count, 0);
     for (size_t i = 0; i < messages->count; i++) {
         push_message(&p, &messages->list[i]);

@@ -163,8 +163,10 @@ static bool start_upload(tm_hub *hub, tm_op *op)
 
 static void perform_under_savepoint(tm_hub *hub, tm_op *op)
 {
+    if (op->kind != TM_OP_SEND) hub->recent.is_known = false;
     if (tm_sql_savepoint(hub->sql, &op->error)) return;
     if (perform(hub, op, &op->error) || tm_sql_release(hub->sql, &op->error)) {
+        hub->recent.is_known = false;
         tm_sql_undo(hub->sql);
         cJSON_Delete(op->result);
         op->result = NULL;
@@ -204,6 +206,7 @@ static void write_all(tm_hub *hub, tm_op *ops)
     tm_error err = {0};
     bool skip = false;
     int32_t code = tm_sql_begin(hub->sql, true, &err);
+    hub->recent.is_known = false;
     if (!code) {
         skip = only_sends(ops) && at_end(hub);
         for (tm_op *op = ops; op; op = op->next)

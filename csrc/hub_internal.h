@@ -9,6 +9,15 @@
 /* A hub's name for itself: 32 hexadecimal digits. */
 #define HUB_ID 33
 
+/* What a conversation id means on the hub. */
+typedef struct tm_hub_target {
+    int64_t topic;    /* 0: nothing was ever said there */
+    int64_t group_id; /* 0: C2C */
+    int64_t peer_id;  /* C2C: the other user */
+    uint64_t last_time, last_seq;
+    int32_t role; /* group: the user's TIMGroupMemberRole */
+} tm_hub_target;
+
 typedef struct tm_hub {
     tm_backend base; /* first: a tm_backend* is a tm_hub* */
     tm_backend_host host;
@@ -25,6 +34,13 @@ typedef struct tm_hub {
     bool moved;           /* the cursor moved by itself: nobody else's event lay before our own */
     tm_op *first, *last;  /* submitted, not flushed yet */
     tm_hub_guests guests; /* whom this flush must wake */
+    /* where this transaction's last message went to, and whom to wake for that is known; not is_known: to nobody yet */
+    struct {
+        bool is_known;
+        int32_t conv_type;
+        char conv_id[TM_MAX_GROUP_ID + 1];
+        tm_hub_target target;
+    } recent;
 } tm_hub;
 
 /* Who speaks for the hub itself. */
@@ -38,15 +54,6 @@ typedef struct tm_hub {
 
 /* An event's kind in the log. */
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
-
-/* What a conversation id means on the hub. */
-typedef struct tm_hub_target {
-    int64_t topic;    /* 0: nothing was ever said there */
-    int64_t group_id; /* 0: C2C */
-    int64_t peer_id;  /* C2C: the other user */
-    uint64_t last_time, last_seq;
-    int32_t role; /* group: the user's TIMGroupMemberRole */
-} tm_hub_target;
 
 /* ---- hub_log.c: what is said in conversations; whatever writes, inside a transaction ---- */
 /* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds

@@ -81,7 +81,7 @@ static int32_t deliver_to_user(tm_hub *hub, int64_t user_id, int64_t event, tm_e
 {
     int32_t code = tm_sql_run(hub->sql, err, "INSERT OR IGNORE INTO inbox(user, event) VALUES(?, ?)", "ii",
                               user_id, event);
-    return code
+    return code || hub->recent.is_known
                ? code
                : tm_hub_invite(hub,
                                tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
@@ -94,10 +94,11 @@ static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm
         tm_sql_run(hub->sql, err,
                    "INSERT OR IGNORE INTO inbox(user, event) SELECT user, ? FROM members WHERE group_id = ?",
                    "ii", event, group_id);
-    return code ? code
-                : tm_hub_invite(
-                      hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
-                      &hub->guests, err);
+    return code || hub->recent.is_known
+               ? code
+               : tm_hub_invite(
+                     hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
+                     &hub->guests, err);
 }
 
 /* To everyone in the conversation, the user's own devices too. */
@@ -151,10 +152,33 @@ static int32_t append_message(tm_hub *hub, const tm_hub_target *target, const ch
                              "uui", time, target->group_id ? seq : target->last_seq, target->topic);
 }
 
+/* A transaction's messages mostly go to one conversation. Nobody else writes meanwhile, so what the last one found holds
+ * for the next. */
+static int32_t find_target_again(tm_hub *hub, const tm_message *message, tm_hub_target *target, tm_error *err)
+{
+    if (hub->recent.is_known && hub->recent.conv_type == message->conv_type &&
+        strcmp(hub->recent.conv_id, message->conv_id) == 0) {
+        *target = hub->recent.target;
+        return 0;
+    }
+    hub->recent.is_known = false;
+    return tm_hub_find_target(hub, message->conv_type, message->conv_id, true, target, err);
+}
+
+static void remember_target(tm_hub *hub, const tm_op *op, const tm_hub_target *target)
+{
+    hub->recent.is_known = true;
+    hub->recent.conv_type = op->message->conv_type;
+    snprintf(hub->recent.conv_id, sizeof hub->recent.conv_id, "%s", op->message->conv_id);
+    hub->recent.target = *target;
+    hub->recent.target.last_time = op->server_time;
+    if (target->group_id) hub->recent.target.last_seq = op->seq;
+}
+
 int32_t tm_hub_send(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_target target;
-    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, true, &target, err);
+    int32_t code = find_target_again(hub, op->message, &target, err);
     if (!code) code = find_attempt(hub, target.topic, op, err);
     if (code || op->found) return code;
     op->server_time = next_time(hub, &target);
@@ -162,7 +186,9 @@ int32_t tm_hub_send(tm_hub *hub, tm_op *op, tm_error *err)
     int64_t event = 0;
     code = append_message(hub, &target, hub->user, op->message, op->seq, op->server_time, &event, err);
     op->position = event;
-    return code ? code : deliver(hub, &target, event, err);
+    if (!code) code = deliver(hub, &target, event, err);
+    if (!code) remember_target(hub, op, &target);
+    return code;
 }
 
 int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err)

@@ -25,6 +25,11 @@ static int32_t read_conv(tm_store *store, sqlite3_stmt *row, tm_conv *conv, tm_e
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+void tm_store_forget(tm_store *store)
+{
+    store->recent.id = store->top_conv = 0;
+}
+
 #define SELECT_CONV "SELECT id, type, name, listed, top_seq, my_read, peer_read, cleared FROM convs WHERE "
 
 int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error *err)
@@ -37,16 +42,22 @@ int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error
 int32_t tm_store_conv(tm_store *store, int32_t type, const char *name, bool make, tm_conv *conv,
                       tm_error *err)
 {
+    if (store->recent.id && store->recent.type == type && strcmp(store->recent.name, name) == 0) {
+        *conv = store->recent;
+        return 0;
+    }
     memset(conv, 0, sizeof *conv);
     conv->type = type;
     snprintf(conv->name, sizeof conv->name, "%s", name);
     sqlite3_stmt *row =
         tm_sql_query(store->sql, err, SELECT_CONV "type = ? AND name = ?", "it", (int64_t)type, name);
     int32_t code = row ? read_conv(store, row, conv, err) : err->code;
-    if (code || conv->id || !make) return code;
-    code = tm_sql_run(store->sql, err, "INSERT INTO convs(type, name) VALUES(?, ?)", "it", (int64_t)type,
-                      conv->name);
-    if (!code) conv->id = tm_sql_last_id(store->sql);
+    if (!code && !conv->id && make) {
+        code = tm_sql_run(store->sql, err, "INSERT INTO convs(type, name) VALUES(?, ?)", "it", (int64_t)type,
+                          conv->name);
+        if (!code) conv->id = tm_sql_last_id(store->sql);
+    }
+    if (!code) store->recent = *conv;
     return code;
 }
 
@@ -71,6 +82,7 @@ int32_t tm_store_list_conv(tm_store *store, tm_conv *conv, bool listed, uint64_t
                           conv->id);
     }
     if (!code) conv->listed = listed;
+    if (store->recent.id == conv->id) store->recent.listed = conv->listed;
     return code;
 }
 
@@ -78,6 +90,7 @@ int32_t tm_store_set_top_seq(tm_store *store, tm_conv *conv, uint64_t seq, tm_er
 {
     if (seq <= conv->top_seq) return 0;
     conv->top_seq = seq;
+    if (store->recent.id == conv->id) store->recent.top_seq = seq;
     return tm_sql_run(store->sql, err, "UPDATE convs SET top_seq = ? WHERE id = ?", "ui", seq, conv->id);
 }
 

@@ -87,6 +87,7 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
     if (!code) code = tm_sql_run(store->sql, err, "DELETE FROM messages WHERE conv = ?", "i", conv->id);
     if (code || newest <= conv->cleared) return code;
     conv->cleared = newest;
+    tm_store_forget(store);
     code = tm_sql_run(store->sql, err, "UPDATE convs SET cleared = ? WHERE id = ?", "ui", newest, conv->id);
     return code || newest == 0 || newest > INT64_MAX
                ? code

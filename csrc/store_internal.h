@@ -19,10 +19,14 @@ struct tm_store {
     tm_touched *touched;
     size_t touched_count, touched_size;
     size_t touched_mark; /* how many there were at the savepoint */
-    /* the one that this transaction made the most active, and since when; 0: none */
-    int64_t top_conv;
-    uint64_t top_time;
+    /* what this transaction need not ask or say again (tm_store_forget); 0: nothing */
+    tm_conv recent;    /* the conversation that was looked up last, as it is now */
+    int64_t top_conv;  /* the one that was made the most active, */
+    uint64_t top_time; /* and since when */
 };
+
+/* For whoever begins a transaction, takes a part of it back, or changes a conversation's row by itself. */
+void tm_store_forget(tm_store *store);
 
 /* The same by its row; conv->id 0: there is none. */
 int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error *err);

@@ -146,12 +146,19 @@ int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *messag
 int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, uint64_t seq,
                         tm_position position, bool *found, tm_error *err)
 {
+    /* Most messages stay where they are. SQLite writes an index anew for each column that is named, whether or not it
+     * changes: so these are not. */
+    int32_t code = tm_sql_run(store->sql, err,
+                              "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
+                              "WHERE id = ?4 AND place_time = ?1 AND seq = ?2",
+                              "uuii", server_time, seq, position, id);
     /* REPLACE: somebody imported the very message meanwhile; the sent one is the real one */
-    int32_t code =
-        tm_sql_run(store->sql, err,
-                   "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
-                   "position = nullif(?3, 0) WHERE id = ?4",
-                   "uuii", server_time, seq, position, id);
+    if (!code && !tm_sql_changes(store->sql))
+        code = tm_sql_run(
+            store->sql, err,
+            "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
+            "position = nullif(?3, 0) WHERE id = ?4",
+            "uuii", server_time, seq, position, id);
     *found = !code && tm_sql_changes(store->sql) > 0;
     if (!*found) return code;
     code = tm_store_touch(store, conv, err);
@@ -195,9 +202,12 @@ int32_t tm_store_revoke(tm_store *store, const tm_conv *conv, int64_t id, tm_err
                              id);
 }
 
+/* By the index message_unsent. */
+#define SENDING "status IN (1, 3) AND status = 1"
+
 uint32_t tm_store_sending_count(tm_store *store, tm_error *err)
 {
-    return (uint32_t)tm_sql_int(store->sql, err, 0, "SELECT count(*) FROM messages WHERE status = 1", "");
+    return (uint32_t)tm_sql_int(store->sql, err, 0, "SELECT count(*) FROM messages WHERE " SENDING, "");
 }
 
 int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err)
@@ -205,7 +215,7 @@ int tm_store_sending(tm_store *store, int64_t *ids, int limit, tm_error *err)
     tm_error local = {0};
     int count = 0;
     sqlite3_stmt *row =
-        tm_sql_query(store->sql, &local, "SELECT id FROM messages WHERE status = 1 ORDER BY id", "");
+        tm_sql_query(store->sql, &local, "SELECT id FROM messages WHERE " SENDING " ORDER BY id", "");
     while (tm_sql_step(store->sql, row, &local)) {
         ids[count++] = sqlite3_column_int64(row, 0);
         if (count < limit) continue;
@@ -317,6 +327,7 @@ int32_t tm_store_read_position(tm_store *store, tm_conv *conv, tm_position posit
     int32_t code = tm_store_touch(store, conv, err);
     if (code) return code;
     conv->my_read = position;
+    tm_store_forget(store);
     code = tm_sql_run(store->sql, err, "UPDATE convs SET my_read = ? WHERE id = ?", "ii", position, conv->id);
     return code ? code
                 : tm_sql_run(
@@ -331,6 +342,7 @@ int32_t tm_store_peer_read(tm_store *store, tm_conv *conv, tm_position position,
     int32_t code = tm_store_touch(store, conv, err);
     if (code) return code;
     conv->peer_read = position;
+    tm_store_forget(store);
     return tm_sql_run(store->sql, err, "UPDATE convs SET peer_read = ? WHERE id = ?", "ii", position,
                       conv->id);
 }

@@ -34,7 +34,7 @@ typedef struct tm_request {
     bool keep;                   /* its outcome stands even if the local commit fails: the backend has it */
     bool refused;                /* over the limit: completes with 9507 */
     cJSON *result;               /* owned */
-    tm_messages *messages;       /* owned; instead of `result`: an array of Message */
+    tm_messages *messages;       /* owned; instead of `result` */
     int32_t code;                /* the outcome, with */
     char *desc;                  /* owned; NULL: "" */
     int step;

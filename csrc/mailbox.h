@@ -34,7 +34,7 @@ typedef struct tm_letter {
     int32_t code;          /* 0 or an error code */
     char *desc;            /* owned; never NULL, "" on success */
     cJSON *json;           /* owned; NULL stands for "" */
-    tm_messages *messages; /* owned; instead of `json`: an array of Message */
+    tm_messages *messages; /* owned; instead of `json` */
     int32_t event;
     uint32_t index, current, total;
     bool expected; /* tm_mailbox_expect counts it */

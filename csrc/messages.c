@@ -13,6 +13,16 @@ tm_messages *tm_messages_new(void)
     return tm_calloc(1, sizeof(tm_messages));
 }
 
+tm_messages *tm_messages_of_one(const tm_message *message)
+{
+    tm_messages *messages = tm_messages_new();
+    if (!messages) return NULL;
+    messages->single = true;
+    if (tm_messages_add(messages, message)) return messages;
+    tm_messages_free(messages);
+    return NULL;
+}
+
 void tm_messages_free(tm_messages *messages)
 {
     if (!messages) return;
@@ -67,15 +77,20 @@ const cJSON *tm_messages_elems(tm_listed *listed)
     return listed->elems;
 }
 
+static cJSON *take_tree(tm_listed *listed)
+{
+    tm_messages_elems(listed);
+    cJSON *elems = listed->elems;
+    listed->elems = NULL;
+    return tm_message_tree_with(&listed->message, elems);
+}
+
 cJSON *tm_messages_to_tree(tm_messages *messages)
 {
+    if (messages->single) return take_tree(messages->list);
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; array && i < messages->count; i++) {
-        tm_listed *listed = &messages->list[i];
-        tm_messages_elems(listed);
-        cJSON *elems = listed->elems;
-        listed->elems = NULL;
-        if (tm_json_append(array, tm_message_tree_with(&listed->message, elems))) continue;
+        if (tm_json_append(array, take_tree(&messages->list[i]))) continue;
         cJSON_Delete(array);
         array = NULL;
     }

@@ -111,8 +111,8 @@ void tm_worker_finish(tm_worker *worker, tm_request *request)
                      request->desc ? request->desc : "");
     const tm_handler_type *handler = handler_of(request);
     /* rule 3: a send that fails, for whatever reason, brings the message in its state */
-    if (request->kind == TM_CALL_SEND_NEW_MSG && !request->result && request->sending_count)
-        request->result = tm_message_to_tree(&request->sendings[0].message);
+    if (request->kind == TM_CALL_SEND_NEW_MSG && !request->messages && request->sending_count)
+        request->messages = tm_messages_of_one(&request->sendings[0].message);
     if (handler->cancel) handler->cancel(worker, request);
     tm_request_complete(worker->client, request);
 }

@@ -232,9 +232,9 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
 static int32_t finish_send(tm_request *request, tm_error *err)
 {
     tm_sending *sending = &request->sendings[0];
-    request->result = tm_message_to_tree(&sending->message);
+    request->messages = tm_messages_of_one(&sending->message);
     if (sending->code) tm_request_fail(request, sending->code, sending->desc);
-    return request->result ? 0 : tm_fail_memory(err);
+    return request->messages ? 0 : tm_fail_memory(err);
 }
 
 static const tm_sending *sending_to(const tm_request *request, const char *user)
@@ -299,7 +299,7 @@ static int32_t go(tm_worker *worker, tm_request *request, const cJSON *tree, tm_
                                                       : make_row(worker, &request->sendings[i], tree, err);
     if (code) return code;
     code = finish(request, err);
-    if (code || request->result) return code;
+    if (code || request->result || request->messages) return code;
     if (refused.code) {
         code = fail_rows(worker, request, refused.code, refused.text, err);
         return code ? code : finish(request, err);

@@ -20,7 +20,7 @@ cJSON *tm_value_to_tree(lua_State *L, int index, bool is_array, tm_error *err);
 /* Pushes what `tree` (borrowed until return) stands for: nil for NULL. [-0, +1, m] */
 void tm_value_push(lua_State *L, const cJSON *tree);
 
-/* Pushes an array of Message tables: what tm_value_push makes of tm_messages_to_tree, without the tree. `messages` is
+/* Pushes an array of Message tables, or one Message: what tm_value_push makes of tm_messages_to_tree, without the tree. `messages` is
  * borrowed until return. [-0, +1, m] */
 void tm_value_push_messages(lua_State *L, tm_messages *messages);
 

@@ -238,10 +238,14 @@ void tm_value_push_messages(lua_State *L, tm_messages *messages)
     lua_getiuservalue(L, -1, TM_UV_TEXTS);
     for (int key = 0; key < MESSAGE_KEYS; key++)
         p.numbers[key] = tm_keys_find_text(p.index, message_keys[key], strlen(message_keys[key]));
-    lua_createtable(L, (int)messages->count, 0);
-    for (size_t i = 0; i < messages->count; i++) {
-        push_message(&p, &messages->list[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    if (messages->single) {
+        push_message(&p, messages->list);
+    } else {
+        lua_createtable(L, (int)messages->count, 0);
+        for (size_t i = 0; i < messages->count; i++) {
+            push_message(&p, &messages->list[i]);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
     }
     lua_replace(L, p.texts - 1);
     lua_settop(L, p.texts - 1);

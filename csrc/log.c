@@ -76,7 +76,7 @@ void tm_log_set_levels(tm_log *log, enum TIMLogLevel file_level, enum TIMLogLeve
     atomic_store_explicit(&log->console, console, memory_order_relaxed);
 }
 
-static bool passes(atomic_int *threshold, enum TIMLogLevel level)
+static bool passes(const atomic_int *threshold, enum TIMLogLevel level)
 {
     int lowest = atomic_load_explicit(threshold, memory_order_relaxed);
     return lowest != kTIMLog_Off && (int)level >= lowest;
@@ -129,13 +129,25 @@ static void write_line(tm_log *log, enum TIMLogLevel level, const char *text, bo
     tm_free(line);
 }
 
+static bool to_file_or_console(const tm_log *log, enum TIMLogLevel level)
+{
+    bool console = atomic_load_explicit(&log->console, memory_order_relaxed);
+    return (log->fd >= 0 || console) && passes(&log->file_level, level);
+}
+
+static bool to_sink(const tm_log *log, enum TIMLogLevel level)
+{
+    return log->sink && passes(&log->sink_level, level);
+}
+
+bool tm_log_wants(const tm_log *log, enum TIMLogLevel level)
+{
+    return log && level != kTIMLog_Off && (to_file_or_console(log, level) || to_sink(log, level));
+}
+
 void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...)
 {
-    if (!log || level == kTIMLog_Off) return;
-    bool console = atomic_load_explicit(&log->console, memory_order_relaxed);
-    bool to_file = (log->fd >= 0 || console) && passes(&log->file_level, level);
-    bool to_sink = log->sink && passes(&log->sink_level, level);
-    if (!to_file && !to_sink) return;
+    if (!tm_log_wants(log, level)) return;
 
     int number = errno;
     va_list args;
@@ -144,8 +156,9 @@ void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...)
     va_end(args);
     if (text) {
         flatten(text);
-        if (to_file) write_line(log, level, text, console);
-        if (to_sink) log->sink(log->userdata, level, text);
+        if (to_file_or_console(log, level))
+            write_line(log, level, text, atomic_load_explicit(&log->console, memory_order_relaxed));
+        if (to_sink(log, level)) log->sink(log->userdata, level, text);
         tm_free(text);
     }
     errno = number;

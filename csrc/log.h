@@ -23,6 +23,8 @@ void tm_log_free(tm_log *log);
 /* What goes where: lines of this level and above, kTIMLog_Off for nothing. The console (stderr) gets what the
  * file's level lets through. Any thread. */
 void tm_log_set_levels(tm_log *log, enum TIMLogLevel file_level, enum TIMLogLevel sink_level, bool console);
+/* Whether a line of this level would go anywhere. Any thread. */
+bool tm_log_wants(const tm_log *log, enum TIMLogLevel level);
 /* One line: control characters in it, newlines too, become spaces. A NULL log is silent. Leaves errno alone.
  * Any thread. */
 void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...) TM_PRINTF(3, 4);

@@ -213,7 +213,15 @@ static int32_t receive(tm_backend *self, int limit, tm_event **list, char **curs
     *list = NULL;
     *more = false;
     if (!backend->mirror) return 0;
-    int32_t code = tm_mirror_fetch(backend->mirror, backend->cursor, limit, list, &backend->next, &rows, err);
+    int64_t end = backend->session ? tm_xmpp_held_from(backend->session) : INT64_MAX, before;
+    int32_t code;
+    do { /* what came while the mirror was read may have to wait */
+        tm_event_free_list(*list);
+        code =
+            tm_mirror_fetch(backend->mirror, backend->cursor, end, limit, list, &backend->next, &rows, err);
+        before = end;
+        end = backend->session ? tm_xmpp_held_from(backend->session) : INT64_MAX;
+    } while (!code && end < before && end <= backend->next);
     if (code || backend->next == backend->cursor) return code;
     *more = rows >= limit;
     *cursor = cursor_text(backend, backend->next);

@@ -153,6 +153,8 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         out |= turn < 0 && (i < back_at || (mirrored[i].fresh && item->stamp >= archive->start));
         if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)
             code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
+        if (!code && mirrored[i].fresh && mirrored[i].number && item->is_self && !*archive->group)
+            tm_outbox_hold(x, item, mirrored[i].number);
     }
     /* reading from earlier on passes what is known first: the place only moves on */
     bool further = page->last && (page->last_stamp > archive->stamp || page->complete);

@@ -309,7 +309,8 @@ static void handle_conn(xmpp_conn_t *conn, xmpp_conn_event_t event, int number, 
     link->trying = false;
     link->up = true;
     link->deadline = 0;
-    link->strophe_log.handler = NULL; /* it would format every stanza */
+    /* it formats every stanza */
+    if (!link->host.wants_stanzas(link->host.owner)) link->strophe_log.handler = NULL;
     xmpp_handler_delete(conn, handle_stanza);
     xmpp_handler_add(conn, handle_stanza, NULL, NULL, NULL, link);
     link->host.connected(link->host.owner);

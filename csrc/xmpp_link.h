@@ -26,7 +26,8 @@ typedef struct tm_link_host {
     void (*lost)(void *owner, const tm_error *err);
     /* A message or presence stanza, or an iq that nobody asked for (borrowed). */
     void (*stanza)(void *owner, xmpp_stanza_t *stanza);
-    /* What libstrophe has to say. */
+    /* What libstrophe has to say, and while `wants_stanzas` what comes and goes, at Verbose. */
+    bool (*wants_stanzas)(void *owner);
     void (*log)(void *owner, enum TIMLogLevel level, const char *text);
 } tm_link_host;
 

@@ -125,9 +125,10 @@ int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *er
 int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *out, uint64_t *next,
                              tm_error *err);
 
-/* A message that was refused: archives of its sender show it all the same, and it must not count as sent; and one
- * that is sent again under that id. */
-int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err);
+/* A message that was refused: archives of its sender show it all the same, and it must not count as sent; `number`: it
+ * has been added already, and goes (0: not yet). And one that is sent again under that id. */
+int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, int64_t number,
+                         tm_error *err);
 int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err);
 
 /* ---- groups that the user is in ---- */
@@ -147,9 +148,9 @@ int32_t tm_mirror_groups(tm_mirror *mirror, void (*each)(void *argument, const c
 bool tm_mirror_in_group(tm_mirror *mirror, const char *group, uint64_t *joined);
 
 /* ---- the worker's ---- */
-/* Up to `limit` events behind `cursor`, oldest first, owned by the caller; *next: the number of the last one
+/* Up to `limit` events behind `cursor` and before `end`, oldest first, owned by the caller; *next: the number of the last one
  * looked at (`cursor` if there was none), *rows: how many were looked at. */
-int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event **list, int64_t *next,
-                        int *rows, tm_error *err);
+int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end, int limit, tm_event **list,
+                        int64_t *next, int *rows, tm_error *err);
 
 #endif

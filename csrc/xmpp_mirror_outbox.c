@@ -83,9 +83,17 @@ int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err)
+int32_t tm_mirror_refuse(tm_mirror *mirror, const char *conv_id, const char *id, int64_t number,
+                         tm_error *err)
 {
-    return tm_sql_run(mirror->sql, err, "INSERT OR IGNORE INTO refused VALUES(?, ?)", "tt", conv_id, id);
+    int32_t code =
+        tm_sql_run(mirror->sql, err, "INSERT OR IGNORE INTO refused VALUES(?, ?)", "tt", conv_id, id);
+    if (code || !number) return code;
+    code =
+        tm_sql_run(mirror->sql, err,
+                   "UPDATE known SET number = -(SELECT stamp FROM log WHERE number = ?1) WHERE number = ?1",
+                   "i", number);
+    return code ? code : tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number = ?", "i", number);
 }
 
 int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *id, tm_error *err)

@@ -63,8 +63,8 @@ fail:
     return NULL;
 }
 
-int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event **list, int64_t *next,
-                        int *rows, tm_error *err)
+int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end_number, int limit, tm_event **list,
+                        int64_t *next, int *rows, tm_error *err)
 {
     tm_error local = {0};
     tm_event **end = list;
@@ -83,8 +83,8 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int limit, tm_event *
         "l.sender,"
         " l.stamp, l.told"
         " FROM log l LEFT JOIN log t ON t.number = l.target_number AND l.target_number > 0"
-        " WHERE l.number > ? ORDER BY l.number LIMIT ?",
-        "ii", cursor, (int64_t)limit);
+        " WHERE l.number > ? AND l.number < ? ORDER BY l.number LIMIT ?",
+        "iii", cursor, end_number, (int64_t)limit);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         tm_event *event = read_event(row, &local);
         if (local.code) {

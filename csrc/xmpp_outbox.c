@@ -42,8 +42,33 @@ static void append(tm_xmpp *x, tm_task *task)
     x->last_sending = task;
 }
 
+/* Tells the worker's side from which number on it has to wait. */
+static void note_held(tm_xmpp *x)
+{
+    int64_t first = 0;
+    size_t left = x->held;
+    for (const tm_task *task = x->sending; task && left; task = task->next) {
+        if (!task->held) continue;
+        left--;
+        if (!first || task->held < first) first = task->held;
+    }
+    pthread_mutex_lock(&x->lock);
+    x->held_from = first;
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void let_go(tm_xmpp *x, tm_task *task)
+{
+    if (!task->held) return;
+    task->held = 0;
+    x->held--;
+    note_held(x);
+    tm_xmpp_ring(x);
+}
+
 static void take_out(tm_xmpp *x, tm_task *task)
 {
+    let_go(x, task);
     tm_task *before = NULL;
     for (tm_task *at = x->sending; at; before = at, at = at->next) {
         if (at != task) continue;
@@ -325,6 +350,7 @@ static void ping_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         tm_task *next = task->next;
         if (task->ping && task->ping <= number && !task->acked) {
             task->acked = true;
+            let_go(x, task);
             bool online = task->op.message->is_online || task->own > TM_OWN_TIPS;
             tm_room *room = is_group(task) ? tm_room_find(x, task->op.message->conv_id) : NULL;
             /* a room's reflection rings; where none came the archive may still have it */
@@ -521,6 +547,15 @@ static tm_task *find_task(tm_xmpp *x, const char *id, const char *conv_id)
     return NULL;
 }
 
+void tm_outbox_hold(tm_xmpp *x, const tm_item *item, int64_t number)
+{
+    tm_task *task = item->kind == TM_ITEM_MESSAGE ? find_task(x, item->id, item->conv_id) : NULL;
+    if (!task || is_group(task) || !task->ping || task->acked || task->held) return;
+    task->held = number;
+    x->held++;
+    note_held(x);
+}
+
 void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored)
 {
     tm_task *task = find_task(x, item->id, item->conv_id);
@@ -571,7 +606,7 @@ static void refuse(tm_xmpp *x, const tm_task *task)
 {
     tm_error err = {0};
     int32_t code = tm_mirror_begin(x->mirror, &err);
-    if (!code) code = tm_mirror_refuse(x->mirror, task->op.message->conv_id, task->id, &err);
+    if (!code) code = tm_mirror_refuse(x->mirror, task->op.message->conv_id, task->id, task->held, &err);
     if (!code) code = tm_mirror_commit(x->mirror, &err);
     if (code) tm_mirror_rollback(x->mirror);
 }

@@ -564,6 +564,15 @@ static void stanza(void *owner, xmpp_stanza_t *stanza)
 
 /* ---- the thread ---- */
 
+static bool wants_stanzas(void *owner)
+{
+    tm_xmpp *x = owner;
+    pthread_mutex_lock(&x->lock);
+    bool wants = tm_log_wants(x->log, kTIMLog_Verbose);
+    pthread_mutex_unlock(&x->lock);
+    return wants;
+}
+
 static void say(void *owner, enum TIMLogLevel level, const char *text)
 {
     tm_xmpp_log(owner, level, "%s", text);
@@ -571,7 +580,12 @@ static void say(void *owner, enum TIMLogLevel level, const char *text)
 
 static bool open_all(tm_xmpp *x, tm_error *err)
 {
-    tm_link_host host = {.owner = x, .connected = connected, .lost = lost, .stanza = stanza, .log = say};
+    tm_link_host host = {.owner = x,
+                         .connected = connected,
+                         .lost = lost,
+                         .stanza = stanza,
+                         .wants_stanzas = wants_stanzas,
+                         .log = say};
     char *after = NULL;
     uint64_t stamp, begin;
     if (!(x->mirror = tm_mirror_open(x->directory, x->user, &x->halt, err))) return false;
@@ -832,6 +846,14 @@ void tm_xmpp_take(tm_xmpp *x, tm_task **answered, tm_event **online, bool *news,
 int tm_xmpp_fd(const tm_xmpp *x)
 {
     return tm_wake_fd(&x->bell);
+}
+
+int64_t tm_xmpp_held_from(tm_xmpp *x)
+{
+    pthread_mutex_lock(&x->lock);
+    int64_t number = x->held_from ? x->held_from : INT64_MAX;
+    pthread_mutex_unlock(&x->lock);
+    return number;
 }
 
 void tm_xmpp_stored(tm_xmpp *x, int64_t number)

@@ -42,6 +42,7 @@ typedef struct tm_task {
     uint64_t ping;     /* number of the ping behind it; 0: not sent on this connection */
     bool acked;        /* that ping was answered, and no error came before */
     bool archived;     /* its archive has it */
+    int64_t held;      /* its number in the mirror, while that is not for the worker yet; 0: none */
     bool kept;         /* it is in the mirror as a letter */
     tm_own_stanza own; /* the session's own */
     uint32_t page;     /* parked: the archive's page that must be read, as tm_archive.asked counts them */
@@ -84,6 +85,9 @@ void tm_xmpp_take(tm_xmpp *x, tm_task **answered, tm_event **online, bool *news,
 int tm_xmpp_fd(const tm_xmpp *x);
 /* The store has all up to `number`. */
 void tm_xmpp_stored(tm_xmpp *x, int64_t number);
+/* The number in the mirror before which all may be told; INT64_MAX: all that is there. To be asked after the mirror
+ * was read, too. */
+int64_t tm_xmpp_held_from(tm_xmpp *x);
 /* A copy of an operation. NULL: memory. */
 tm_task *tm_task_new(const tm_op *op);
 /* For `done`: nobody wants to hear of it. */
@@ -100,7 +104,8 @@ struct tm_xmpp {
     tm_network network;
     bool news, stop, ended, abandoned;
     int64_t stored;
-    tm_log *log; /* NULL once the session is ended: log through tm_xmpp_log */
+    int64_t held_from; /* what the mirror has from this number on is not for the worker yet; 0: all is */
+    tm_log *log;       /* NULL once the session is ended: log through tm_xmpp_log */
     tm_wake wake, bell;
 
     /* fixed */
@@ -136,6 +141,7 @@ struct tm_xmpp {
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;
     tm_task *sending, *last_sending; /* outbox.c */
+    size_t held;                     /* how many of them have a number that is held */
     tm_task *working;                /* tasks whose handler waits for answers */
     uint64_t tasks;                  /* numbers given */
     uint64_t pings, ponged;          /* pings sent and answered on this connection, as numbers */
@@ -173,6 +179,10 @@ int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err);
 void tm_outbox_add(tm_xmpp *x, tm_task *task);
 /* Sends what waits and is due. Called by the loop. */
 void tm_outbox_run(tm_xmpp *x);
+/* An own message gets a number in the mirror. While it is on its way the server may still refuse it, or have refused an
+ * earlier attempt of the same id: until that is known the worker must not take it for sent. Called before the mirror's
+ * transaction ends. */
+void tm_outbox_hold(tm_xmpp *x, const tm_item *item, int64_t number);
 /* An own item was seen in an archive. */
 void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored);
 /* An archive was read to its end: what was acknowledged and not seen is looked for again. `group` "" or a

@@ -429,6 +429,24 @@ describe("SendNewMsg", function()
   end)
 
   describe("says what is wrong:", function()
+    -- on a server the sender's archive shows what was refused, and may show the first attempt during the second
+    it("rule 16: 20003 for a user who does not exist, however often it is tried", function()
+      local anna, seen = support.device(dir, "anna")
+      for i = 1, 30 do
+        local code, _, failed = support.call(anna, "send_new_msg", "bert", C2C, timmsg.text("try " .. i))
+        assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, code)
+        assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, (support.call(anna, "send_new_msg", "bert", C2C, failed)))
+      end
+      support.say(anna, "anna", C2C, "behind them")
+      support.eventually(function() return support.conv(anna, "anna", C2C) end, anna)
+      local all = support.history(anna, "bert", C2C)
+      assert.equal(30, #all)
+      for _, msg in ipairs(all) do
+        assert.equal(timmsg.TIMMsg_SendFail, msg.message_status)
+      end
+      assert.same({}, seen.messages)
+    end)
+
     it("rule 16: 20003 for a user who does not exist; on the hub one exists from the first login on", function()
       local anna = support.new_client(dir, "anna")
       for _, user in ipairs { "bert", "Anna", "anna " } do

@@ -347,8 +347,13 @@ static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
-    if (strcmp(tm_stanza_error(answer), "item-not-found") != 0) {
-        if (answer)
+    const char *error = answer ? tm_stanza_error(answer) : "";
+    if (strcmp(error, "item-not-found") != 0) {
+        /* a room that is not for everybody's eyes is there */
+        bool is_taken =
+            answer && (!*error || strcmp(error, "forbidden") == 0 || strcmp(error, "not-allowed") == 0 ||
+                       strcmp(error, "registration-required") == 0);
+        if (is_taken)
             fail_taken(x, task);
         else
             fail_by_answer(x, task, answer);

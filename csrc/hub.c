@@ -393,6 +393,7 @@ static int32_t move_to_world(tm_hub *hub, char **path, tm_error *err)
     char *files = directory ? tm_path_join(directory, hub->files) : NULL;
     if (!database || !files) {
         tm_free(database);
+        tm_free(files);
         return tm_fail_memory(err);
     }
     tm_free(*path);

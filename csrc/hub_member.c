@@ -321,9 +321,9 @@ int32_t tm_hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
     tm_free(in.title);
     if (code) return code;
     op->result = cJSON_CreateObject();
-    cJSON *list = cJSON_CreateArray();
+    cJSON *list = NULL;
     if (!tm_json_add_int(op->result, kTIMGroupGetMemberInfoListResultNexSeq, 0) ||
-        !tm_json_add_item(op->result, kTIMGroupGetMemberInfoListResultInfoArray, list))
+        !tm_json_add_item(op->result, kTIMGroupGetMemberInfoListResultInfoArray, list = cJSON_CreateArray()))
         return tm_fail_memory(err);
     sqlite3_stmt *row =
         tm_sql_query(hub->sql, &local,

@@ -15,10 +15,11 @@ typedef struct news {
     cJSON *tips, *revoked, *receipts;
 } news;
 
+/* Takes `item` over in every case. */
 static int32_t append(cJSON **array, cJSON *item, tm_error *err)
 {
-    if (item && !*array) *array = cJSON_CreateArray();
-    return *array && tm_json_append(*array, item) ? 0 : tm_fail_memory(err);
+    if (!*array) *array = cJSON_CreateArray();
+    return tm_json_append(*array, item) ? 0 : tm_fail_memory(err);
 }
 
 static int32_t append_message(news *out, const tm_message *message, tm_error *err)

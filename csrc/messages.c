@@ -45,9 +45,15 @@ static bool make_room(tm_messages *messages)
     return true;
 }
 
-/* Moves a text into the block at `*end`, which is moved behind it. */
+static size_t size_of(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+/* Moves a text of that size into the block at `*end`, which is moved behind it. */
 static void put_text(char **text, size_t size, char **end)
 {
+    if (!size) return;
     memcpy(*end, *text, size);
     *text = *end;
     *end += size;
@@ -57,16 +63,16 @@ bool tm_messages_add(tm_messages *messages, const tm_message *message)
 {
     if (!make_room(messages)) return false;
     tm_listed *listed = &messages->list[messages->count];
-    size_t conv_id = strlen(message->conv_id) + 1, sender = strlen(message->sender) + 1;
-    size_t custom_str = message->custom_str ? strlen(message->custom_str) + 1 : 0;
-    size_t elems = message->elems ? strlen(message->elems) + 1 : 0;
+    /* a message that could not be made for lack of memory has no ids */
+    size_t conv_id = size_of(message->conv_id), sender = size_of(message->sender);
+    size_t custom_str = size_of(message->custom_str), elems = size_of(message->elems);
     char *end = tm_malloc(conv_id + sender + custom_str + elems);
     if (!end) return false;
     *listed = (tm_listed){.message = *message, .texts = end};
     put_text(&listed->message.conv_id, conv_id, &end);
     put_text(&listed->message.sender, sender, &end);
-    if (custom_str) put_text(&listed->message.custom_str, custom_str, &end);
-    if (elems) put_text(&listed->message.elems, elems, &end);
+    put_text(&listed->message.custom_str, custom_str, &end);
+    put_text(&listed->message.elems, elems, &end);
     messages->count++;
     return true;
 }

@@ -129,8 +129,8 @@ static cJSON *info_tree(tm_store *store, sqlite3_stmt *row)
               tm_json_add_bool(info, kTIMConvIsHasDraft, draft != NULL);
     if (ok && draft) {
         cJSON *tree = tm_json_parse_own(draft, strlen(draft), NULL);
-        ok = tree && tm_json_set_uint(tree, kTIMDraftEditTime, tm_sql_column_u64(row, 5)) &&
-             tm_json_add_item(info, kTIMConvDraft, tree);
+        ok = tm_json_add_item(info, kTIMConvDraft, tree) &&
+             tm_json_set_uint(tree, kTIMDraftEditTime, tm_sql_column_u64(row, 5));
     }
     if (ok) return info;
     cJSON_Delete(info);

@@ -87,6 +87,7 @@ build = {
         "csrc/store_convs.c",
         "csrc/store_deletion.c",
         "csrc/store_messages.c",
+        "csrc/unsaved.c",
         "csrc/wake.c",
         "csrc/worker.c",
         "csrc/world.c",

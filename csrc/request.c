@@ -110,8 +110,10 @@ void tm_worker_finish(tm_worker *worker, tm_request *request)
                      tm_call_type_of(request->kind)->c_name, (int)request->code,
                      request->desc ? request->desc : "");
     const tm_handler_type *handler = handler_of(request);
-    /* rule 3: a send that fails, for whatever reason, brings the message in its state */
-    if (request->kind == TM_CALL_SEND_NEW_MSG && !request->messages && request->sending_count)
+    /* rule 3: a send that fails, for whatever reason, brings the message in its state; unless there was no memory to make
+     * one */
+    if (request->kind == TM_CALL_SEND_NEW_MSG && !request->messages && request->sending_count &&
+        request->sendings[0].message.elems)
         request->messages = tm_messages_of_one(&request->sendings[0].message);
     if (handler->cancel) handler->cancel(worker, request);
     tm_request_complete(worker->client, request);
@@ -211,6 +213,7 @@ static void deliver(tm_worker *worker, int32_t failure, const char *text)
     worker->finished = worker->last_finished = NULL;
     while (request) {
         tm_request *next = request->next;
+        if (failure && worker->answering) tm_unsaved_note(worker, request);
         if (failure && !request->keep && !request->code) {
             tm_request_drop_result(request);
             tm_request_fail(request, failure, text);
@@ -252,14 +255,15 @@ int32_t tm_worker_end_transaction(tm_worker *worker, tm_error *err)
     return code;
 }
 
-/* One step of a request: start, or resume with an answer. */
-static void step(tm_worker *worker, tm_request *request, tm_op *op)
+/* One step of a request: start, or resume with an answer; false: the store does not even let an answer be looked at. */
+static bool step(tm_worker *worker, tm_request *request, tm_op *op)
 {
     tm_error err = {0};
     const tm_handler_type *handler = handler_of(request);
     tm_op *asked_before = worker->last_asked;
     int outstanding_before = request->outstanding;
     int32_t code = tm_store_savepoint(worker->store, &err);
+    if (code && op) return false;
     if (!code) {
         code = op ? handler->resume(worker, request, op, &err) : handler->start(worker, request, &err);
         if (!code) code = tm_store_release(worker->store, &err);
@@ -279,6 +283,7 @@ static void step(tm_worker *worker, tm_request *request, tm_op *op)
             dropped = next;
         }
         request->outstanding = outstanding_before;
+        if (op) tm_unsaved_note(worker, request);
         if (request->keep) {
             tm_log_write(worker->client->log, kTIMLog_Error, "%s is done, but was not stored: %s",
                          tm_call_type_of(request->kind)->c_name, err.text);
@@ -293,6 +298,7 @@ static void step(tm_worker *worker, tm_request *request, tm_op *op)
         tm_worker_stop_waiting(worker, request);
         note_finished(worker, request);
     }
+    return true;
 }
 
 static void fail_all(tm_worker *worker, tm_request *list, int32_t code, const char *text)
@@ -328,7 +334,17 @@ static void start_run(tm_worker *worker, tm_request *run, bool synced)
     tm_worker_pump(worker);
 }
 
-/* False: the store cannot take them now. */
+/* The answers wait: what the backend has done must not be told as failed. */
+static void put_back(tm_worker *worker, tm_op *answers, const tm_error *err)
+{
+    tm_log_write(worker->client->log, kTIMLog_Error, "answers wait for the store: %s", err->text);
+    worker->answered = answers;
+    for (worker->last_answered = answers; worker->last_answered->next;)
+        worker->last_answered = worker->last_answered->next;
+    worker->retry_at = tm_world_ms(worker->world) + RETRY_MS;
+}
+
+/* False: the store cannot take all of them now. */
 static bool handle_answers(tm_worker *worker)
 {
     tm_error err = {0};
@@ -345,14 +361,10 @@ static bool handle_answers(tm_worker *worker)
     }
     if (!op) return true;
     if (tm_store_begin(worker->store, false, &err)) {
-        /* the answers are kept: what the backend has done must not be told as failed */
-        tm_log_write(worker->client->log, kTIMLog_Error, "answers wait for the store: %s", err.text);
-        worker->answered = op;
-        for (worker->last_answered = op; worker->last_answered->next;)
-            worker->last_answered = worker->last_answered->next;
-        worker->retry_at = tm_world_ms(worker->world) + RETRY_MS;
+        put_back(worker, op, &err);
         return false;
     }
+    worker->answering = true;
     char *cursor = worker->backend ? worker->backend->moved(worker->backend) : NULL;
     if (cursor) tm_store_set(worker->store, "cursor", cursor, &err);
     tm_free(cursor);
@@ -360,12 +372,19 @@ static bool handle_answers(tm_worker *worker)
         tm_op *next = op->next;
         tm_request *request = op->owner;
         request->outstanding--;
-        step(worker, request, op);
+        if (!step(worker, request, op)) {
+            request->outstanding++;
+            break;
+        }
         tm_op_free(op);
         op = next;
     }
     tm_worker_end_transaction(worker, &err);
-    return true;
+    worker->answering = false;
+    if (!op) return true;
+    /* an earlier step's failure undid all, which was told with the end of the transaction */
+    put_back(worker, op, &err);
+    return false;
 }
 
 void tm_worker_pump(tm_worker *worker)

@@ -71,7 +71,7 @@ static int32_t print_elems(tm_request *request, tm_error *err)
 }
 
 /* Gives a new message its identity and its row in state 1, or takes the row of an attempt that
- * failed or is still on its way (rules 14, 15). What the caller holds as failed may have turned out to be sent
+ * failed or is still on its way (rules 14, 15). What the caller holds as that may have turned out to be sent
  * since: then it is that, and does not go out twice. */
 static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tree, tm_error *err)
 {
@@ -79,7 +79,8 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
     tm_stored failed = {0};
     tm_message *message = &sending->message;
     uint64_t rand = tm_json_get_uint(tree, kTIMMsgRand, 0);
-    bool failed_once = tm_json_get_uint(tree, kTIMMsgStatus, 0) == kTIMMsg_SendFail;
+    uint64_t status = tm_json_get_uint(tree, kTIMMsgStatus, 0);
+    bool failed_once = status == kTIMMsg_SendFail || status == kTIMMsg_Sending;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (!code && rand && tm_json_get(tree, kTIMMsgClientTime))
         code = tm_store_find_attempt(worker->store, &conv, rand, message->client_time, failed_once, &failed,
@@ -209,6 +210,7 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
     if (op->error.code) return fail_row(worker, sending, op->error.code, op->error.text, err);
     request->keep = true; /* the backend has it, whatever becomes of the row */
     settle(sending, 0, NULL);
+    sending->position = op->position;
     message->status = kTIMMsg_SendSucc;
     message->server_time = op->server_time;
     message->seq = op->seq;

@@ -73,6 +73,7 @@ static void free_ops(tm_op *list)
 static void close_session(tm_worker *worker)
 {
     tm_job_cancel_all(worker);
+    tm_unsaved_drop(worker);
     if (worker->backend) worker->backend->close(worker->backend);
     free_ops(worker->asked);
     free_ops(worker->answered);

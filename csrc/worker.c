@@ -59,6 +59,7 @@ static void see_after(tm_worker *worker)
     if (worker->retry_at && time_until(worker, worker->retry_at) == 0) {
         worker->retry_at = 0;
         worker->more_events = true;
+        tm_unsaved_save(worker);
         tm_worker_pump(worker); /* answers that the store could not take */
     }
 }

@@ -13,17 +13,19 @@
 #include "store.h"
 
 typedef struct tm_job tm_job;
+typedef struct tm_unsaved tm_unsaved;
 
 /* What the store could not take (a full disk, say) is tried again after this time. */
 #define RETRY_MS 1000
 
 /* A message on its way out: a send has one, a batch one for each identifier. */
 struct tm_sending {
-    int64_t row;        /* in the store; 0: none (online-only) */
-    tm_message message; /* as the caller sees it; owned */
-    tm_message wire;    /* as it travels: elements without this device's own keys; owned */
-    int32_t code;       /* the outcome */
-    char *desc;         /* owned; NULL: "" */
+    int64_t row;          /* in the store; 0: none (online-only) */
+    tm_message message;   /* as the caller sees it; owned */
+    tm_message wire;      /* as it travels: elements without this device's own keys; owned */
+    int32_t code;         /* the outcome */
+    char *desc;           /* owned; NULL: "" */
+    tm_position position; /* of what was sent */
     bool done;
 };
 
@@ -48,6 +50,8 @@ typedef struct tm_worker {
     tm_op *answered, *last_answered;      /* answers to be handled in the next transaction */
     tm_request *finished, *last_finished; /* in this transaction; completed after its commit */
     tm_letter *letters, *last_letter;     /* likewise */
+    bool answering;                       /* this transaction is that of answers */
+    tm_unsaved *unsaved;                  /* owned: unsaved.c */
     tm_job *jobs;                         /* what the media thread moves for requests */
     int file_level, sink_level;           /* of the log, as TIMSetConfig left them */
     bool console;
@@ -129,6 +133,13 @@ void tm_job_cancel_all(tm_worker *worker);
 bool tm_job_start_due(tm_worker *worker);
 /* and says when the next is due (tm_world_ms; 0: none). */
 uint64_t tm_job_next_due(const tm_worker *worker);
+
+/* ---- unsaved.c: what became of messages, where the store could not take that ---- */
+/* Remembers the outcome of a request's messages, which was not written; what is not done has failed. */
+void tm_unsaved_note(tm_worker *worker, const tm_request *request);
+/* Tries to write it. */
+void tm_unsaved_save(tm_worker *worker);
+void tm_unsaved_drop(tm_worker *worker);
 
 /* ---- handlers: each kind's file ---- */
 extern const tm_handler_type tm_handle_login, tm_handle_logout;                             /* session.c */

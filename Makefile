@@ -55,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -70,6 +70,8 @@ help:
 	@echo 'make bench    measure it against luasql with cjson, bare SQLite, curl and bare libstrophe; BENCH=page: some of that'
 	@echo 'make bench-large   the same with 10,000,000 stored messages'
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
+	@echo 'make faults   each allocation and each file operation of SQLite fails once'
+	@echo 'make fuzz     feed it what nobody would, with libFuzzer; FUZZ=log SECONDS_EACH=3600: one target, for an hour'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
 	@echo 'make clean    remove $(BUILD)/'
@@ -178,7 +180,9 @@ test: deps-test
 	@$(MAKE) --no-print-directory run-test
 # XMPP_TESTS=0 leaves the XMPP servers out
 XMPP_TESTS ?= $(XMPP)
-run-test: test-c test-lua $(if $(filter 0,$(XMPP_TESTS)),,test-prosody test-ejabberd)
+# the rest of the faults is for make faults
+run-test: EVERY := 17
+run-test: test-c test-faults test-lua $(if $(filter 0,$(XMPP_TESTS)),,test-prosody test-ejabberd)
 
 # C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.
 $(BUILD)/test/abi_test: spec/c/abi_test.c $(LIB_SO)
@@ -251,10 +255,47 @@ rounds: deps-test $(if $(filter cluster,$(SERVER)),deps-cluster)
 	@$(LUA_ENV) $(LUA) $(if $(filter cluster,$(SERVER)),spec/rounds/cluster.lua ROUNDS=$(ROUNDS) SEED=$(SEED),\
 	  spec/rounds/rounds.lua $(SERVER:hub=prosody) $(ROUNDS) $(SEED) $(FAULTS))
 
+# Every allocation fails once, and everything that SQLite asks of its files. EVERY=97: only every 97th; TROUBLE="lua busy":
+# only these (spec/faults/memory.c, files.c).
+EVERY   ?= 1
+TROUBLE ?=
+FAULTS_SRC := $(wildcard spec/faults/*.c)
+$(BUILD)/test/faults: $(FAULTS_SRC) spec/faults/trouble.h $(CORE_OBJ) $(LUA_OBJ)
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ \
+	  $(FAULTS_SRC) $(CORE_OBJ) $(LUA_OBJ) $(LIBS) $(shell pkg-config --libs lua5.4)
+test-faults: $(BUILD)/test/faults
+	@$< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua' spec/faults/scenario.lua $(EVERY) $(TROUBLE)
+faults: deps-test
+	@$(MAKE) --no-print-directory test-faults
+
+# Fuzzing with libFuzzer, which needs clang, under AddressSanitizer and UndefinedBehaviorSanitizer. FUZZ="call log": some
+# targets; SECONDS_EACH=60, or RUNS=10000000, for each. What was found useful stays in $(BUILD)/fuzz/corpus for the next time.
+FUZZ         ?= call table log image
+SECONDS_EACH ?= 60
+RUNS         ?= -1
+FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz: deps-lint
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang SANITIZE='$(FUZZ_FLAGS)' fuzz-build
+	@$(LUA_ENV) $(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
+	@sh spec/fuzz/run $(BUILD)/fuzz $(SECONDS_EACH) $(RUNS) $(FUZZ)
+fuzz-build: $(FUZZ:%=$(BUILD)/%_fuzz)
+.SECONDARY: $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz-kit/%.o,$(wildcard spec/fuzz/*.c))
+FUZZ_OBJ := $(BUILD)/fuzz-kit/stage.o $(BUILD)/fuzz-kit/tree.o
+$(BUILD)/fuzz-kit/%.o: spec/fuzz/%.c spec/fuzz/stage.h spec/fuzz/tree.h
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -DLUA_DIR='"$(CURDIR)/lua"' -c -o $@ $<
+$(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
+	@echo '  LD $@'
+	@$(CC) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(shell pkg-config --libs lua5.4)
+
 # ---- lint ----
 lint: deps-lint
 	luacheck -q lua spec examples
-	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c examples/game/*.[ch])
+	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
 	@# incorrectLogicOperator: cppcheck 2.10 reads hexadecimal floats (0x1p63) as 0
 	cppcheck -q --error-exitcode=1 --suppress=incorrectLogicOperator --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Icsrc -Icsrc/include csrc
@@ -262,7 +303,7 @@ lint: deps-lint
 	@# hosts that build Lua as C++ build this face so too
 	for f in $(LUA_SRC); do $(CXX) -x c++ -std=c++17 -fsyntax-only -Wall -Wextra $(ALL_CPPFLAGS) $(LUA_CFLAGS) $$f || exit 1; done
 format:
-	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/bench/*.c examples/game/*.[ch])
+	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4

@@ -629,7 +629,7 @@ describe("bad input", function()
       client:close()
       local path = dir .. "/data/user2.db"
       local good = support.read_file(path)
-      for _, version in ipairs { 2, 1000, 0x7fffffff } do
+      for _, version in ipairs { string.unpack(">I4", good, 61) + 1, 1000, 0x7fffffff } do
         refuses_file(path, set_version(path, version), dir .. "/data", "version " .. version)
       end
       -- the same in the form that the newer library may have chosen: not in WAL mode
@@ -638,6 +638,21 @@ describe("bad input", function()
       support.write_file(path, good)
       client = new(dir .. "/data")
       assert.equal("from the future", support.text_of(support.page(client, "user1", C2C)[1]))
+    end)
+
+    it("a database of an earlier version is brought to this one, with all that is in it", function()
+      local client = new(dir .. "/data")
+      support.say(client, "user1", C2C, "from the past")
+      client:close()
+      local path = dir .. "/data/user2.db"
+      -- what version 1 had and version 2 dropped
+      local script = "CREATE INDEX message_sending ON messages(id) WHERE status = 1; PRAGMA user_version=1"
+      assert(os.execute(("sqlite3 '%s' '%s'"):format(path, script)))
+      assert.equal(1, (string.unpack(">I4", support.read_file(path), 61)))
+      client = new(dir .. "/data")
+      assert.equal("from the past", support.text_of(support.page(client, "user1", C2C)[1]))
+      client:close()
+      assert.equal(2, (string.unpack(">I4", support.read_file(path), 61)))
     end)
 
     it("a database that is damaged fails the log-in with 6019 and stays as it is", function()

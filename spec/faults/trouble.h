@@ -1,0 +1,34 @@
+/* Trouble: something of which one call fails, another one in each run. */
+#ifndef TM_FAULTS_TROUBLE_H
+#define TM_FAULTS_TROUBLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct trouble {
+    const char *name;
+    long asked, fail_at; /* calls of this run, from 1; which one fails, 0: none */
+    long live;           /* allocators: blocks that are not freed yet */
+    bool failed;
+} trouble;
+
+/* While it is set calls are counted, and one may fail. */
+extern bool trouble_is_on;
+/* Counts a call. False: it is the one that fails. */
+bool trouble_passes(trouble *of);
+
+/* ---- memory.c ---- */
+enum { MEMORY_TROUBLES = 4 };
+extern trouble *const memory_troubles[MEMORY_TROUBLES];
+/* Before SQLite and cJSON are used. */
+void memory_hook_up(void);
+/* As lua_newstate wants it. */
+void *memory_for_lua(void *self, void *block, size_t before, size_t size);
+
+/* ---- files.c ---- */
+enum { FILE_TROUBLES = 5 };
+extern trouble *const file_troubles[FILE_TROUBLES];
+/* Before a database is opened. */
+void files_hook_up(void);
+
+#endif

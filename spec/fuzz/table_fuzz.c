@@ -1,0 +1,219 @@
+/* Fuzz target: Lua tables. An input is a program that builds values, odd ones too (cycles, holes, mixed keys, metatables,
+ * text that is not UTF-8), and gives them to the functions of the Lua face. */
+#include "stage.h"
+
+#include "include/timmsg.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS 300
+#define MOST_STEPS 400
+#define MOST_VALUES 60
+
+/* Calls a function of alice's as a host would, and looks at what comes of it. Errors that are raised are for the caller;
+ * so they are here. */
+static const char script[] =
+    "local testing = require 'timmsg.testing'\n"
+    "local core = require 'timmsg.core'\n"
+    "local hub = testing.new()\n"
+    "local alice, bob = hub:login 'alice', hub:login 'bob'\n"
+    "local _, _, types = core.schema()\n"
+    "local names = {}\n"
+    "for name in pairs(types) do if alice[name] and name ~= 'login' and name ~= 'logout' and name ~= "
+    "'download_elem_to_path' then\n"
+    "  names[#names + 1] = name end end\n"
+    "table.sort(names)\n"
+    "local ids = { 'bob', 'alice', 'crew', 'nobody', '' }\n"
+    "alice:on('error', function() end)\n"
+    "return function(number, id, conv_type, value, with_conv)\n"
+    "  local name = names[number % #names + 1]\n"
+    "  local function done(code, desc) assert(code == 0 or desc ~= '') end\n"
+    "  local ok, result, message\n"
+    "  if with_conv then\n"
+    "    ok, result, message = pcall(alice[name], alice, ids[id % #ids + 1], conv_type, value, done)\n"
+    "  else\n"
+    "    ok, result, message = pcall(alice[name], alice, value, done)\n"
+    "  end\n"
+    "  if ok and not result then assert(type(message) == 'string' and message ~= '', name) end\n"
+    "  hub:flush()\n"
+    "end\n";
+
+static lua_State *L;
+static unsigned runs;
+
+static void enter(void)
+{
+    if (L && runs++ < RUNS) return;
+    if (L) lua_close(L);
+    runs = 0;
+    if (!(L = luaL_newstate())) stage_wrong("out of memory");
+    luaL_openlibs(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, luaopen_timmsg_core);
+    lua_setfield(L, -2, "timmsg.core");
+    lua_getglobal(L, "package");
+    lua_pushstring(L, LUA_DIR "/?.lua;" LUA_DIR "/?/init.lua");
+    lua_setfield(L, -2, "path");
+    lua_settop(L, 0);
+    if (!lua_checkstack(L, MOST_VALUES + LUA_MINSTACK)) stage_wrong("no room for values");
+    if (luaL_loadstring(L, script) || lua_pcall(L, 0, 1, 0)) stage_wrong(lua_tostring(L, -1));
+}
+
+/* ---- values ---- */
+
+/* Keys of the API, among which a program chooses; the rest come as text. */
+static const char *const keys[] = {
+    "message_elem_array",
+    "message_sender",
+    "message_seq",
+    "message_rand",
+    "message_client_time",
+    "message_server_time",
+    "message_custom_str",
+    "message_custom_int",
+    "message_is_online_msg",
+    "message_status",
+    "message_priority",
+    "message_is_from_self",
+    "elem_type",
+    "text_elem_content",
+    "custom_elem_data",
+    "location_elem_latitude",
+    "location_elem_longitude",
+    "face_elem_index",
+    "file_elem_file_path",
+    "image_elem_orig_path",
+    "sound_elem_file_path",
+    "msg_getmsglist_param_count",
+    "msg_getmsglist_param_last_msg",
+    "msg_getmsglist_param_is_forward",
+    "message_locator_seq",
+    "message_locator_rand",
+    "message_locator_is_self",
+    "message_locator_time",
+    "msg_delete_param_msg",
+    "msg_batch_send_param_identifier_array",
+    "msg_batch_send_param_msg",
+    "draft_msg",
+    "create_group_param_group_id",
+    "create_group_param_group_member_array",
+    "group_member_info_identifier",
+};
+
+static void push_number(bytes *from)
+{
+    switch (bytes_one(from) % 6) {
+    case 0: lua_pushnumber(L, NAN); break;
+    case 1: lua_pushnumber(L, HUGE_VAL); break;
+    case 2: lua_pushnumber(L, (lua_Number)bytes_number(from) / 7); break;
+    case 3: lua_pushnumber(L, -(lua_Number)bytes_number(from)); break;
+    case 4: lua_pushinteger(L, bytes_one(from) % 11); break;
+    default: lua_pushinteger(L, (lua_Integer)bytes_number(from)); break;
+    }
+}
+
+static void push_text(bytes *from)
+{
+    size_t length = bytes_one(from), left = (size_t)(from->end - from->at);
+    if (length > left) length = left;
+    lua_pushlstring(L, (const char *)from->at, length); /* any bytes, NUL too */
+    from->at += length;
+}
+
+static int refuse(lua_State *state)
+{
+    return luaL_error(state, "a metamethod was asked");
+}
+
+static void give_metatable(void)
+{
+    static const char *const events[] = {"__index", "__newindex", "__len", "__pairs",
+                                         "__eq",    "__tostring", "__gc"};
+    lua_createtable(L, 0, 7);
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        lua_pushcfunction(L, refuse);
+        lua_setfield(L, -2, events[i]);
+    }
+    lua_setmetatable(L, -2);
+}
+
+/* One step of the program. The function to call is at 1; values are above. */
+static void step(bytes *from)
+{
+    int top = lua_gettop(L);
+    unsigned what = bytes_one(from), room = top < MOST_VALUES;
+    switch (what % 12) {
+    case 0:
+        if (room) lua_newtable(L);
+        break;
+    case 1:
+        if (room) push_text(from);
+        break;
+    case 2:
+        if (room) push_number(from);
+        break;
+    case 3:
+        if (room) lua_pushboolean(L, (int)(what / 12 & 1));
+        break;
+    case 4: /* table.key = value */
+    case 5:
+        if (top > 2 && lua_istable(L, top - 1)) {
+            lua_pushstring(L, keys[bytes_one(from) % (sizeof keys / sizeof *keys)]);
+            lua_insert(L, -2);
+            lua_rawset(L, top - 1);
+        }
+        break;
+    case 6: /* table[#table + 1] = value */
+        if (top > 2 && lua_istable(L, top - 1))
+            lua_rawseti(L, top - 1, (lua_Integer)lua_rawlen(L, top - 1) + 1);
+        break;
+    case 7: /* table[key] = value, of any kind */
+        if (top > 3 && lua_istable(L, top - 2) && !lua_isnil(L, top - 1) &&
+            !(lua_type(L, top - 1) == LUA_TNUMBER && isnan(lua_tonumber(L, top - 1))))
+            lua_rawset(L, top - 2);
+        break;
+    case 8: /* the same value again: shared, or within itself */
+        if (room && top > 1) lua_pushvalue(L, 2 + (int)(bytes_one(from) % (unsigned)(top - 1)));
+        break;
+    case 9:
+        if (top > 1 && lua_istable(L, top) && what > 200) give_metatable();
+        break;
+    case 10:
+        if (top > 2 && what > 128) lua_settop(L, top - 1);
+        break;
+    default:
+        if (!room) break;
+        if (what > 128)
+            lua_pushlightuserdata(L, NULL);
+        else
+            lua_pushcfunction(L, refuse);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 4) return 0;
+    bytes from = {data + 3, data + size};
+    enter();
+    for (int i = 0; i < MOST_STEPS && from.at < from.end; i++)
+        step(&from);
+    int last = lua_gettop(L);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, data[0]);
+    lua_pushinteger(L, data[1] & 15);
+    lua_pushinteger(L, data[1] & 64 ? 2 : 1);
+    if (last > 1)
+        lua_pushvalue(L, last);
+    else
+        lua_newtable(L);
+    lua_pushboolean(L, data[2] & 1);
+    if (lua_pcall(L, 5, 0, 0)) stage_wrong(lua_tostring(L, -1));
+    lua_settop(L, 1);
+    return 0;
+}

@@ -55,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -70,6 +70,7 @@ help:
 	@echo 'make bench    measure it against luasql with cjson, bare SQLite, curl and bare libstrophe; BENCH=page: some of that'
 	@echo 'make bench-large   the same with 10,000,000 stored messages'
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
+	@echo 'make model    random programs, on the library and on a model of the rules; PROGRAMS=1000 STEPS=100 SEED=1'
 	@echo 'make faults   each allocation and each file operation of SQLite fails once'
 	@echo 'make fuzz     feed it what nobody would, with libFuzzer; FUZZ=log SECONDS_EACH=3600: one target, for an hour'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
@@ -254,6 +255,15 @@ rounds: deps-test $(if $(filter cluster,$(SERVER)),deps-cluster)
 	@$(MAKE) --no-print-directory lib
 	@$(LUA_ENV) $(LUA) $(if $(filter cluster,$(SERVER)),spec/rounds/cluster.lua ROUNDS=$(ROUNDS) SEED=$(SEED),\
 	  spec/rounds/rounds.lua $(SERVER:hub=prosody) $(ROUNDS) $(SEED) $(FAULTS))
+
+# Random programs by three users, on the library and on a model of the rules. A program that differs is shrunk and printed;
+# REPLAY=file plays one that was kept.
+PROGRAMS ?= 10000
+STEPS    ?= 100
+REPLAY   ?=
+model: deps-test
+	@$(MAKE) --no-print-directory lib
+	@$(LUA_ENV) $(LUA) spec/model/run.lua PROGRAMS=$(PROGRAMS) STEPS=$(STEPS) SEED=$(SEED) REPLAY=$(REPLAY)
 
 # Every allocation fails once, and everything that SQLite asks of its files. EVERY=97: only every 97th; TROUBLE="lua busy":
 # only these (spec/faults/memory.c, files.c).

@@ -156,6 +156,8 @@ static int32_t handle_revoke(tm_worker *worker, tm_conv *conv, const tm_event *e
         kept.is_read = true;
         kept.elems = NULL;
         code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
+        if (!code)
+            code = tm_store_set_top_seq(worker->store, conv, message->seq, err); /* rule 10: it is seen */
     }
     return code ? code : tell_revoke(worker, message, out, err);
 }

@@ -504,4 +504,31 @@ describe("What was wrong once:", function()
       assert.equal(1, #seen.revoked)
     end)
   end)
+
+  -- Found by make model.
+  describe("a device", function()
+    it("did not count the seq of a message that it only heard of when it was revoked (rule 10)", function()
+      local anna = device "anna"
+      device "ben"
+      local gone = support.say(anna, "ben", C2C, "gone")
+      local second, seen = device("anna", "second")
+      support.must(anna, "revoke", "ben", C2C, gone)
+      support.eventually(function() return #seen.revoked > 0 end, second, anna)
+      assert.equal(gone.message_seq + 1, support.say(second, "ben", C2C, "next").message_seq)
+    end)
+
+    -- on XMPP what was read in a group is nobody's business, one's own devices' neither (rule 45)
+    hub_it("did not hear that another one had read a group that its user had left (rule 26)", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      local desk, desk_seen = device("ben", "desk")
+      support.group(anna, "crew", "ben")
+      support.say(anna, "crew", GROUP, "hello")
+      support.arrival(seen, "hello", anna)
+      support.arrival(desk_seen, "hello", anna)
+      support.must(ben, "group_quit", "crew")
+      support.must(desk, "report_readed", "crew", GROUP)
+      support.eventually(function() return support.conv(ben, "crew", GROUP).conv_unread_num == 0 end, ben)
+    end)
+  end)
 end)

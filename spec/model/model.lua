@@ -184,10 +184,20 @@ function model:append(user, conv, sender, text, seq)
     topic.last_seq = topic.last_seq + 1
     seq = topic.last_seq
   end
-  local entry = { text = text, sender = sender, time = topic.last_time, seq = seq, pos = self.positions }
+  local entry = { text = text, sender = sender, time = topic.last_time, seq = seq, pos = self.positions, to = {} }
   table.insert(topic.entries, entry)
-  self:tell(self:listeners(user, conv), { kind = "message", entry = entry, from = user, conv = conv })
+  local listeners = self:listeners(user, conv)
+  for _, name in ipairs(listeners) do entry.to[name] = true end
+  self:tell(listeners, { kind = "message", entry = entry, from = user, conv = conv })
   return entry
+end
+
+-- To those who are there now and may not have heard of it yet.
+function model:tell_revoked(listeners, entry, user, conv)
+  for _, name in ipairs(listeners) do
+    entry.revoke_told[name] = true
+  end
+  self:tell(listeners, { kind = "revoke", entry = entry, from = user, conv = conv })
 end
 
 -- ---- operations: each returns the code that its call completes with ----
@@ -291,8 +301,8 @@ function ops.revoke(self, step)
   if entry.revoked then return codes.already end
   if entry.sender ~= step.user and not (kind == "g" and self.groups[id].owner == step.user) then return DENIED end
   if self.time - entry.time > WINDOW_S then return codes.too_late end
-  entry.revoked = true
-  self:tell(self:listeners(step.user, step.conv), { kind = "revoke", entry = entry, from = step.user, conv = step.conv })
+  entry.revoked, entry.revoke_told = true, {}
+  self:tell_revoked(self:listeners(step.user, step.conv), entry, step.user, step.conv)
   return 0
 end
 
@@ -348,7 +358,8 @@ function ops.pull(self, step)
       local listed = of.listed
       add_row(device, step.conv, {
         text = entry.text, sender = entry.sender, status = entry.revoked and REVOKED or SENT, entry = entry, time = entry.time,
-        seq = entry.seq, read = entry.sender == device.user or entry.revoked or entry.pos <= of.my_read,
+        seq = entry.seq,
+        read = entry.sender == device.user or entry.revoked or entry.pos <= of.my_read or not entry.to[device.user], -- [25]
       })
       of.listed = listed or true
     end
@@ -376,6 +387,57 @@ function ops.create(self, step)
     if name ~= step.user then others[#others + 1] = name end
   end
   if #others > 0 then self:append(step.user, "g:" .. step.group, SYSTEM, step.text) end
+  return 0
+end
+
+-- Comes in: hears the tips of that, and of what was revoked while away.
+function model:come_in(by, name, group, text)
+  local conv = "g:" .. group
+  self.groups[group].members[name] = true
+  self:append(by, conv, SYSTEM, text)
+  for _, entry in ipairs(self:topic(conv).entries) do
+    if entry.revoked and entry.to[name] and not entry.revoke_told[name] then self:tell_revoked({ name }, entry, by, conv) end
+  end
+end
+
+function ops.join(self, step)
+  local group = self.groups[step.group]
+  if not group then return NO_GROUP end
+  if group.members[step.user] then return 10013 end
+  self:come_in(step.user, step.user, step.group, step.text)
+  return 0
+end
+
+function ops.quit(self, step)
+  local group = self.groups[step.group]
+  if not group then return NO_GROUP end
+  if not group.members[step.user] then return DENIED end
+  if group.owner == step.user then return 10009 end
+  group.members[step.user] = nil
+  self:append(group.owner, "g:" .. step.group, SYSTEM, step.text)
+  return 0
+end
+
+-- [40]: one message for each, named once or twice
+function ops.batch(self, step)
+  local any, done = false, {}
+  for _, id in ipairs(step.to) do
+    if not done[id] then any = send(self, self:device(step.user, step.device), "c:" .. id, step.text) == 0 or any end
+    done[id] = true
+  end
+  return any and 0 or 6003
+end
+
+-- [18]: told of, by those who are there, and nothing else
+function ops.online(self, step)
+  local refusal = self:refusal(step.user, step.conv)
+  if refusal then return refusal end
+  for _, name in ipairs(self:listeners(step.user, step.conv)) do
+    for device_name, device in pairs(self.users[name].devices) do
+      local itself = name == step.user and device_name == step.device
+      if device.online and not itself then table.insert(device.told.messages, step.text) end
+    end
+  end
   return 0
 end
 

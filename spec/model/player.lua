@@ -125,6 +125,24 @@ function steps.conv_delete(self, step, client)
   return (self.hub:ask(client, "conv_delete", conv_args(step.conv)))
 end
 
+function steps.join(self, step, client) return (self.hub:ask(client, "group_join", step.group)) end
+
+function steps.quit(self, step, client) return (self.hub:ask(client, "group_quit", step.group)) end
+
+function steps.batch(self, step, client)
+  local code, _, list = self.hub:ask(client, "batch_send", {
+    msg_batch_send_param_identifier_array = step.to, msg_batch_send_param_msg = timmsg.text(step.text),
+  })
+  for _, one in ipairs(list or {}) do self:text_of(one.msg_batch_send_result_msg) end
+  return code
+end
+
+steps.online = on_conv("send_new_msg", function(_, step)
+  local msg = timmsg.text(step.text)
+  msg.message_is_online_msg = true
+  return msg
+end)
+
 function steps.create(self, step, client)
   local members = {}
   for i, name in ipairs(step.members) do members[i] = { group_member_info_identifier = name } end

@@ -40,6 +40,14 @@ local KINDS <const> = {
     end
     return { group = one_of(random, GROUPS), members = members, text = "t" .. number }
   end },
+  { 4, "join", function(random, number) return { group = one_of(random, GROUPS), text = "t" .. number } end },
+  { 3, "quit", function(random, number) return { group = one_of(random, GROUPS), text = "t" .. number } end },
+  { 3, "batch", function(random, number)
+    local to = {}
+    for i = 1, random(4) do to[i] = random(6) == 1 and "nobody" or one_of(random, USERS) end
+    return { to = to, text = "b" .. number }
+  end },
+  { 3, "online", function(random, number) return { conv = any_conv(random), text = "o" .. number } end },
   { 8, "wait", function(random) return { seconds = random(5) == 1 and random(150) or random(3) } end },
 }
 local TOTAL <const> = (function()

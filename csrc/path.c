@@ -3,9 +3,11 @@
 
 #include "include/TIMCloudDef.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,6 +116,34 @@ int32_t tm_path_make_directory(const char *path, tm_error *err)
     return code;
 }
 
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t count = strlen(end);
+    return length >= count && memcmp(text + length - count, end, count) == 0;
+}
+
+/* Whether the process has the file open as a database, or as what SQLite keeps beside one: whoever closed another
+ * descriptor of it would give up the locks that SQLite has on it. Only Linux tells. */
+static bool is_open_database(const struct stat *info)
+{
+    static const char *const ends[] = {".db", ".db-wal", ".db-shm", ".db-journal"};
+    char name[32], target[4096];
+    struct stat open_file;
+    bool found = false;
+    DIR *all = opendir("/proc/self/fd");
+    for (struct dirent *entry; all && !found && (entry = readdir(all));) {
+        if (snprintf(name, sizeof name, "/proc/self/fd/%s", entry->d_name) >= (int)sizeof name) continue;
+        if (fstatat(dirfd(all), entry->d_name, &open_file, 0) || open_file.st_ino != info->st_ino ||
+            open_file.st_dev != info->st_dev)
+            continue;
+        ssize_t length = readlink(name, target, sizeof target);
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+            found |= length > 0 && ends_with(target, (size_t)length, ends[i]);
+    }
+    if (all) closedir(all);
+    return found;
+}
+
 int32_t tm_path_file_size(const char *path, uint64_t *size, tm_error *err)
 {
     /* stat comes first because opening something that is no file, a tape or a terminal, can change it. */
@@ -125,6 +155,8 @@ int32_t tm_path_file_size(const char *path, uint64_t *size, tm_error *err)
     }
     if (!S_ISREG(info.st_mode))
         return tm_fail(err, ERR_SDK_COMM_FILE_OPEN_FAILED, "%s: not a regular file", path);
+    if (is_open_database(&info))
+        return tm_fail(err, ERR_SDK_COMM_FILE_OPEN_FAILED, "%s: a database that this process has open", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return tm_path_fail(err, ERR_SDK_COMM_FILE_OPEN_FAILED, path, errno);
     close(fd);

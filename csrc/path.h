@@ -19,7 +19,7 @@ const char *tm_path_base(const char *path);
 /* Makes a directory (0700) and its missing parents; one that is there is fine. ERR_IO_OPERATION_FAILED. */
 int32_t tm_path_make_directory(const char *path, tm_error *err);
 /* A regular file's size: ERR_SDK_COMM_FILE_NOT_FOUND, or ERR_SDK_COMM_FILE_OPEN_FAILED if it is no readable
- * regular file. */
+ * regular file, or a database that this process has open. */
 int32_t tm_path_file_size(const char *path, uint64_t *size, tm_error *err);
 /* fsync of the directory that holds `path`, so that a rename survives power loss. ERR_IO_OPERATION_FAILED. */
 int32_t tm_path_sync_parent(const char *path, tm_error *err);

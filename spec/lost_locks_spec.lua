@@ -37,4 +37,17 @@ describe("Lost locks", function()
       reader:finish()
     end
   end)
+
+  it("nobody's own database can be sent", function()
+    local timmsg = require "timmsg"
+    local anna = support.new_client(dir, "anna")
+    support.new_client(dir, "ben"):close()
+    for _, name in ipairs { "hub/hub.db", "hub/hub.db-wal", "hub/hub.db-shm", "anna/anna.db", "hub/../hub/hub.db" } do
+      local code, desc = support.call(anna, "send_new_msg", "ben", C2C, timmsg.file(dir .. "/" .. name))
+      assert.equal(timmsg.ERR_SDK_COMM_FILE_OPEN_FAILED, code)
+      assert.matches("a database that this process has open$", desc)
+    end
+    -- a database of nobody's is a file like any other
+    assert.equal(0, (support.call(anna, "send_new_msg", "ben", C2C, timmsg.file(support.write_file(dir .. "/my.db", "x")))))
+  end)
 end)

@@ -3,7 +3,7 @@
 
 local program = {}
 
-local USERS <const>, DEVICES <const> = { "alice", "bob", "carol" }, { "phone", "desk" }
+local USERS <const>, DEVICES <const> = { "alice", "bob", "carol" }, { "phone", "desk", "tablet" }
 local GROUPS <const> = { "crew", "band" }
 
 local function one_of(random, list) return list[random(#list)] end
@@ -32,7 +32,7 @@ local KINDS <const> = {
     return { conv = any_conv(random), text = "i" .. number, sender = one_of(random, USERS), ago = random(500), seq = random(30),
              rand = number, unread = random(2) == 1 }
   end },
-  { 7, "pull", function(random) return { conv = any_conv(random) } end },
+  { 9, "pull", function(random) return { conv = any_conv(random) } end },
   { 4, "create", function(random, number)
     local members = {}
     for _, user in ipairs(USERS) do
@@ -84,6 +84,7 @@ function program.make(seed, length)
   local random = generator(seed)
   local steps = {
     { op = "login", user = "alice", device = "phone" }, { op = "login", user = "bob", device = "phone" },
+    { op = "create", user = "alice", device = "phone", group = "crew", members = random(2) == 1 and { "bob" } or {}, text = "t0" },
   }
   for number = #steps + 1, length do
     steps[number] = step(random, number)

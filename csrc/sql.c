@@ -25,12 +25,14 @@ struct tm_sql {
     const atomic_bool *stop;
     uint32_t busy_ms;
     uint64_t busy_since;
-    bool synced; /* what PRAGMA synchronous is set to */
+    bool synced;  /* what PRAGMA synchronous is set to */
+    bool suspect; /* something was not as it should be in the file */
     slot slots[STATEMENT_SLOTS];
 };
 
 static int32_t fail_sqlite(tm_sql *sql, int code, tm_error *err)
 {
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB) sql->suspect = true;
     switch (code & 0xff) {
     case SQLITE_NOMEM: return tm_fail_memory(err);
     case SQLITE_INTERRUPT: return tm_fail(err, ERR_USER_CANCELED, "cancelled");
@@ -180,6 +182,7 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     if (migrate(sql, options, err)) goto fail;
     return sql;
 fail:
+    if (options->damaged) *options->damaged = sql->suspect;
     tm_sql_close(sql);
     return NULL;
 }
@@ -205,6 +208,17 @@ int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
 
 /* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as
  * if it were still inside one. */
+bool tm_sql_is_damaged(tm_sql *sql)
+{
+    tm_error err = {0};
+    if (!sql->suspect) return false;
+    sqlite3_stmt *row = tm_sql_query(sql, &err, "PRAGMA quick_check(1)", "");
+    if (!row || !tm_sql_step(sql, row, &err)) return true;
+    bool is_sound = strcmp(tm_sql_column_text(row, 0), "ok") == 0;
+    tm_sql_drop(row);
+    return !is_sound;
+}
+
 static int32_t fail_undone(const tm_sql *sql, tm_error *err)
 {
     if (sql->stop && atomic_load(sql->stop)) return tm_fail(err, ERR_USER_CANCELED, "cancelled");

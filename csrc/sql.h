@@ -20,12 +20,15 @@ typedef struct tm_sql_options {
     uint32_t busy_ms;        /* how long to wait for another process's transaction */
     const atomic_bool *stop; /* ends waits and long queries when it becomes true; borrowed until close */
     bool in_memory;          /* `path` is a name from tm_world_database, no file */
+    bool *damaged; /* may be NULL; set if opening fails because the file is damaged, or no database */
 } tm_sql_options;
 
 /* Opens in WAL mode and migrates. ERR_DATABASE_OPERATE_FAILED, also for a file of a newer version (which it
  * leaves alone) or one that is no database. Owned by the caller. */
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err);
 void tm_sql_close(tm_sql *sql);
+/* Whether the file is damaged: looked at only if something that was read since it was opened looked like it. */
+bool tm_sql_is_damaged(tm_sql *sql);
 
 /* A write transaction. `synced`: its commit waits until the disk has it; otherwise the commit survives the
  * death of the process but not a power cut (the database stays whole in both). */

@@ -1,6 +1,7 @@
 /* Store: the file, its lock, transactions and the conversations they change. See store.h. */
 #include "store_internal.h"
 
+#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 #include "path.h"
@@ -91,6 +92,38 @@ static int take_lock(const char *path, tm_error *err)
     return fd;
 }
 
+/* Out of the way of a new store, with what SQLite keeps beside it; never overwritten. False: it is where it was. */
+static bool set_aside(const char *path, char **where)
+{
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    bool moved = false;
+    uint64_t now = tm_clock_seconds();
+    do {
+        *where = tm_format("%s.damaged-%llu", path, (unsigned long long)now++);
+    } while (*where && access(*where, F_OK) == 0 && (tm_free(*where), true));
+    for (size_t i = 0; *where && i < sizeof parts / sizeof *parts; i++) {
+        char *from = tm_format("%s%s", path, parts[i]), *to = tm_format("%s%s", *where, parts[i]);
+        bool ok = from && to && rename(from, to) == 0;
+        moved |= i == 0 && ok;
+        tm_free(from);
+        tm_free(to);
+        if (!moved) break;
+    }
+    return moved;
+}
+
+/* The store is damaged: what is left of it is set aside, and the sentence says so. */
+static void replace_damaged(const char *path, tm_error *err)
+{
+    char *where;
+    char text[TM_ERROR_TEXT];
+    snprintf(text, sizeof text, "%s", err->text);
+    if (set_aside(path, &where))
+        tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
+                "%s; it is %s now, and the next log-in begins with an empty store", text, where);
+    tm_free(where);
+}
+
 static int32_t lock_in_world(tm_store *store, const char *path, tm_error *err)
 {
     char *name = tm_world_database(store->world, path, err);
@@ -109,6 +142,7 @@ tm_store *tm_store_open(const char *directory, const char *user, const atomic_bo
     tm_store *store = tm_calloc(1, sizeof *store);
     if (store) store->lock = -1;
     if (store) store->world = world;
+    bool damaged = false;
     char *name = tm_path_escape(user), *base = NULL, *path = NULL, *lock = NULL;
     if (!store || !name || !(base = tm_path_join(directory, name)) || !(path = tm_format("%s.db", base)) ||
         !(lock = tm_format("%s.lock", base))) {
@@ -121,8 +155,16 @@ tm_store *tm_store_open(const char *directory, const char *user, const atomic_bo
                               .version = STORE_VERSION,
                               .busy_ms = STORE_BUSY_MS,
                               .stop = stop,
-                              .in_memory = world};
-    if (!(store->sql = tm_sql_open(&options, err))) goto fail;
+                              .in_memory = world,
+                              .damaged = &damaged};
+    if (!(store->sql = tm_sql_open(&options, err))) {
+        if (damaged && !world) replace_damaged(path, err);
+        goto fail;
+    }
+    if (!world) {
+        store->path = path;
+        path = NULL;
+    }
     snprintf(store->user, sizeof store->user, "%s", user);
     goto out;
 fail:
@@ -139,7 +181,14 @@ out:
 void tm_store_close(tm_store *store)
 {
     if (!store) return;
+    bool damaged = store->path && tm_sql_is_damaged(store->sql);
     tm_sql_close(store->sql);
+    if (damaged) {
+        char *where; /* the calls that met with it have said so; the next log-in begins anew */
+        set_aside(store->path, &where);
+        tm_free(where);
+    }
+    tm_free(store->path);
     if (store->lock >= 0) close(store->lock);
     if (store->locked) tm_world_unlock(store->world, store->locked);
     tm_free(store->locked);

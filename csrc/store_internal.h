@@ -13,6 +13,7 @@ struct tm_store {
     tm_sql *sql;
     int lock;        /* descriptor of the locked file; -1: none */
     tm_world *world; /* borrowed; NULL: the system */
+    char *path;      /* of the file, once it is open; owned; NULL in a test world */
     char *locked;    /* in a test world: the database's name there; owned */
     char user[33];
     /* conversations that this transaction changes */

@@ -655,7 +655,16 @@ describe("bad input", function()
       assert.equal(2, (string.unpack(">I4", support.read_file(path), 61)))
     end)
 
-    it("a database that is damaged fails the log-in with 6019 and stays as it is", function()
+    -- What the store of user2 was, each time it was set aside.
+    local function set_aside()
+      local list = {}
+      for name in lfs.dir(dir .. "/data") do
+        if name:find "^user2%.db%.damaged%-%d+$" then list[#list + 1] = support.read_file(dir .. "/data/" .. name) end
+      end
+      return list
+    end
+
+    it("a store that is damaged fails the log-in with 6019 and is set aside; the next log-in begins anew", function()
       local client = new(dir .. "/data")
       for i = 1, 50 do
         support.must(client, "send_new_msg", "user1", C2C, timmsg.text(i .. (" page"):rep(500)))
@@ -669,18 +678,55 @@ describe("bad input", function()
       end
       ---@diagnostic disable-next-line: cast-local-type, param-type-mismatch
       noise = table.concat(noise)
-      refuses_file(path, "this is no database", dir .. "/data")
-      refuses_file(path, noise:rep(20), dir .. "/data")
-      refuses_file(path, "SQLite format 3\0" .. noise:rep(20):sub(17), dir .. "/data")
-      refuses_file(path, good:sub(1, 100) .. noise:sub(101) .. good:sub(4097), dir .. "/data")
-      refuses_file(path, good:sub(1, 4096), dir .. "/data")
-      refuses_file(path, good:sub(1, 5000), dir .. "/data")
-      support.write_file(path, good)
-      client = new(dir .. "/data")
-      assert.equal(50, #support.page(client, "user1", C2C, { count = 100 }))
+      local bad = {
+        "this is no database", noise:rep(20), "SQLite format 3\0" .. noise:rep(20):sub(17),
+        good:sub(1, 100) .. noise:sub(101) .. good:sub(4097), good:sub(1, 4096), good:sub(1, 5000),
+      }
+      for i, content in ipairs(bad) do
+        support.write_file(path, content)
+        os.remove(path .. "-wal")
+        os.remove(path .. "-shm")
+        local desc, code
+        client, desc, code = new(dir .. "/data")
+        assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+        assert.matches("user2%.db%.damaged%-%d+ now, and the next log%-in begins with an empty store$", desc)
+        client:close()
+        local kept = set_aside()
+        assert.equal(i, #kept)
+        local found = false
+        for _, one in ipairs(kept) do found = found or one == content end
+        assert.is_true(found)
+        -- what the backend has comes back
+        client = new(dir .. "/data")
+        assert.equal(0, #support.page(client, "user1", C2C, { count = 100 }))
+        assert.equal(50, #support.page(client, "user1", C2C, { count = 100, is_remble = true }))
+        client:close()
+      end
     end)
 
-    it("a hub's database that is newer or damaged: the same", function()
+    it("a store that turns out to be damaged while it is in use is set aside when it is closed", function()
+      local client = new(dir .. "/data")
+      for i = 1, 50 do
+        support.must(client, "send_new_msg", "user1", C2C, timmsg.text(i .. (" page"):rep(500)))
+      end
+      client:close()
+      local path = dir .. "/data/user2.db"
+      local good = support.read_file(path)
+      local page = (good:find("25 page page", 1, true) - 1) // 4096 * 4096
+      support.write_file(path, good:sub(1, page) .. ("\255"):rep(100) .. good:sub(page + 101))
+      local login_desc, login_code
+      client, login_desc, login_code = new(dir .. "/data")
+      assert.equal(0, login_code, login_desc)
+      local code, desc = support.call(client, "get_msg_list", "user1", C2C, { msg_getmsglist_param_count = 100 })
+      assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+      assert.matches("user2.db: database disk image is malformed", desc)
+      client:close()
+      assert.equal(1, #set_aside())
+      client = new(dir .. "/data")
+      assert.equal(50, #support.page(client, "user1", C2C, { count = 100, is_remble = true }))
+    end)
+
+    it("a hub's database that is newer or damaged fails the log-in with 6019 and stays as it is", function()
       local client = new(dir .. "/data")
       support.say(client, "user1", C2C, "kept")
       client:close()

@@ -277,6 +277,8 @@ function ops.read(self, step)
       if not row.entry then row.read = true end -- nobody else has it
     end
   end
+  -- here at once; the others hear of it if it says anything new
+  hear_read(device, step.conv, { reader = step.user, pos = pos })
   local topic = self:topic(topic_of(step.user, step.conv))
   if pos > (topic.marks[step.user] or 0) then
     topic.marks[step.user] = pos

@@ -257,6 +257,16 @@ function ops.send(self, step)
   return send(self, self:device(step.user, step.device), step.conv, step.text)
 end
 
+-- Several at once, here and there in turn. The codes, added up.
+function ops.burst(self, step)
+  local sum = 0
+  for i = 1, step.count do
+    local conv = i % 3 == 0 and step.other or step.conv
+    sum = sum + send(self, self:device(step.user, step.device), conv, step.text .. "." .. i)
+  end
+  return sum
+end
+
 -- [15]: a failed one once more
 function ops.again(self, step)
   local device = self:device(step.user, step.device)

@@ -101,6 +101,19 @@ function steps.send(self, step, client)
   return code
 end
 
+function steps.burst(self, step, client)
+  local sum = 0
+  for i = 1, step.count do
+    local id, conv_type = conv_args(i % 3 == 0 and step.other or step.conv)
+    assert(client:send_new_msg(id, conv_type, timmsg.text(step.text .. "." .. i), function(code, _, msg)
+      sum = sum + code
+      if msg then self:text_of(msg) end
+    end))
+  end
+  self.hub:flush()
+  return sum
+end
+
 steps.again = on_conv("send_new_msg", function(self, step, client) return self:message(client, step.conv, step.text) end)
 steps.revoke = on_conv("revoke", function(self, step, client) return self:message(client, step.conv, step.text) end)
 steps.read = on_conv("report_readed", function(self, step, client)

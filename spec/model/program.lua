@@ -19,6 +19,9 @@ local KINDS <const> = {
   { 14, "login" },
   { 5, "close" },
   { 30, "send", function(random, number) return { conv = any_conv(random), text = "m" .. number } end },
+  { 6, "burst", function(random, number)
+    return { conv = any_conv(random), other = any_conv(random), text = "u" .. number, count = 1 + random(4) }
+  end },
   { 4, "again", function(random) return { conv = any_conv(random), pick = random(1000) } end },
   { 8, "read", function(random)
     return { conv = any_conv(random), pick = random(3) > 1 and random(1000) or nil }
@@ -48,7 +51,7 @@ local KINDS <const> = {
     return { to = to, text = "b" .. number }
   end },
   { 3, "online", function(random, number) return { conv = any_conv(random), text = "o" .. number } end },
-  { 8, "wait", function(random) return { seconds = random(5) == 1 and random(150) or random(3) } end },
+  { 8, "wait", function(random) return { seconds = random(5) == 1 and 60 * random(3) or random(3) } end },
 }
 local TOTAL <const> = (function()
   local sum = 0

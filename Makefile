@@ -202,11 +202,19 @@ $(BUILD)/test/%_test: spec/c/%_test.c $(CORE_OBJ) $(FACE_OBJ)
 test-c: $(C_TESTS) $(BUILD)/test/source_examples
 	@BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
 
+# The library of the specs about crashes: it dies where it is told to, and records what it has synced (spec/crash/disk.h).
+CRASH_SO    := $(BUILD)/crash/timmsg/core.so
+CRASH_CALLS := open close pwrite write ftruncate fsync rename link unlink mkdir mkstemp mkostemp
+$(CRASH_SO): $(wildcard spec/crash/*.[ch]) $(CORE_OBJ) $(LUA_OBJ)
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -shared $(CRASH_CALLS:%=-Wl,--wrap=%) -o $@ $(filter %.c %.o,$^) $(LIBS)
+
 # The Lua specs: on the hub, or on an XMPP server that they start by themselves, those that the backend has a part in.
 test-lua: BACKEND := hub
 test-prosody: BACKEND := prosody
 test-ejabberd: BACKEND := ejabberd
-test-lua: $(BUILD)/game
+test-lua: $(BUILD)/game $(CRASH_SO)
 test-lua test-prosody test-ejabberd: $(LUA_SO)
 	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
 
@@ -305,7 +313,7 @@ $(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
 # ---- lint ----
 lint: deps-lint
 	luacheck -q lua spec examples
-	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
+	clang-format --dry-run -Werror $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/crash/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
 	@# incorrectLogicOperator: cppcheck 2.10 reads hexadecimal floats (0x1p63) as 0
 	cppcheck -q --error-exitcode=1 --suppress=incorrectLogicOperator --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Icsrc -Icsrc/include csrc
@@ -313,7 +321,7 @@ lint: deps-lint
 	@# hosts that build Lua as C++ build this face so too
 	for f in $(LUA_SRC); do $(CXX) -x c++ -std=c++17 -fsyntax-only -Wall -Wextra $(ALL_CPPFLAGS) $(LUA_CFLAGS) $$f || exit 1; done
 format:
-	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
+	clang-format -i $(wildcard csrc/*.[ch] csrc/lua/*.[ch] csrc/include/*.h spec/c/*.[ch] spec/crash/*.[ch] spec/fuzz/*.[ch] spec/faults/*.[ch] spec/bench/*.c examples/game/*.[ch])
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4

@@ -88,7 +88,12 @@ const char *tm_path_base(const char *path)
 static int make_one(const char *path)
 {
     struct stat info;
-    if (mkdir(path, 0700) == 0) return 0;
+    tm_error unsynced;
+    if (mkdir(path, 0700) == 0) {
+        /* What is synced in it would go with its name. A parent that may not be read cannot be synced. */
+        tm_path_sync_parent(path, &unsynced);
+        return 0;
+    }
     int number = errno;
     /* mkdir may say EROFS or EACCES about one that exists, so ask whatever it said. */
     if (stat(path, &info) != 0) return number;

@@ -1,0 +1,61 @@
+-- Cases: what a power loss took, once. Each is a small scene, after which all is lost that was not synced; then somebody looks.
+--
+--   lua5.4 spec/crash/cases.lua NAME DIR          (started by spec/crash_spec.lua)
+
+local disk = require "disk"
+local lfs = require "lfs"
+local scene = require "scene"
+local support = require "support"
+local timmsg = require "timmsg"
+
+local C2C <const> = timmsg.C2C
+
+local name <const>, base <const> = arg[1], arg[2]
+local live <const>, images <const> = base .. "/live", base .. "/images"
+
+local function open(dir, user)
+  local client = support.keep(scene.open(dir, user))
+  support.must(client, "login", user, "")
+  return client
+end
+
+local function say(client, peer, text)
+  return support.must(client, "send_new_msg", peer, C2C, timmsg.text(text))
+end
+
+-- The directory that the power loss leaves; the clients that were there are gone.
+local function lose_power()
+  local left = ("%s/%d"):format(images, disk.snap())
+  disk.stop()
+  support.cleanup()
+  return left
+end
+
+-- It has "one" and "two" of that conversation.
+local function expect_both(client, peer)
+  local texts
+  assert(support.pump(2000, function()
+    texts = table.concat(support.texts(support.history(client, peer, C2C)), ", ")
+    return texts == "one, two"
+  end, client), "it has only: " .. texts)
+end
+
+local cases = {}
+
+-- The directories that were made for the stores and the hub went with it.
+function cases.directories()
+  local alice, bob = open(live .. "/a/b", "alice"), open(live .. "/a/b", "bob")
+  say(alice, "bob", "one")
+  say(alice, "bob", "two")
+  bob:poll()
+  local left = lose_power() .. "/a/b"
+  expect_both(open(left, "bob"), "alice")
+  expect_both(open(left, "alice"), "bob")
+end
+
+assert(lfs.mkdir(live))
+assert(lfs.mkdir(images))
+disk.be_lazy()
+disk.record { root = live, images = images, seed = 1, chance_of_sync = 0, chance_of_other = 0, limit = 0, data = 0, names = 0 }
+cases[name]()
+support.cleanup()

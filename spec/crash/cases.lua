@@ -53,6 +53,17 @@ function cases.directories()
   expect_both(open(left, "alice"), "bob")
 end
 
+-- Where the log stands for a new device was lost, and the hub took it for one that has fetched all that it was given.
+function cases.first_cursor()
+  local alice, bob = open(live, "alice"), open(live, "bob")
+  local seen = support.watch(bob)
+  say(alice, "bob", "one")
+  support.arrival(seen, "one", alice)
+  say(alice, "bob", "two")
+  local left = lose_power()
+  expect_both(open(left, "bob"), "alice")
+end
+
 assert(lfs.mkdir(live))
 assert(lfs.mkdir(images))
 disk.be_lazy()

@@ -351,6 +351,8 @@ static int32_t after_uploads(tm_worker *worker, tm_request *request, tm_error *e
         code = tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, true, &conv,
                              err);
         if (!code) code = tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+        /* a row from before, without ids and urls, must not be what a power cut leaves of a message that is sent */
+        worker->must_sync = true;
     }
     if (!code) code = ask_sends(worker, request, err);
     return code || request->outstanding ? code : finish(request, err);

@@ -64,6 +64,25 @@ function cases.first_cursor()
   expect_both(open(left, "bob"), "alice")
 end
 
+-- A message whose row was synced while its file was uploaded came back as sent, and without the file's id and url.
+function cases.upload()
+  local alice = open(live, "alice")
+  local _ = open(live, "bob")
+  local path = support.write_file(base .. "/file", scene.content("file", 4 << 20))
+  local done
+  assert(alice:send_new_msg("bob", C2C, timmsg.file(path), function(code, desc)
+    assert(code == 0, desc)
+    done = true
+  end))
+  support.must(alice, "save_msg", "saved", C2C, timmsg.text "synced")
+  assert(not done, "the file was too small")
+  support.eventually(function() return done end, alice)
+  local again = open(lose_power(), "alice")
+  local msg = support.history(again, "bob", C2C)[1]
+  assert(msg.message_status == timmsg.TIMMsg_SendSucc, msg.message_status)
+  assert((msg.message_elem_array[1].file_elem_url or ""):find "^hub:", "it has no url")
+end
+
 assert(lfs.mkdir(live))
 assert(lfs.mkdir(images))
 disk.be_lazy()

@@ -55,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize crash bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -70,6 +70,7 @@ help:
 	@echo 'make bench    measure it against luasql with cjson, bare SQLite, curl and bare libstrophe; BENCH=page: some of that'
 	@echo 'make bench-large   the same with 10,000,000 stored messages'
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
+	@echo 'make crash    kill processes on hubs at any moment, and lose power, and count messages; ROUNDS=1000 SEED=1'
 	@echo 'make model    random programs, on the library and on a model of the rules; PROGRAMS=1000 STEPS=100 SEED=1'
 	@echo 'make faults   each allocation and each file operation of SQLite fails once'
 	@echo 'make fuzz     feed it what nobody would, with libFuzzer; FUZZ=log SECONDS_EACH=3600: one target, for an hour'
@@ -205,6 +206,8 @@ test-c: $(C_TESTS) $(BUILD)/test/source_examples
 # The library of the specs about crashes: it dies where it is told to, and records what it has synced (spec/crash/disk.h).
 CRASH_SO    := $(BUILD)/crash/timmsg/core.so
 CRASH_CALLS := open close pwrite write ftruncate fsync rename link unlink mkdir mkstemp mkostemp
+CRASH_ENV    = $(LUA_ENV) LUA_PATH="$(CURDIR)/spec/crash/?.lua;$(CURDIR)/spec/rounds/?.lua;$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;;" \
+               LUA_CPATH="$(CURDIR)/$(BUILD)/crash/?.so;;"
 $(CRASH_SO): $(wildcard spec/crash/*.[ch]) $(CORE_OBJ) $(LUA_OBJ)
 	@mkdir -p $(@D)
 	@echo '  CC $@'
@@ -309,6 +312,11 @@ $(BUILD)/fuzz-kit/%.o: spec/fuzz/%.c spec/fuzz/stage.h spec/fuzz/tree.h
 $(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
 	@echo '  LD $@'
 	@$(CC) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(shell pkg-config --libs lua5.4)
+
+# make crash ROUNDS=1000 SEED=1: on hubs, processes are killed, and the power goes
+crash: deps-test
+	@$(MAKE) --no-print-directory $(CRASH_SO)
+	@$(CRASH_ENV) $(LUA) spec/crash/power.lua $(ROUNDS) $(SEED)
 
 # ---- lint ----
 lint: deps-lint

@@ -31,5 +31,10 @@ describe("Crash", function()
         assert.is_true(ok, said)
       end)
     end
+
+    it("rules 14, 15, 31, 38: all that was reported done is there, once", function()
+      local ok, said = run("power", 3, 1)
+      assert.is_true(ok, said)
+    end)
   end)
 end)

@@ -8,7 +8,7 @@
  *   disk.snap()                   makes an image now; the number of images
  *   disk.be_lazy()
  *   disk.stop()                   the number of images
- *   disk.integrity(PATH)          what PRAGMA integrity_check says of a database that this process does not have open */
+ *   disk.query(PATH, SQL)         the first column, line by line, or what was wrong; not of what this process has open */
 #include "disk.h"
 
 #include <lauxlib.h>
@@ -88,20 +88,26 @@ static int stop(lua_State *L)
     return 1;
 }
 
-static int integrity(lua_State *L)
+static int query(lua_State *L)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *row = NULL;
     luaL_Buffer text;
+    const char *rest = luaL_checkstring(L, 2);
     int code = sqlite3_open_v2(luaL_checkstring(L, 1), &db, SQLITE_OPEN_READWRITE, "unix");
     luaL_buffinit(L, &text);
-    if (code == SQLITE_OK) sqlite3_busy_timeout(db, 10000);
-    if (code == SQLITE_OK) code = sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &row, NULL);
-    while (code == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW)
-        luaL_addstring(&text, (const char *)sqlite3_column_text(row, 0));
-    sqlite3_finalize(row);
-    if (sqlite3_errcode(db) != SQLITE_OK && sqlite3_errcode(db) != SQLITE_DONE)
-        luaL_addstring(&text, sqlite3_errmsg(db));
+    sqlite3_busy_timeout(db, 10000);
+    while (code == SQLITE_OK && *rest) {
+        code = sqlite3_prepare_v2(db, rest, -1, &row, &rest);
+        while (row && (code = sqlite3_step(row)) == SQLITE_ROW) {
+            const unsigned char *value = sqlite3_column_text(row, 0);
+            luaL_addstring(&text, value ? (const char *)value : "");
+            luaL_addchar(&text, '\n');
+        }
+        sqlite3_finalize(row);
+        if (code == SQLITE_DONE) code = SQLITE_OK;
+    }
+    if (code != SQLITE_OK) luaL_addstring(&text, sqlite3_errmsg(db));
     sqlite3_close(db);
     luaL_pushresult(&text);
     return 1;
@@ -109,11 +115,9 @@ static int integrity(lua_State *L)
 
 int luaopen_disk(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"doom", doom},           {"doom_after", doom_after},
-                                         {"count", count},         {"record", record},
-                                         {"note", note},           {"snap", snap},
-                                         {"be_lazy", be_lazy},     {"stop", stop},
-                                         {"integrity", integrity}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"doom", doom}, {"doom_after", doom_after}, {"count", count}, {"record", record}, {"note", note},
+        {"snap", snap}, {"be_lazy", be_lazy},       {"stop", stop},   {"query", query},   {NULL, NULL}};
     if (disk_vfs_register() != 0) return luaL_error(L, "the VFS cannot be registered");
     luaL_newlib(L, functions);
     return 1;

@@ -18,6 +18,7 @@ local uv = require "luv"
 
 package.path = arg[0]:match "^(.*/)" .. "?.lua;" .. package.path
 
+local ledger = require "ledger"
 local players = require "players"
 local proxy = require "proxy"
 local xmpp_server = require "xmpp_server"
@@ -32,9 +33,7 @@ local LANES <const> = 8
 local SLOW_MS <const> = 20000
 -- Every fourth pair gives up early, so that some sending fails and nobody knows what became of it.
 local SHORT_MS <const>, LONG_MS <const> = 400, 30000
-local SENDING <const>, SENT <const>, FAILED <const> = 1, 2, 3
 local C2C <const>, GROUP <const> = 1, 2
-local REQUEST_TIMEOUT <const> = 6012
 
 assert(BACKEND == "prosody" or BACKEND == "ejabberd", "usage: rounds.lua prosody|ejabberd [ROUNDS] [SEED] [FAULTS]")
 
@@ -86,11 +85,8 @@ local function make_plan(number, kind)
 end
 
 local function send(lane, sender, conv_type, text)
-  local message = { text = text, type = conv_type, plan = lane.plan, life = sender.lives }
-  lane.messages[text] = message
-  table.insert(lane.plan.told, message)
   counts[lane.plan.kind].messages = counts[lane.plan.kind].messages + 1
-  players.tell(sender, "send", conv_type, conv_type == C2C and sender.other.user or lane.group, text)
+  ledger.send(sender, conv_type == C2C and sender.other or nil, text)
 end
 
 local faults = {}
@@ -108,73 +104,13 @@ function faults.client(lane, plan)
   local player = lane.players[plan.victim]
   players.kill(player)
   if plan.trip then player.proxy:trip(plan.trip, plan.trip_how) end
-  local is_time = false
-  players.after(plan.pause, function() is_time = true end)
-  players.wait(function() return is_time end)
+  players.pause(plan.pause)
   players.start(player)
 end
 
 function faults.server(lane, plan)
   if plan.too then faults.client(lane, plan) end
   players.wait(function() return plan.is_over end)
-end
-
--- All that were told to this life have been reported.
-local function all_reported(plan, sender)
-  for _, message in ipairs(plan.told) do
-    if not message.code and message.life == sender.lives then return false end
-  end
-  return true
-end
-
-local function await_reports(plan, sender)
-  if players.wait(function() return sender.ended or all_reported(plan, sender) end) and not sender.ended then return end
-  for _, message in ipairs(plan.told) do
-    if not message.code and message.life == sender.lives then
-      players.complain(sender, "other", message.text, "never reported (%s)", sender.ended)
-    end
-  end
-end
-
--- Whether the receiver has all that counts as sent. One that was killed may have it without having told.
-local function has_all(plan, sender, receiver)
-  local rows
-  for _, message in ipairs(plan.told) do
-    local row = sender.rows[message.text]
-    if (message.code == 0 or row and row.status == SENT) and not receiver.got[message.text] then
-      if not receiver.died then return false end
-      rows = rows or players.rows_of(receiver)
-      if not rows[message.text] then return false end
-    end
-  end
-  return true
-end
-
-local function check(message, sender, receiver)
-  local text, code = message.text, message.code
-  local here, there, told = sender.rows[text], receiver.rows[text], receiver.got[text] or 0
-  local known = here and here.status
-  if code == 0 and not there then players.complain(receiver, "lost", text, "it is not in the store; told %d times", told) end
-  if there and there.count > 1 then players.complain(receiver, "doubled", text, "%d times in the store", there.count) end
-  if there and told == 0 and not receiver.died then players.complain(receiver, "other", text, "in the store, but nobody was told") end
-  if told > 0 and not there then players.complain(receiver, "other", text, "told, but not in the store") end
-  if there and there.status ~= SENT then players.complain(receiver, "other", text, "in state %d in the store", there.status) end
-  if here and here.count > 1 then players.complain(sender, "doubled", text, "%d times in the sender's store", here.count) end
-  if message.is_taken and code and not here then players.complain(sender, "other", text, "it is not in the sender's store") end
-  if code == 0 and here and known ~= SENT then players.complain(sender, "other", text, "in state %d in the sender's store", known) end
-  if known == SENDING then players.complain(sender, "other", text, "never settled") end
-  if known == SENT and not there then players.complain(receiver, "lost", text, "the sender's store says that it was sent") end
-  -- after a time-out nobody can know
-  if known == FAILED and there and code ~= REQUEST_TIMEOUT then
-    players.complain(sender, "other", text, "it has come, but the sender's store had said that it was not sent")
-  end
-end
-
-local function is_settled(rows, plan)
-  for _, message in ipairs(plan.told) do
-    if rows[message.text] and rows[message.text].status == SENDING then return false end
-  end
-  return true
 end
 
 local function round(lane, plan)
@@ -195,9 +131,9 @@ local function round(lane, plan)
 
   local function both_ready() return sender.is_ready and receiver.is_ready end
   if not players.wait(both_ready) then players.complain(sender, "other", "log-in", "it is not in") end
-  await_reports(plan, sender)
+  ledger.await_reports(plan)
   -- a log-in that could not find out in time leaves it to the next
-  if not is_settled(players.rows_of(sender), plan) then
+  if not ledger.is_settled(players.rows_of(sender), plan) then
     if sender.timeout == LONG_MS or not sender.died then players.complain(sender, "other", "all", "something is not settled") end
     local timeout = sender.timeout
     players.kill(sender)
@@ -205,34 +141,28 @@ local function round(lane, plan)
     players.start(sender)
     sender.timeout = timeout
     players.wait(function() return sender.is_ready end)
-    if not is_settled(players.rows_of(sender), plan) then players.complain(sender, "other", "all", "nothing settles it") end
+    if not ledger.is_settled(players.rows_of(sender), plan) then players.complain(sender, "other", "all", "nothing settles it") end
   end
   if plan.again then
-    for _, message in ipairs(plan.told) do
-      local row = sender.rows[message.text]
-      if row and row.status == FAILED then
-        message.first_code, message.code, message.life = message.code, nil, sender.lives
-        players.tell(sender, "again", message.type, message.type == C2C and receiver.user or lane.group, message.text)
-      end
-    end
-    await_reports(plan, sender)
+    ledger.send_again(plan)
+    ledger.await_reports(plan)
   end
   -- what comes behind all of it
   for conv_type = C2C, GROUP do
     for attempt = 1, 20 do
       local text = ("round %d last %d.%d"):format(plan.number, conv_type, attempt)
       send(lane, sender, conv_type, text)
-      await_reports(plan, sender)
+      ledger.await_reports(plan)
       if lane.messages[text].code == 0 then break end
     end
   end
   players.rows_of(sender)
-  players.wait(function() return has_all(plan, sender, receiver) end)
+  players.wait(function() return ledger.has_all(plan) end)
   players.rows_of(receiver)
   local count = counts[plan.kind]
   for _, message in ipairs(plan.told) do
     if message.code == 0 then count.reported = count.reported + 1 end
-    check(message, sender, receiver)
+    ledger.check(message)
   end
   count.rounds = count.rounds + 1
   local took = players.now() - began
@@ -274,7 +204,8 @@ for i = 1, LANES do
   local lane = { number = i, group = "group" .. i, messages = {}, players = {} }
   for k = 1, 2 do
     local user = ("%s%d"):format(k == 1 and "alice" or "bob", i)
-    local player = { user = user, dir = dir .. "/" .. user, lane = lane, got = {}, lives = 0, proxy = proxy.start(server.c2s_port) }
+    local player = { user = user, dir = dir .. "/" .. user, lane = lane, got = {}, heard = {}, lives = 0,
+      proxy = proxy.start(server.c2s_port) }
     player.address = server:address(host):gsub("127%.0%.0%.1:%d+", "127.0.0.1:" .. player.proxy.port)
     player.timeout = LONG_MS
     server:register(user, players.PASSWORD, host)

@@ -35,7 +35,7 @@ typedef struct tm_part {
  * the part starts empty. ERR_IO_OPERATION_FAILED, also when another transfer has the lock; the part stays
  * closed. */
 int32_t tm_part_open(tm_part *part, const char *path, const char *key, tm_error *err);
-/* Opens a new file of a name of its own in `directory` instead. */
+/* Opens and locks a new file of a name of its own in `directory` instead. All that nobody has locked there is removed. */
 int32_t tm_part_open_temporary(tm_part *part, const char *directory, tm_error *err);
 /* Empties the part and forgets its side-car. */
 int32_t tm_part_reset(tm_part *part, tm_error *err);

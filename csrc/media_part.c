@@ -9,6 +9,7 @@
 #include "include/TIMCloudDef.h"
 #include "path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -169,15 +170,48 @@ int32_t tm_part_open(tm_part *part, const char *path, const char *key, tm_error 
     return 0;
 }
 
+/* Removes what processes that died have left in the directory: nobody holds the lock. */
+static void remove_abandoned(const char *directory)
+{
+    DIR *list = opendir(directory);
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        struct stat info;
+        int fd = *entry->d_name == '.' ? -1
+                                       : openat(dirfd(list), entry->d_name,
+                                                O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0) continue;
+        if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(dirfd(list), entry->d_name, 0);
+        close(fd);
+    }
+    if (list) closedir(list);
+}
+
 int32_t tm_part_open_temporary(tm_part *part, const char *directory, tm_error *err)
 {
-    part->name = tm_path_join(directory, "XXXXXX");
-    if (!part->name) return tm_fail_memory(err);
-    part->fd = mkostemp(part->name, O_CLOEXEC);
-    if (part->fd >= 0) return 0;
-    int32_t code = failed(err, part->name);
-    tm_free(part->name);
-    part->name = NULL;
+    char *name = tm_path_join(directory, "XXXXXX");
+    if (!name) return tm_fail_memory(err);
+    remove_abandoned(directory);
+    for (;;) {
+        struct stat held;
+        strcpy(name + strlen(name) - 6, "XXXXXX");
+        int fd = mkostemp(name, O_CLOEXEC);
+        if (fd < 0) break;
+        /* until it is locked, others may take it for abandoned */
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0, busy = !locked && errno == EWOULDBLOCK;
+        if (locked && fstat(fd, &held) == 0 && held.st_nlink == 1) {
+            part->name = name;
+            part->fd = fd;
+            return 0;
+        }
+        int number = errno;
+        if (!locked && !busy) unlink(name);
+        close(fd);
+        errno = number;
+        if (!locked && !busy) break;
+    }
+    int32_t code = failed(err, name);
+    tm_free(name);
     return code;
 }
 

@@ -792,6 +792,24 @@ static void store_cancelled(void **state)
     assert_int_equal(entries(at("store/tmp")), 0);
 }
 
+/* What a process that died left on its way in was there for ever. */
+static void store_after_a_crash(void **state)
+{
+    (void)state;
+    make_file(at("www/mine.bin"), 100, 1);
+    assert_int_equal(tm_media_store(media, ++last_id, at("www/mine.bin"), 100, at("store")), 0);
+    assert_int_equal(wait_done(last_id).last.code, 0);
+    make_file(at("store/tmp/dead"), 10, 1);
+    make_file(at("store/tmp/alive"), 10, 1);
+    int fd = open(at("store/tmp/alive"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(tm_media_store(media, ++last_id, at("www/mine.bin"), 100, at("store")), 0);
+    assert_int_equal(wait_done(last_id).last.code, 0);
+    assert_int_equal(access(at("store/tmp/alive"), F_OK), 0);
+    assert_int_equal(entries(at("store/tmp")), 1);
+    close(fd);
+}
+
 /* Stores a file, and breaks off a copy of it to out/copy. */
 static void break_off_copy(char stored[512], char hash[TM_MEDIA_HASH])
 {
@@ -913,6 +931,7 @@ int main(void)
         CASE(store_refusals),
         CASE(store_of_a_file_that_changes),
         CASE(store_cancelled),
+        CASE(store_after_a_crash),
         CASE(copy_resumes),
         CASE(damaged_part_starts_over),
         CASE(damaged_or_missing_stored_file),

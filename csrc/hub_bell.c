@@ -6,6 +6,7 @@
 #include "message.h"
 #include "path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What is on its way to a bell of a test world. */
@@ -38,6 +40,7 @@ struct tm_hub_bell {
 /* A datagram queue holds few datagrams: how long to wait for a receiver that is just behind. */
 #define RING_PATIENCE_MS 20
 #define IMPATIENCE_MS 1000
+#define ABANDONED_S 60
 
 /* A socket's path may have 108 bytes only; through the directory's descriptor it is always short. */
 static bool make_address(const tm_hub_bell *bell, const char *name, struct sockaddr_un *address)
@@ -75,6 +78,35 @@ static void bind_socket(tm_hub_bell *bell, tm_log *log)
                  bell->directory, strerror(errno), HUB_BELL_INTERVAL_MS);
     bell->deaf = true;
     bell->name[0] = '\0';
+}
+
+/* Whether a name is one that bind_socket makes, of a session that died some time ago. A young one may be on its way to
+ * be bound. */
+static bool is_abandoned(const tm_hub_bell *bell, int fd, const char *name)
+{
+    struct stat info;
+    struct sockaddr_un address;
+    if (strlen(name) != HUB_BELL_NAME - 1 || strspn(name, "0123456789abcdef") != HUB_BELL_NAME - 1)
+        return false;
+    if (fstatat(bell->directory_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(info.st_mode))
+        return false;
+    if (info.st_mtime > time(NULL) - ABANDONED_S || !make_address(bell, name, &address)) return false;
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+}
+
+/* A session that was killed leaves its socket behind, and perhaps nobody rings it any more. */
+static void remove_abandoned(tm_hub_bell *bell)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int again = openat(bell->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = again >= 0 ? fdopendir(again) : NULL;
+    for (struct dirent *entry; fd >= 0 && list && (entry = readdir(list));)
+        if (is_abandoned(bell, fd, entry->d_name)) tm_hub_bell_remove(bell, entry->d_name);
+    if (list)
+        closedir(list);
+    else if (again >= 0)
+        close(again);
+    if (fd >= 0) close(fd);
 }
 
 /* ---- in a test world ---- */
@@ -156,6 +188,7 @@ tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host
         tm_fail(err, ERR_IO_OPERATION_FAILED, "cannot open %s: %s", bell->directory, strerror(errno));
         goto fail;
     }
+    remove_abandoned(bell);
     bind_socket(bell, host->log);
     return bell;
 fail:

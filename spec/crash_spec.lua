@@ -1,7 +1,10 @@
 -- Crash: what a process that is killed leaves behind, and a power loss (spec/crash; `make crash` is the long run). Processes
 -- of their own do it, with a library that records what it has synced.
 
+local lfs = require "lfs"
+local process = require "process"
 local support = require "support"
+local timmsg = require "timmsg"
 
 local describe <const> = support.hub_only(describe)
 
@@ -18,7 +21,35 @@ local function run(script, ...)
 end
 
 describe("Crash", function()
-  after_each(support.cleanup)
+  after_each(function()
+    process.cleanup()
+    support.cleanup()
+  end)
+
+  it("the bell of a session that died is removed after a while, that of another is not", function()
+    local dir = support.temp_dir()
+    local dead, alive = process.start("idle", dir, "dead"), process.start("receive", dir, "alive", 1)
+    dead:expect "ready"
+    alive:expect "ready"
+    local bells = dir .. "/hub/bells/"
+    local function count(time)
+      local found = 0
+      for name in lfs.dir(bells) do
+        if #name == 16 then
+          found = found + 1
+          if time then assert(lfs.touch(bells .. name, time)) end
+        end
+      end
+      return found
+    end
+    dead:kill()
+    support.new_client(dir, "eve"):close()
+    assert.equal(2, count(os.time() - 3600)) -- it is not so long ago that it died
+    local eve = support.new_client(dir, "eve")
+    assert.equal(2, count())
+    support.say(eve, "alive", timmsg.C2C, "hello")
+    alive:expect "^got eve"
+  end)
 
   describe("after a power loss", function()
     for name, what in pairs {

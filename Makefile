@@ -205,13 +205,13 @@ test-c: $(C_TESTS) $(BUILD)/test/source_examples
 
 # The library of the specs about crashes: it dies where it is told to, and records what it has synced (spec/crash/disk.h).
 CRASH_SO    := $(BUILD)/crash/timmsg/core.so
-CRASH_CALLS := open close pwrite write ftruncate fsync rename link unlink mkdir mkstemp mkostemp
+CRASH_CALLS := open close pwrite write ftruncate fsync rename link unlink mkdir mknod mkstemp mkostemp
 CRASH_ENV    = $(LUA_ENV) LUA_PATH="$(CURDIR)/spec/crash/?.lua;$(CURDIR)/spec/rounds/?.lua;$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua;;" \
                LUA_CPATH="$(CURDIR)/$(BUILD)/crash/?.so;;"
 $(CRASH_SO): $(wildcard spec/crash/*.[ch]) $(CORE_OBJ) $(LUA_OBJ)
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -shared $(CRASH_CALLS:%=-Wl,--wrap=%) -o $@ $(filter %.c %.o,$^) $(LIBS)
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -shared -Wl,-z,nodelete $(CRASH_CALLS:%=-Wl,--wrap=%) -o $@ $(filter %.c %.o,$^) $(LIBS)
 
 # The Lua specs: on the hub, or on an XMPP server that they start by themselves, those that the backend has a part in.
 test-lua: BACKEND := hub
@@ -316,6 +316,7 @@ $(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
 # make crash ROUNDS=1000 SEED=1: on hubs, processes are killed, and the power goes
 crash: deps-test
 	@$(MAKE) --no-print-directory $(CRASH_SO)
+	@$(CRASH_ENV) $(LUA) spec/crash/crash.lua $(ROUNDS) $(SEED)
 	@$(CRASH_ENV) $(LUA) spec/crash/power.lua $(ROUNDS) $(SEED)
 
 # ---- lint ----

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,11 +131,12 @@ static int32_t fail_open(const char *path, tm_error *err)
  *
  * A database that is there is never opened here: to close any descriptor of a file takes away all POSIX locks
  * that this process holds on it, those of another client's connection too, which SQLite would not notice. So
- * a new one is made under another name and linked to its place. */
+ * a new one is made without opening it; or, where the system can't, under another name, and linked to its place. */
 static int32_t make_file(const char *path, tm_error *err)
 {
     if (access(path, R_OK | W_OK) == 0) return 0;
     if (errno != ENOENT) return fail_open(path, err);
+    if (mknod(path, S_IFREG | 0600, 0) == 0 || errno == EEXIST) return 0;
     char *name = tm_format("%s.XXXXXX", path);
     if (!name) return tm_fail_memory(err);
     int32_t code = 0;

@@ -25,6 +25,7 @@ int __real_rename(const char *from, const char *to);
 int __real_link(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __real_mkdir(const char *path, mode_t mode);
+int __real_mknod(const char *path, mode_t mode, dev_t device);
 int __real_mkstemp(char *path);
 int __real_mkostemp(char *path, int flags);
 
@@ -38,6 +39,7 @@ int __wrap_rename(const char *from, const char *to);
 int __wrap_link(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_mknod(const char *path, mode_t mode, dev_t device);
 int __wrap_mkstemp(char *path);
 int __wrap_mkostemp(char *path, int flags);
 
@@ -259,6 +261,18 @@ int __wrap_mkdir(const char *path, mode_t mode)
     bool entered = disk_enter(DISK_NAME, name);
     int result = __real_mkdir(path, mode), number = errno;
     if (entered && result == 0) disk_create(name, true);
+    if (entered) disk_leave();
+    disk_done(fate);
+    errno = number;
+    return result;
+}
+
+int __wrap_mknod(const char *path, mode_t mode, dev_t device)
+{
+    disk_fate fate = disk_next(DISK_NAME);
+    bool entered = disk_enter(DISK_NAME, path);
+    int result = __real_mknod(path, mode, device), number = errno;
+    if (entered && result == 0) disk_create(path, false);
     if (entered) disk_leave();
     disk_done(fate);
     errno = number;

@@ -51,6 +51,11 @@ describe("Crash", function()
     alive:expect "^got eve"
   end)
 
+  it("rules 10 to 39: whoever is killed, and whenever: what was reported is there, once, and nothing is left over", function()
+    local ok, said = run("crash", 80, 1)
+    assert.is_true(ok, said)
+  end)
+
   describe("after a power loss", function()
     for name, what in pairs {
       directories = "decision 8: what was reported sent is there, also if its directories were new",

@@ -1,8 +1,9 @@
 /* Part file: a file on its way to its name, and the side-car that lets another attempt go on with it. See
  * media_internal.h.
  *
- * The side-car holds four lines: a mark, the key (what is moved), the validator, the total. Part files are
- * made 0600 and keep that when renamed: what comes from chats is private, and the umask cannot be read
+ * The side-car holds five lines: a mark, the key (what is moved), the validator, the total, and which run of the system
+ * wrote it: of a part that another run left, after a power cut say, nobody knows which pages came to the disk. Part files
+ * are made 0600 and keep that when renamed: what comes from chats is private, and the umask cannot be read
  * without changing it for every thread of the host. */
 #include "media_internal.h"
 
@@ -21,7 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SIDECAR_MARK "timmsg-part 1"
+#define SIDECAR_MARK "timmsg-part 2"
+#define BOOT_ID 64
 #define SIDECAR_MAX (64 * 1024)
 /* So much is left to the system before the disk is told to begin with it. */
 #define WRITE_BEHIND (8 * 1024 * 1024)
@@ -126,11 +128,21 @@ static char *take_line(char **rest)
     return line;
 }
 
+/* What tells this run of the system from others; "" where there is no such thing. */
+static void read_boot_id(char id[BOOT_ID])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, id, BOOT_ID - 1) : 0;
+    id[n > 0 ? n : 0] = '\0';
+    id[strcspn(id, "\n")] = '\0';
+    if (fd >= 0) close(fd);
+}
+
 /* Whether the side-car says that the part holds a beginning of what `key` names. Fills in total and
  * validator. */
 static bool load_sidecar(tm_part *part, const char *key)
 {
-    char *text = read_sidecar(part->meta), *rest = text, *line, *end;
+    char *text = read_sidecar(part->meta), *rest = text, *line, *end, boot[BOOT_ID];
     bool good = false;
     if (!text) return false;
     if (!(line = take_line(&rest)) || strcmp(line, SIDECAR_MARK) != 0) goto out;
@@ -139,7 +151,9 @@ static bool load_sidecar(tm_part *part, const char *key)
     strcpy(part->validator, line);
     if (!(line = take_line(&rest)) || *line < '0' || *line > '9') goto out;
     part->total = strtoull(line, &end, 10);
-    good = *end == '\0' && (part->total == 0 || part->size <= part->total);
+    if (*end || (part->total && part->size > part->total)) goto out;
+    read_boot_id(boot);
+    good = (line = take_line(&rest)) && strcmp(line, boot) == 0;
 out:
     tm_free(text);
     return good;
@@ -231,8 +245,10 @@ int32_t tm_part_reset(tm_part *part, tm_error *err)
 int32_t tm_part_save(tm_part *part, const char *key, const char *validator, uint64_t total, tm_error *err)
 {
     int32_t code = 0;
+    char boot[BOOT_ID];
     if (!*validator || strlen(validator) > TM_PART_VALIDATOR) return 0;
-    char *text = tm_format(SIDECAR_MARK "\n%s\n%s\n%" PRIu64 "\n", key, validator, total);
+    read_boot_id(boot);
+    char *text = tm_format(SIDECAR_MARK "\n%s\n%s\n%" PRIu64 "\n%s\n", key, validator, total, boot);
     if (!text) return tm_fail_memory(err);
     size_t length = strlen(text);
     int fd = open(part->meta, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);

@@ -7,6 +7,7 @@ local lfs = require "lfs"
 local scene = require "scene"
 local support = require "support"
 local timmsg = require "timmsg"
+local web = require "web"
 
 local C2C <const> = timmsg.C2C
 
@@ -83,9 +84,48 @@ function cases.upload()
   assert((msg.message_elem_array[1].file_elem_url or ""):find "^hub:", "it has no url")
 end
 
+-- Of a download on its way some pages had come to the disk and others before them had not; it went on behind all of them.
+function cases.download()
+  local whole = scene.content("whole", 3 << 20)
+  local server = web.script(function(connection, request, number)
+    local from = tonumber(request:match "[Rr]ange: bytes=(%d+)%-")
+    if from then
+      connection:write(('HTTP/1.1 206 Partial\r\nETag: "x"\r\nContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n')
+        :format(from, #whole - 1, #whole, #whole - from) .. whole:sub(from + 1))
+    else
+      connection:write(('HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: %d\r\n\r\n'):format(#whole)
+        .. (number == 1 and whole:sub(1, 2 << 20) or whole))
+    end
+  end)
+  local function download(dir, is_enough)
+    local client = open(dir, "alice")
+    assert(client:download_elem_to_path({
+      msg_download_elem_param_type = timmsg.TIMDownload_File, msg_download_elem_param_url = server:url "/x",
+    }, dir .. "/alice/file", function(code, desc) assert(code == 0, desc) end))
+    support.eventually(function()
+      server.look()
+      return is_enough()
+    end, client)
+  end
+  download(live, function() return lfs.attributes(live .. "/alice/.file.timmsg-part", "size") == 2 << 20 end)
+  for _ = 1, 8 do
+    disk.snap()
+  end
+  disk.stop()
+  support.cleanup()
+  for i = 1, 8 do
+    disk.reboot()
+    local left = ("%s/%d"):format(images, i)
+    download(left, function() return lfs.attributes(left .. "/alice/file") end)
+    assert(support.read_file(left .. "/alice/file") == whole, "it has another content")
+    support.cleanup()
+  end
+end
+
 assert(lfs.mkdir(live))
 assert(lfs.mkdir(images))
 disk.be_lazy()
-disk.record { root = live, images = images, seed = 1, chance_of_sync = 0, chance_of_other = 0, limit = 0, data = 0, names = 0 }
+disk.record { root = live, images = images, seed = 1, chance_of_sync = 0, chance_of_other = 0, limit = 0,
+  data = name == "download" and 0.5 or 0, names = name == "download" and 1 or 0 }
 cases[name]()
 support.cleanup()

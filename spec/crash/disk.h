@@ -55,6 +55,10 @@ int disk_snap(void);
 /* From now on nothing is synced in truth, also when nothing is recorded: that only takes time. */
 void disk_be_lazy(void);
 bool disk_is_lazy(void);
+/* From now on the system has another boot id. */
+void disk_reboot(void);
+/* A descriptor that the boot id can be read from. */
+int disk_boot_id(void);
 /* A line for all later images: <images>/<number>.notes has those up to its moment. */
 void disk_note(const char *text);
 

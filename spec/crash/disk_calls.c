@@ -7,9 +7,11 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,6 +94,7 @@ int __wrap_open(const char *path, int flags, ...)
     va_start(args, flags);
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
+    if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0) return disk_boot_id();
     if (flags & O_APPEND) return __real_open(path, flags, mode); /* the log */
     disk_fate fate = disk_next(DISK_OPEN);
     if (disk_enter(DISK_OPEN, path)) {
@@ -106,6 +109,21 @@ int __wrap_open(const char *path, int flags, ...)
     remember(fd, path, NULL);
     disk_done(fate);
     errno = number;
+    return fd;
+}
+
+static atomic_uint boots;
+
+void disk_reboot(void)
+{
+    atomic_fetch_add(&boots, 1);
+}
+
+int disk_boot_id(void)
+{
+    int fd = memfd_create("boot_id", MFD_CLOEXEC);
+    if (fd >= 0) dprintf(fd, "boot-%u\n", atomic_load(&boots));
+    if (fd >= 0) lseek(fd, 0, SEEK_SET);
     return fd;
 }
 

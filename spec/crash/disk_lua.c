@@ -7,6 +7,7 @@
  *   disk.note(TEXT)
  *   disk.snap()                   makes an image now; the number of images
  *   disk.be_lazy()
+ *   disk.reboot()                 the boot id is another
  *   disk.stop()                   the number of images
  *   disk.query(PATH, SQL)         the first column, line by line, or what was wrong; not of what this process has open */
 #include "disk.h"
@@ -82,6 +83,13 @@ static int be_lazy(lua_State *L)
     return 0;
 }
 
+static int reboot(lua_State *L)
+{
+    (void)L;
+    disk_reboot();
+    return 0;
+}
+
 static int stop(lua_State *L)
 {
     lua_pushinteger(L, disk_stop());
@@ -116,8 +124,9 @@ static int query(lua_State *L)
 int luaopen_disk(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"doom", doom}, {"doom_after", doom_after}, {"count", count}, {"record", record}, {"note", note},
-        {"snap", snap}, {"be_lazy", be_lazy},       {"stop", stop},   {"query", query},   {NULL, NULL}};
+        {"doom", doom}, {"doom_after", doom_after}, {"count", count},   {"record", record}, {"note", note},
+        {"snap", snap}, {"be_lazy", be_lazy},       {"reboot", reboot}, {"stop", stop},     {"query", query},
+        {NULL, NULL}};
     if (disk_vfs_register() != 0) return luaL_error(L, "the VFS cannot be registered");
     luaL_newlib(L, functions);
     return 1;

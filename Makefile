@@ -317,7 +317,7 @@ $(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
 crash: deps-test
 	@$(MAKE) --no-print-directory $(CRASH_SO)
 	@$(CRASH_ENV) $(LUA) spec/crash/crash.lua $(ROUNDS) $(SEED)
-	@$(CRASH_ENV) $(LUA) spec/crash/power.lua $(ROUNDS) $(SEED)
+	@$(CRASH_ENV) $(LUA) spec/crash/power.lua $$(($(ROUNDS) / 10 + 1)) $(SEED)
 
 # ---- lint ----
 lint: deps-lint

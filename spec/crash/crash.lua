@@ -27,7 +27,6 @@ local TIMEOUT_MS <const> = 30000
 local BIRTHS <const> = 0.08
 -- Doomed log-ins in a row, at most.
 local DOOMED_STARTS <const> = 3
-local OLD_STORE <const> = "PRAGMA user_version = 1; CREATE INDEX message_sending ON messages(id) WHERE status = 1"
 
 local base = os.tmpname()
 os.remove(base)
@@ -163,7 +162,7 @@ local function start_again(player, death)
   players.pause(death.pause)
   local store = ("%s/%s.db"):format(player.dir, player.user)
   if death.is_old and lfs.attributes(store) then
-    local said = disk.query(store, OLD_STORE)
+    local said = disk.query(store, scene.OLD_STORE)
     assert(said == "" or said:find "exists", said)
     counts["old stores"] = counts["old stores"] + 1
   end
@@ -307,15 +306,20 @@ local function birth(number, at)
   math.randomseed(SEED, number)
   local lane = new_lane(number + 1000, 2)
   lane.plan.number = number
-  local first = lane.players[1]
   for _ = 1, random(DOOMED_STARTS) do
-    local doom = random() < 0.6 and { kinds = "owsnl", count = at } or make_doom()
-    note(lane.plan, "birth %s", table.concat({ doom_words(doom) }, " "))
-    players.start(first, doom_words(doom))
-    players.wait(function() return first.ended or first.is_ready end)
-    players.kill(first)
-    lane.bells = lane.bells + 1
-    counts.deaths = counts.deaths + 1
+    -- perhaps both at once: one makes the hub, the other waits for it, and goes on with what that one left
+    local victims = random() < 0.5 and { lane.players[1] } or lane.players
+    for i, player in ipairs(victims) do
+      local doom = i == 1 and random() < 0.6 and { kinds = "owsnl", count = at } or make_doom()
+      note(lane.plan, "birth of %s %s", player.user, table.concat({ doom_words(doom) }, " "))
+      players.start(player, doom_words(doom))
+    end
+    for _, player in ipairs(victims) do
+      players.wait(function() return player.ended or player.is_ready end)
+      players.kill(player)
+      lane.bells = lane.bells + 1
+      counts.deaths = counts.deaths + 1
+    end
     at = random(400)
   end
   open_lane(lane)

@@ -102,7 +102,7 @@ static int query(lua_State *L)
     sqlite3_stmt *row = NULL;
     luaL_Buffer text;
     const char *rest = luaL_checkstring(L, 2);
-    int code = sqlite3_open_v2(luaL_checkstring(L, 1), &db, SQLITE_OPEN_READWRITE, "unix");
+    int code = sqlite3_open_v2(luaL_checkstring(L, 1), &db, SQLITE_OPEN_READWRITE, NULL);
     luaL_buffinit(L, &text);
     sqlite3_busy_timeout(db, 10000);
     while (code == SQLITE_OK && *rest) {

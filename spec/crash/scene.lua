@@ -9,7 +9,11 @@ local timmsg = require "timmsg"
 
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 
-local scene = { USERS = { "alice", "bob", "carol" }, GROUP = "band" }
+local scene = {
+  USERS = { "alice", "bob", "carol" }, GROUP = "band",
+  -- makes a store of version 1 of one of version 2
+  OLD_STORE = "PRAGMA user_version = 1; CREATE INDEX message_sending ON messages(id) WHERE status = 1",
+}
 
 -- The bytes of a file of that name: no two are alike, and no two pages of one.
 function scene.content(name, size)
@@ -189,11 +193,12 @@ function acts.read(self, who)
   self:begin({ kind = "read", who = who, type = conv_type, conv = conv, heard = heard }, "report_readed", conv, conv_type)
 end
 
--- The user goes, and comes back as if the program had been started again.
+-- The user goes, and comes back as if the program had been started again, perhaps after it was brought up to date.
 function acts.restart(self, who)
   if math.random() < 0.7 then return end
   self:settle()
   self.clients[who]:close()
+  if math.random() < 0.5 then assert(disk.query(("%s/%s/%s.db"):format(self.dir, who, who), scene.OLD_STORE) == "") end
   self:start(who)
   self:settle()
 end

@@ -265,6 +265,7 @@ bool disk_record(const disk_options *options)
     disk.random = options->seed * UINT64_C(2654435761) + 88172645463325252u;
     disk.chance_of_sync = options->chance_of_sync;
     disk.chance_of_other = options->chance_of_other;
+    disk.chance_of_note = options->chance_of_note;
     disk.limit = options->limit;
     disk.data = options->data;
     disk.share_of_names = options->names;
@@ -327,6 +328,7 @@ void disk_note(const char *text)
     pthread_mutex_lock(&lock);
     disk_bytes_write(&disk.notes, disk.notes.size, text, strlen(text));
     disk_bytes_write(&disk.notes, disk.notes.size, "\n", 1);
+    if (disk.count < disk.limit && disk_random() < disk.chance_of_note) disk_image("nothing");
     pthread_mutex_unlock(&lock);
 }
 

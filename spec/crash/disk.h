@@ -39,9 +39,9 @@ typedef struct disk_options {
     const char *root;   /* what is below is recorded; what is there already lasts */
     const char *images; /* an existing directory: images go to <images>/<number>, from 1 */
     uint64_t seed;      /* what else decides */
-    double chance_of_sync,
-        chance_of_other; /* that there is an image of the moment before such an operation */
-    int limit;           /* images at most */
+    /* that there is an image of the moment before such an operation, or after a note */
+    double chance_of_sync, chance_of_other, chance_of_note;
+    int limit; /* images at most */
     double data,
         names; /* how much of what was not synced is in them all the same, 0 to 1; -1: now so, now so */
 } disk_options;

@@ -42,7 +42,7 @@ typedef struct disk_renaming {
 typedef struct disk_state {
     char *root, *images;
     uint64_t random;
-    double chance_of_sync, chance_of_other, data, share_of_names;
+    double chance_of_sync, chance_of_other, chance_of_note, data, share_of_names;
     int limit, count;
     disk_file *files;
     disk_name *names;

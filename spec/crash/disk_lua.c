@@ -3,7 +3,7 @@
  *   disk.doom(KINDS, COUNT)       death at an operation; KINDS: some of the letters o(pen) w(rite) s(ync) n(ame) l(ock)
  *   disk.doom_after(US)           death at a time
  *   disk.count()                  operations so far
- *   disk.record { root =, images =, seed =, chance_of_sync =, chance_of_other =, limit = [, data =, names =] }
+ *   disk.record { root =, images =, seed =, chance_of_sync =, chance_of_other =, chance_of_note =, limit = [, data =, names =] }
  *   disk.note(TEXT)
  *   disk.snap()                   makes an image now; the number of images
  *   disk.be_lazy()
@@ -48,18 +48,20 @@ static int record(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    static const char *const names[] = {"root",  "images", "seed", "chance_of_sync", "chance_of_other",
-                                        "limit", "data",   "names"};
-    for (int i = 0; i < 8; i++)
+    static const char *const names[] = {
+        "root",           "images", "seed", "chance_of_sync", "chance_of_other",
+        "chance_of_note", "limit",  "data", "names"};
+    for (int i = 0; i < 9; i++)
         lua_getfield(L, 1, names[i]);
     disk_options options = {.root = luaL_checkstring(L, 2),
                             .images = luaL_checkstring(L, 3),
                             .seed = (uint64_t)luaL_checkinteger(L, 4),
                             .chance_of_sync = luaL_checknumber(L, 5),
                             .chance_of_other = luaL_checknumber(L, 6),
-                            .limit = (int)luaL_checkinteger(L, 7),
-                            .data = luaL_optnumber(L, 8, -1),
-                            .names = luaL_optnumber(L, 9, -1)};
+                            .chance_of_note = luaL_optnumber(L, 7, 0),
+                            .limit = (int)luaL_checkinteger(L, 8),
+                            .data = luaL_optnumber(L, 9, -1),
+                            .names = luaL_optnumber(L, 10, -1)};
     if (!disk_record(&options)) return luaL_error(L, "%s cannot be read", options.root);
     return 0;
 }

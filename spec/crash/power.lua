@@ -1,9 +1,10 @@
 -- Power: whether anything that was reported done gets lost when the power goes.
 --
---   lua5.4 spec/crash/power.lua [ROUNDS] [SEED]          (make crash; with the Makefile's CRASH_ENV)
+--   lua5.4 spec/crash/power.lua [ROUNDS] [SEED] [DATA NAMES]      (make crash; with the Makefile's CRASH_ENV)
 --
 -- In a round three users on one hub do all kinds of things (scene.lua), on a disk that knows what was synced (disk.h) and
--- writes images of what a power loss would leave at some moments: what was synced, and of the rest nothing, all, or some.
+-- writes images of what a power loss would leave at some moments: what was synced, and of the rest nothing, all, or some (of
+-- the data, and of the names, so much if it is given, from 0 to 1).
 -- The library is then opened on each image, and must have all that was reported done by then (verdict.lua). That is recorded
 -- as well sometimes: power goes again while it recovers.
 
@@ -15,7 +16,8 @@ local verdict = require "verdict"
 
 local ROUNDS <const> = math.tointeger(tonumber(arg[1] or 10))
 local SEED <const> = math.tointeger(tonumber(arg[2] or os.time()))
-local STEPS <const>, IMAGES <const>, AGAIN <const> = 30, 25, 4
+local STEPS <const>, MANY_STEPS <const> = 30, 120
+local IMAGES <const>, AGAIN <const> = 25, 4
 -- Of what is wrong in an image.
 local SHOWN <const> = 3
 -- So often power goes once more.
@@ -60,9 +62,11 @@ local function play(round)
   for _, name in ipairs { "", "/live", "/images", "/outside" } do
     assert(lfs.mkdir(dir .. name))
   end
-  disk.record { root = dir .. "/live", images = dir .. "/images", seed = math.random(1 << 40), chance_of_sync = 0.1,
-    chance_of_other = 0.01, limit = IMAGES, data = tonumber(arg[3]), names = tonumber(arg[4]) }
-  local played = scene.play(dir .. "/live", dir .. "/outside", STEPS)
+  local is_long = math.random() < 0.2
+  disk.record { root = dir .. "/live", images = dir .. "/images", seed = math.random(1 << 40), limit = IMAGES,
+    chance_of_sync = is_long and 0.02 or 0.06, chance_of_other = is_long and 0.002 or 0.005, chance_of_note = is_long and 0.03 or 0.1,
+    data = tonumber(arg[3]), names = tonumber(arg[4]) }
+  local played = scene.play(dir .. "/live", dir .. "/outside", is_long and MANY_STEPS or STEPS)
   local count = disk.stop()
   local before = wrong
   for i = 1, count do

@@ -12,7 +12,7 @@ local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local scene = {
   USERS = { "alice", "bob", "carol" }, GROUP = "band",
   -- makes a store of version 1 of one of version 2
-  OLD_STORE = "PRAGMA user_version = 1; CREATE INDEX message_sending ON messages(id) WHERE status = 1",
+  OLD_STORE = "BEGIN; CREATE INDEX message_sending ON messages(id) WHERE status = 1; PRAGMA user_version = 1; COMMIT",
 }
 
 -- The bytes of a file of that name: no two are alike, and no two pages of one.
@@ -85,16 +85,17 @@ local function place(who)
   return C2C, other(who)
 end
 
-function acts.send(self, who)
+function acts.send(self, who, length)
   local conv_type, conv = place(who)
-  local text = ("text %d %s"):format(#self.deeds + 1, ("x"):rep(math.random() < 0.1 and math.random(9000) or math.random(60)))
+  local text = ("text %d %s"):format(#self.deeds + 1, ("x"):rep(length or math.random() < 0.1 and math.random(9000) or math.random(60)))
   self:begin({ kind = "send", who = who, type = conv_type, conv = conv, text = text }, "send_new_msg", conv, conv_type,
     timmsg.text(text))
 end
 
 function acts.burst(self, who)
-  for _ = 1, math.random(2, 12) do
-    acts.send(self, who)
+  local is_heavy = math.random() < 0.2 -- so that it comes to checkpoints
+  for _ = 1, is_heavy and 50 or math.random(2, 12) do
+    acts.send(self, who, is_heavy and 10000)
   end
 end
 
@@ -139,7 +140,7 @@ end
 
 function acts.import(self, who)
   local id, list = #self.deeds + 1, {}
-  for i = 1, math.random() < 0.2 and 700 or math.random(40) do
+  for i = 1, math.random() < 0.3 and 700 or math.random(40) do
     list[i] = timmsg.text(("import %d %d"):format(id, i))
     list[i].message_server_time, list[i].message_seq, list[i].message_rand = 1400000000 + i // 10, i, i
   end
@@ -195,7 +196,7 @@ end
 
 -- The user goes, and comes back as if the program had been started again, perhaps after it was brought up to date.
 function acts.restart(self, who)
-  if math.random() < 0.7 then return end
+  if math.random() < 0.4 then return end
   self:settle()
   self.clients[who]:close()
   if math.random() < 0.5 then assert(disk.query(("%s/%s/%s.db"):format(self.dir, who, who), scene.OLD_STORE) == "") end

@@ -1,6 +1,6 @@
--- Check: what a round of crash.lua must have left in the stores of its lane, on its hub and in its directories; and the deeds
--- besides sending (ledger.lua has that): fetching, revoking, reading, importing.
+-- Check: what a round of crash.lua must have left in the stores of its lane, on its hub and in its directories.
 
+local deeds = require "deeds"
 local disk = require "disk"
 local ledger = require "ledger"
 local lfs = require "lfs"
@@ -16,108 +16,6 @@ local NEWEST <const> = 300
 local check = {}
 
 local on_line = players.on_line
-
-function check.takes_part(message, player)
-  if message.sender == player then return true end
-  for _, receiver in ipairs(message.receivers) do
-    if receiver == player then return true end
-  end
-  return false
-end
-
--- What a player calls the conversation of a message.
-local function conv_of(message, player)
-  return message.type == C2C and message.sender ~= player and message.sender.user or message.conv
-end
-
--- ---- deeds ----
-
--- Begins a deed of a player, by what the answer will name; a tick tells what was told before what.
-local function begin(player, kind, key, deed)
-  local lane = player.lane
-  lane.ticks = (lane.ticks or 0) + 1
-  deed.kind, deed.player, deed.life, deed.tick = kind, player, player.lives, lane.ticks
-  lane.open = lane.open or {}
-  lane.open[kind .. " " .. player.user .. " " .. key] = deed
-  return deed
-end
-
-local function on_end(kind)
-  return function(player, line)
-    local code, key = line:match "^(%-?%d+) (.*)$"
-    local name = kind .. " " .. player.user .. " " .. key
-    local deed = player.lane.open[name]
-    player.lane.open[name] = nil
-    deed.code, deed.told = tonumber(code), #player.lane.plan.told
-    local may_fail = deed.message and deed.message.revoke and kind == "fetch"
-    if code ~= "0" and not may_fail then players.complain(player, "other", key, "%s ended with %s", kind, code) end
-  end
-end
-
-on_line.fetched, on_line.revoked, on_line.readed, on_line.imported = on_end "fetch", on_end "revoke", on_end "read", on_end "import"
-
-function check.fetch(player, message)
-  local lane = player.lane
-  local open = lane.open and lane.open["fetch " .. player.user .. " " .. message.text]
-  if open and open.life == player.lives then return end
-  lane.fetches = lane.fetches or {}
-  local path = ("%s/%s"):format(player.dir, message.text:gsub(" ", "-"))
-  local fetch = begin(player, "fetch", message.text, { message = message, path = path })
-  table.insert(lane.fetches, fetch)
-  players.tell(player, "fetch", message.type, conv_of(message, player), path, message.text)
-end
-
-function check.revoke(message)
-  local player = message.sender
-  message.revoke = begin(player, "revoke", message.text, { message = message })
-  player.lane.revokes = player.lane.revokes or {}
-  table.insert(player.lane.revokes, message)
-  players.tell(player, "revoke", message.type, message.conv, message.text)
-end
-
-function check.read(player, peer)
-  local lane = player.lane
-  lane.reads = lane.reads or {}
-  local conv_type, conv = peer and C2C or GROUP, peer and peer.user or lane.group
-  local read = begin(player, "read", "r" .. #lane.reads + 1, { type = conv_type, conv = conv, heard = #player.heard,
-    plan = lane.plan })
-  table.insert(lane.reads, read)
-  players.tell(player, "read", conv_type, conv, "r" .. #lane.reads)
-end
-
-function check.import(player, conv, count)
-  local lane = player.lane
-  lane.imported = lane.imported or {}
-  table.insert(lane.imported, begin(player, "import", conv, { conv = conv, count = count }))
-  players.tell(player, "import", C2C, conv, count)
-end
-
--- Everybody reads all.
-function check.read_all(lane)
-  for _, player in ipairs(lane.players) do
-    check.read(player, nil)
-    for _, peer in ipairs(lane.players) do
-      if peer ~= player then check.read(player, peer) end
-    end
-  end
-  check.await(lane)
-end
-
--- Waits until all that was begun by those who still live has ended.
-function check.await(lane)
-  local late
-  players.wait(function()
-    late = nil
-    for _, deed in pairs(lane.open or {}) do
-      if deed.life == deed.player.lives then late = deed end
-    end
-    return not late
-  end)
-  if late then players.complain(late.player, "other", late.kind, "it never ends") end
-  lane.open = {}
-end
-
--- ---- after a round ----
 
 -- Two lists of rows, newest first, as far as both go: what was sent must be in one order.
 local function check_order(player, list, peer, other)
@@ -204,8 +102,8 @@ end
 local function check_revoked(message)
   local states = {}
   for _, player in ipairs(message.sender.lane.players) do
-    if check.takes_part(message, player) then
-      for _, row in ipairs(player.lists[message.type .. " " .. conv_of(message, player)] or {}) do
+    if deeds.takes_part(message, player) then
+      for _, row in ipairs(player.lists[message.type .. " " .. deeds.conv_of(message, player)] or {}) do
         if row.rand == message.rand and row.sender == message.sender.user then
           states[#states + 1] = row.status
           if row.status ~= states[1] or message.revoke.code == 0 and row.status ~= REVOKED then
@@ -340,10 +238,10 @@ function check.round(lane)
   for _, fetch in ipairs(lane.fetches or {}) do
     os.remove(fetch.path)
   end
-  for _, import in ipairs(lane.imported or {}) do
+  for _, import in ipairs(lane.imports or {}) do
     check_imported(import)
   end
-  lane.revokes, lane.fetches, lane.imported = {}, {}, {}
+  lane.revokes, lane.fetches, lane.imports = {}, {}, {}
   check_files(lane)
 end
 
@@ -355,9 +253,9 @@ function check.all(lane)
   for text, message in pairs(lane.messages) do
     local is_revoked = message.revoke and not message.sender.rows[text]
     for _, player in ipairs(lane.players) do
-      local row = check.takes_part(message, player) and player.rows[text]
+      local row = deeds.takes_part(message, player) and player.rows[text]
       if row and row.count > 1 then players.complain(player, "doubled", text, "%d times in the store at the end", row.count) end
-      if check.takes_part(message, player) and message.code == 0 and not is_revoked and not row then
+      if deeds.takes_part(message, player) and message.code == 0 and not is_revoked and not row then
         players.complain(player, "lost", text, "not in the store at the end")
       end
     end

@@ -10,6 +10,7 @@
 -- A round is a function of the seed and its number; only the processes' timing is not.
 
 local check = require "check"
+local deeds = require "deeds"
 local disk = require "disk"
 local ledger = require "ledger"
 local lfs = require "lfs"
@@ -133,25 +134,25 @@ local function earlier(lane, one, fits)
 end
 
 function acts.fetch(lane, player, one)
-  local message = earlier(lane, one, function(other) return other.file_size and check.takes_part(other, player) end)
-  if message then check.fetch(player, message) end
+  local message = earlier(lane, one, function(other) return other.file_size and deeds.takes_part(other, player) end)
+  if message then deeds.fetch(player, message) end
 end
 
 function acts.revoke(lane, player, one)
   local message = earlier(lane, one, function(other) return other.sender == player end)
   if not message then return end
   counts.revokes = counts.revokes + 1
-  check.revoke(message)
+  deeds.revoke(message)
 end
 
 function acts.read(lane, player, one)
-  check.read(player, peer_of(lane, one))
+  deeds.read(player, peer_of(lane, one))
   counts.reads = counts.reads + 1
 end
 
 function acts.import(lane, player, one)
-  lane.imports = lane.imports + 1
-  check.import(player, "import" .. lane.imports, one.size % 1000 + 1)
+  lane.imported = lane.imported + 1
+  deeds.import(player, "import" .. lane.imported, one.size % 1000 + 1)
   counts.imports = counts.imports + 1
 end
 
@@ -231,7 +232,7 @@ local function round(lane, plan)
   assert(left == 0, "a death takes too long")
   if not all_ready(lane) then players.complain(lane.players[1], "other", "log-in", "not all are in") end
   ledger.await_reports(plan)
-  check.await(lane)
+  deeds.await(lane)
   for _, player in ipairs(lane.players) do
     players.rows_of(player)
   end
@@ -250,7 +251,7 @@ local function round(lane, plan)
     ledger.await_reports(plan)
   end
   check.round(lane)
-  if plan.read then check.read_all(lane) end
+  if plan.read then deeds.read_all(lane) end
   counts.rounds = counts.rounds + 1
   counts.messages = counts.messages + #plan.told
   for _, message in ipairs(plan.told) do
@@ -266,7 +267,7 @@ end
 
 local function new_lane(number, size)
   local lane = { number = number, dir = ("%s/%d"):format(base, number), group = "group", messages = {}, players = {}, recent = {},
-    imports = 0, bells = 0, plan = { number = 0, lines = {}, told = {} } }
+    imported = 0, bells = 0, plan = { number = 0, lines = {}, told = {} } }
   assert(lfs.mkdir(lane.dir))
   for i = 1, size do
     local user = "user" .. i

@@ -1,65 +1,12 @@
-/* Disk: see disk.h. Here: death, and the recording of what is written and named. Images are in disk_image.c. */
+/* Disk: see disk.h. Here: the recording of what is written and named. Images are in disk_image.c. */
 #include "disk_internal.h"
 
 #include <ftw.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-/* ---- death ---- */
-
-static atomic_uint_fast64_t operations, doomed_at, doomed_seen;
-static atomic_uint doomed_kinds;
-
-void disk_doom(unsigned kinds, uint64_t count)
-{
-    atomic_store(&doomed_at, 0);
-    atomic_store(&doomed_seen, 0);
-    atomic_store(&doomed_kinds, kinds);
-    atomic_store(&doomed_at, count);
-}
-
-bool disk_doom_after(uint64_t microseconds)
-{
-    timer_t timer;
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-    struct itimerspec when = {
-        .it_value = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000) * 1000 + 1}};
-    return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &when, NULL) == 0;
-}
-
-static void die(void)
-{
-    for (;;)
-        kill(getpid(), SIGKILL);
-}
-
-disk_fate disk_next(disk_kind kind)
-{
-    atomic_fetch_add(&operations, 1);
-    uint64_t at = atomic_load(&doomed_at);
-    if (!at || !(atomic_load(&doomed_kinds) & 1u << kind)) return DISK_LIVES;
-    if (atomic_fetch_add(&doomed_seen, 1) + 1 != at) return DISK_LIVES;
-    if (at % 3 == 1) die();
-    return at % 3 == 2 ? DISK_DIES_WITHIN : DISK_DIES_AFTER;
-}
-
-void disk_done(disk_fate fate)
-{
-    if (fate != DISK_LIVES) die();
-}
-
-uint64_t disk_count(void)
-{
-    return atomic_load(&operations);
-}
-
-/* ---- recording ---- */
 
 disk_state disk;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -309,18 +256,6 @@ int disk_snap(void)
     int count = disk.count;
     pthread_mutex_unlock(&lock);
     return count;
-}
-
-static atomic_bool lazy;
-
-void disk_be_lazy(void)
-{
-    atomic_store(&lazy, true);
-}
-
-bool disk_is_lazy(void)
-{
-    return atomic_load(&lazy);
 }
 
 void disk_note(const char *text)

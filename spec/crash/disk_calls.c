@@ -7,11 +7,9 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,21 +107,6 @@ int __wrap_open(const char *path, int flags, ...)
     remember(fd, path, NULL);
     disk_done(fate);
     errno = number;
-    return fd;
-}
-
-static atomic_uint boots;
-
-void disk_reboot(void)
-{
-    atomic_fetch_add(&boots, 1);
-}
-
-int disk_boot_id(void)
-{
-    int fd = memfd_create("boot_id", MFD_CLOEXEC);
-    if (fd >= 0) dprintf(fd, "boot-%u\n", atomic_load(&boots));
-    if (fd >= 0) lseek(fd, 0, SEEK_SET);
     return fd;
 }
 

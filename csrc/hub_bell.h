@@ -28,8 +28,8 @@ typedef struct tm_hub_guests {
     size_t count, size;
 } tm_hub_guests;
 
-/* Binds a socket of a fresh random name in `directory`/bells, and removes those of the dead; in the host's test world makes a queue. Owned by the
- * caller. NULL: memory is short or the directory cannot be made. */
+/* Binds a socket of a fresh random name in `directory`/bells, and removes those of the dead; in the host's test world
+ * makes a queue. Owned by the caller. NULL: memory is short or the directory cannot be made. */
 tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err);
 /* Unbinds and frees. */
 void tm_hub_bell_close(tm_hub_bell *bell);

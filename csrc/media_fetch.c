@@ -14,6 +14,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* What a progress report can say; a server that never ends does not fill the disk. */
+#define MAX_SIZE UINT32_MAX
+
 struct tm_fetch {
     tm_part part;
     bool ranged; /* this request asks for the rest only */
@@ -125,6 +128,10 @@ static size_t on_body(char *data, size_t one, size_t count, void *userdata)
     size_t length = one * count;
     transfer->http->active_ms = tm_clock_ms();
     if (!transfer->fetch->begun && begin(transfer)) return CURL_WRITEFUNC_ERROR;
+    if (part->total > MAX_SIZE || part->size + length > MAX_SIZE) {
+        tm_fail(err, ERR_FILE_TRANS_DOWNLOAD_FAILED, "the file is larger than 4 GB");
+        return CURL_WRITEFUNC_ERROR;
+    }
     if (part->total && length > part->total - part->size) {
         tm_fail(err, ERR_SDK_NET_DISCONNECT, "the server sent more than it announced");
         return CURL_WRITEFUNC_ERROR;

@@ -483,6 +483,16 @@ describe("DownloadElemToPath", function()
       assert.same({}, names()) -- nothing proves that the rest would belong to it
     end)
 
+    it("rule 39: what is larger than 4 GB is refused before it is there", function()
+      local param = serve(function(connection)
+        connection:write "HTTP/1.1 200 OK\r\nContent-Length: 4294967296\r\n\r\nthe first bytes"
+      end)
+      local calls = download(param, dir .. "/out/a", look)
+      assert_fails(timmsg.ERR_FILE_TRANS_DOWNLOAD_FAILED, calls)
+      assert.matches("larger than 4 GB", calls.ended.desc)
+      assert.same({}, names())
+    end)
+
     it("rule 38: a 206 that goes on elsewhere is not joined", function()
       local whole = content(400000)
       local ranges = {}

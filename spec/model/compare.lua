@@ -8,8 +8,9 @@ local SYSTEM <const> = "@TIM#SYSTEM"
 
 local compare = {}
 
-local function shown(text, sender, status, read, peer_read)
-  return ("%s by %s, state %d%s%s"):format(text, sender, status, read and ", read" or "", peer_read and ", read by the peer" or "")
+local function shown(text, sender, seq, status, read, peer_read)
+  return ("%s by %s, seq %d, state %d%s%s"):format(text, sender, seq, status, read and ", read" or "",
+    peer_read and ", read by the peer" or "")
 end
 
 -- The messages as lines, in order; those that only rand puts in order (rule 12), which the model does not know, by text.
@@ -31,7 +32,7 @@ local function model_rows(of, conv, user)
     local peer_read = row.entry and row.sender == user and conv:sub(1, 1) == "c" and row.entry.pos <= of.peer_read
     local text = row.sender == SYSTEM and "tips" or row.text
     list[#list + 1] = { time = row.time, seq = row.seq, sender = row.sender,
-                        line = shown(text, row.sender, row.status, row.read, peer_read) }
+                        line = shown(text, row.sender, row.seq, row.status, row.read, peer_read) }
   end
   return list
 end
@@ -45,7 +46,7 @@ local function library_rows(play, messages)
   local list = {}
   for i, msg in ipairs(messages) do
     list[i] = { time = place(msg), seq = msg.message_seq, sender = msg.message_sender, rand = msg.message_rand,
-                line = shown(play:text_of(msg), msg.message_sender, msg.message_status, msg.message_is_read,
+                line = shown(play:text_of(msg), msg.message_sender, msg.message_seq, msg.message_status, msg.message_is_read,
                   msg.message_is_peer_read) }
   end
   return list

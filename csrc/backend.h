@@ -69,6 +69,7 @@ typedef struct tm_op {
     uint64_t low, high; /* seconds, both included */
     uint32_t want;
     bool forward;
+    bool unheard; /* a test loses the answer: what is done comes as events only */
     tm_position position;
     /* the answer */
     tm_error error; /* code 0: done */

@@ -197,7 +197,7 @@ static int32_t skip_own_messages(tm_hub *hub, tm_error *err)
 static bool only_sends(const tm_op *ops)
 {
     for (; ops; ops = ops->next)
-        if (writes(ops) && ops->kind != TM_OP_SEND) return false;
+        if (writes(ops) && (ops->kind != TM_OP_SEND || ops->unheard)) return false;
     return true;
 }
 

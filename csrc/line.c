@@ -23,6 +23,7 @@ typedef struct line {
     held *waiting; /* operations that have not gone on yet, in their order; owned */
     held *cut;     /* operations whose answers are to be lost; the backend has them */
     bool down;
+    bool lost; /* an answer was: the events tell what it would have told */
     bool logged_in;
 } line;
 
@@ -73,7 +74,10 @@ static void lose_answer(tm_op *op)
 static void on_answer(void *worker, tm_op *op)
 {
     line *self = (line *)((tm_worker *)worker)->backend;
-    if (take_cut(self, op)) lose_answer(op);
+    if (take_cut(self, op)) {
+        lose_answer(op);
+        self->lost = true;
+    }
     if (op->kind == TM_OP_LOGIN) self->logged_in = !op->error.code;
     answer(self, op);
 }
@@ -114,6 +118,7 @@ static void submit(tm_backend *base, tm_op *op)
         hold(self, &self->waiting, op, fault ? fault->ms : 0);
     } else {
         if (fault) hold(self, &self->cut, op, 0);
+        op->unheard = fault != NULL;
         if (!op->error.code) self->inner->submit(self->inner, op);
     }
     tm_fault_free(fault);
@@ -171,7 +176,10 @@ static bool ready(tm_backend *base, bool drop_online)
     }
     bool any = self->inner->ready(self->inner, drop_online || self->down);
     go_on(self);
-    return !self->down && (any || was_down);
+    if (self->down) return false;
+    any |= was_down || self->lost;
+    self->lost = false;
+    return any;
 }
 
 static int interval_ms(tm_backend *base)

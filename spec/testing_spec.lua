@@ -333,6 +333,21 @@ describe("timmsg.testing", function()
     assert.received(bob, "lost?", 1)
   end)
 
+  it("a message that was cut counts as sent once the device hears of it", function()
+    local phone = hub:login("alice", "phone")
+    hub:cut(alice, "send_new_msg")
+    local code, _, msg = hub:ask(alice, "send_new_msg", "bob", C2C, timmsg.text "lost?")
+    assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, code)
+    assert.equal(timmsg.TIMMsg_SendFail, msg.message_status)
+    for _, client in ipairs { alice, phone } do
+      local found = assert(client.await:get_msg_list("bob", C2C, {}))
+      assert.equal(1, #found)
+      assert.equal(msg.message_rand, found[1].message_rand)
+      assert.equal(timmsg.TIMMsg_SendSucc, found[1].message_status)
+    end
+    assert.received(alice, "lost?", 0)
+  end)
+
   it("keeps a client off the hub, and has it catch up", function()
     local seen = {}
     bob:on("network_status", function(status, code) table.insert(seen, { status, code }) end)

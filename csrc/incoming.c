@@ -67,8 +67,8 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         bool unsent = stored.message.status == kTIMMsg_Sending || stored.message.status == kTIMMsg_SendFail;
         bool found;
         if (stored.message.is_self && unsent) /* an attempt that was thought lost (rule 15) */
-            code = tm_store_accept(worker->store, conv, stored.id, message->server_time, message->seq,
-                                   event->position, &found, err);
+            code = tm_store_accept(worker->store, conv, stored.id, &stored.message, message->server_time,
+                                   message->seq, event->position, &found, err);
         else if (!stored.position && stored.message.server_time == message->server_time)
             code = tm_store_set_position(worker->store, stored.id, event->position, err); /* imported */
         if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked)

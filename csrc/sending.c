@@ -156,7 +156,9 @@ static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, co
     tm_stored stored = {0};
     tm_conv of;
     if (sending->row && tm_store_load(worker->store, sending->row, &of, &stored, err)) return err->code;
-    if (stored.id && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
+    bool is_own =
+        stored.message.rand == sending->message.rand && stored.message.is_self; /* else it was deleted */
+    if (stored.id && is_own && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
         tm_message_clear(&sending->message);
         sending->message = stored.message;
         settle(sending, 0, NULL);
@@ -165,7 +167,7 @@ static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, co
     tm_message_clear(&stored.message);
     settle(sending, code, text);
     sending->message.status = kTIMMsg_SendFail;
-    if (!sending->row) return 0;
+    if (!sending->row || !is_own) return 0;
     int32_t failed =
         tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, false, &conv, err);
     return failed ? failed : tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
@@ -218,8 +220,8 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (code) return code;
     bool found;
-    code = tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, &found,
-                           err);
+    code = tm_store_accept(worker->store, &conv, sending->row, message, op->server_time, op->seq,
+                           op->position, &found, err);
     if (code) return code;
     /* deleted while it was on its way: it stays away when the backend brings it back */
     if (!found) return tm_store_bury(worker->store, &conv, message, err);

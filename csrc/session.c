@@ -266,8 +266,8 @@ static int32_t settle(tm_worker *worker, const tm_sending *sending, const tm_op 
     if (code) return code;
     if (!op->found) return tm_store_set_status(worker->store, &conv, sending->row, kTIMMsg_SendFail, err);
     bool found;
-    return tm_store_accept(worker->store, &conv, sending->row, op->server_time, op->seq, op->position, &found,
-                           err);
+    return tm_store_accept(worker->store, &conv, sending->row, message, op->server_time, op->seq,
+                           op->position, &found, err);
 }
 
 /* A cursor begins with the name of what it is a cursor of. */

@@ -109,9 +109,10 @@ int32_t tm_store_add(tm_store *store, const tm_conv *conv, const tm_message *mes
 /* The same, and lists the conversation. */
 int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
                         int64_t *id, tm_error *err);
-/* The backend accepted it: state 2, its place and position. *found: the row is there; otherwise nothing is done. */
-int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, uint64_t seq,
-                        tm_position position, bool *found, tm_error *err);
+/* The backend accepted it: state 2, its place and position. *found: the row is there; otherwise nothing is done. `message`:
+ * what the row is of. Who deletes it while it is under way leaves its id to the next row. */
+int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_message *message,
+                        uint64_t server_time, uint64_t seq, tm_position position, bool *found, tm_error *err);
 /* The backend has a message that was only kept here: its position. */
 int32_t tm_store_set_position(tm_store *store, int64_t id, tm_position position, tm_error *err);
 /* Status, elements, read flag and the custom fields of a message that is there. */

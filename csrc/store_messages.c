@@ -143,22 +143,23 @@ int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *messag
     return *id ? tm_store_list_conv(store, conv, true, tm_store_place_time(message), err) : code;
 }
 
-int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, uint64_t seq,
-                        tm_position position, bool *found, tm_error *err)
+int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_message *message,
+                        uint64_t server_time, uint64_t seq, tm_position position, bool *found, tm_error *err)
 {
     /* Most messages stay where they are. SQLite writes an index anew for each column that is named, whether or not it
      * changes: so these are not. */
-    int32_t code = tm_sql_run(store->sql, err,
-                              "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
-                              "WHERE id = ?4 AND place_time = ?1 AND seq = ?2",
-                              "uuii", server_time, seq, position, id);
+    int32_t code =
+        tm_sql_run(store->sql, err,
+                   "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
+                   "WHERE id = ?4 AND rand = ?5 AND client_time = ?6 AND place_time = ?1 AND seq = ?2",
+                   "uuiiuu", server_time, seq, position, id, message->rand, message->client_time);
     /* REPLACE: somebody imported the very message meanwhile; the sent one is the real one */
     if (!code && !tm_sql_changes(store->sql))
         code = tm_sql_run(
             store->sql, err,
             "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
-            "position = nullif(?3, 0) WHERE id = ?4",
-            "uuii", server_time, seq, position, id);
+            "position = nullif(?3, 0) WHERE id = ?4 AND rand = ?5 AND client_time = ?6",
+            "uuiiuu", server_time, seq, position, id, message->rand, message->client_time);
     *found = !code && tm_sql_changes(store->sql) > 0;
     if (!*found) return code;
     code = tm_store_touch(store, conv, err);
@@ -179,10 +180,10 @@ int32_t tm_store_rewrite(tm_store *store, const tm_conv *conv, int64_t id, const
                 : tm_sql_run(store->sql, err,
                              "UPDATE messages SET status = ?, priority = ?, is_read = ?, custom_int = ?, "
                              "custom_str = ?, "
-                             "elems = ? WHERE id = ?",
-                             "iiiitti", (int64_t)message->status, (int64_t)message->priority,
+                             "elems = ? WHERE id = ? AND rand = ? AND client_time = ?",
+                             "iiiittiuu", (int64_t)message->status, (int64_t)message->priority,
                              (int64_t)message->is_read, (int64_t)message->custom_int, message->custom_str,
-                             message->elems, id);
+                             message->elems, id, message->rand, message->client_time);
 }
 
 int32_t tm_store_set_status(tm_store *store, const tm_conv *conv, int64_t id, uint32_t status, tm_error *err)

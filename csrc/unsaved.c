@@ -8,6 +8,7 @@
 struct tm_unsaved {
     tm_unsaved *next;
     int64_t row;
+    uint64_t rand; /* the row may be another message's by then */
     bool is_sent;
     uint64_t server_time, seq; /* of what was sent, with */
     tm_position position;
@@ -20,6 +21,7 @@ static void note(tm_worker *worker, const tm_sending *sending)
     if (!unsaved) return; /* the next log-in finds out */
     *unsaved = (tm_unsaved){.next = worker->unsaved,
                             .row = sending->row,
+                            .rand = sending->message.rand,
                             .is_sent = sending->done && sending->code == 0,
                             .server_time = sending->message.server_time,
                             .seq = sending->message.seq,
@@ -40,14 +42,15 @@ static int32_t save(tm_worker *worker, const tm_unsaved *unsaved, tm_error *err)
     tm_stored stored;
     bool found;
     int32_t code = tm_store_load(worker->store, unsaved->row, &conv, &stored, err);
-    bool is_open =
-        !code && stored.id && stored.message.status == kTIMMsg_Sending; /* nobody else knew better since */
+    bool is_open = !code && stored.id && stored.message.rand == unsaved->rand &&
+                   stored.message.status == kTIMMsg_Sending; /* nobody else knew better since */
+    if (is_open && !unsaved->is_sent)
+        code = tm_store_set_status(worker->store, &conv, unsaved->row, kTIMMsg_SendFail, err);
+    else if (is_open)
+        code = tm_store_accept(worker->store, &conv, unsaved->row, &stored.message, unsaved->server_time,
+                               unsaved->seq, unsaved->position, &found, err);
     tm_message_clear(&stored.message);
-    if (!is_open) return code;
-    if (!unsaved->is_sent)
-        return tm_store_set_status(worker->store, &conv, unsaved->row, kTIMMsg_SendFail, err);
-    return tm_store_accept(worker->store, &conv, unsaved->row, unsaved->server_time, unsaved->seq,
-                           unsaved->position, &found, err);
+    return code;
 }
 
 void tm_unsaved_save(tm_worker *worker)

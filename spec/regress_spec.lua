@@ -2,6 +2,7 @@
 
 local lfs = require "lfs"
 local support = require "support"
+local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
 
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
@@ -529,6 +530,45 @@ describe("What was wrong once:", function()
       support.must(ben, "group_quit", "crew")
       support.must(desk, "report_readed", "crew", GROUP)
       support.eventually(function() return support.conv(ben, "crew", GROUP).conv_unread_num == 0 end, ben)
+    end)
+  end)
+
+  -- Found by make model.
+  support.hub_only(describe)("a message that was deleted while it was on its way", function()
+    local hub, ann, ben
+
+    before_each(function()
+      hub = testing.new()
+      ann, ben = hub:login "ann", hub:login "ben"
+      hub:flush()
+      hub:offline(ben)
+      assert(ben:send_new_msg("ann", C2C, timmsg.text "deleted"))
+      hub:flush()
+      assert(ben.await:delete("ann", C2C, {}))
+    end)
+    after_each(function() hub:close() end)
+
+    local function only_message()
+      local list = assert(ben.await:get_msg_list("ann", C2C, {}))
+      assert.equal(1, #list)
+      return list[1]
+    end
+
+    it("left its row to another, which then got its time and place", function()
+      local sent = assert(ann.await:send_new_msg("ben", C2C, timmsg.text "another"))
+      hub:advance(1000)
+      hub:online(ben)
+      assert.equal(sent.message_server_time, only_message().message_server_time)
+      assert.equal(sent.message_seq, only_message().message_seq)
+    end)
+
+    it("left its row to another, which failed then", function()
+      local imported = timmsg.text "another"
+      imported.message_sender, imported.message_server_time = "ann", hub:now()
+      assert(ben.await:import_msg_list("ann", C2C, { imported }))
+      local before = only_message()
+      hub:advance(30000)
+      assert.same(before, only_message())
     end)
   end)
 end)

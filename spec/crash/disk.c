@@ -249,6 +249,15 @@ int disk_stop(void)
     return count;
 }
 
+void disk_set_chances(double of_sync, double of_other, double of_note)
+{
+    pthread_mutex_lock(&lock);
+    disk.chance_of_sync = of_sync;
+    disk.chance_of_other = of_other;
+    disk.chance_of_note = of_note;
+    pthread_mutex_unlock(&lock);
+}
+
 int disk_snap(void)
 {
     pthread_mutex_lock(&lock);

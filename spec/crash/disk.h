@@ -50,6 +50,8 @@ typedef struct disk_options {
 bool disk_record(const disk_options *options);
 /* Ends that, and forgets; the number of images. */
 int disk_stop(void);
+/* Other chances from now on. */
+void disk_set_chances(double of_sync, double of_other, double of_note);
 /* Makes an image now, whatever the chances are; the number of images. */
 int disk_snap(void);
 /* From now on nothing is synced in truth, also when nothing is recorded: that only takes time. */

@@ -5,6 +5,7 @@
  *   disk.count()                  operations so far
  *   disk.record { root =, images =, seed =, chance_of_sync =, chance_of_other =, chance_of_note =, limit = [, data =, names =] }
  *   disk.note(TEXT)
+ *   disk.set_chances(SYNC, OTHER, NOTE)
  *   disk.snap()                   makes an image now; the number of images
  *   disk.be_lazy()
  *   disk.reboot()                 the boot id is another
@@ -72,6 +73,12 @@ static int note(lua_State *L)
     return 0;
 }
 
+static int set_chances(lua_State *L)
+{
+    disk_set_chances(luaL_checknumber(L, 1), luaL_checknumber(L, 2), luaL_checknumber(L, 3));
+    return 0;
+}
+
 static int snap(lua_State *L)
 {
     lua_pushinteger(L, disk_snap());
@@ -125,10 +132,12 @@ static int query(lua_State *L)
 
 int luaopen_disk(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"doom", doom}, {"doom_after", doom_after}, {"count", count},   {"record", record}, {"note", note},
-        {"snap", snap}, {"be_lazy", be_lazy},       {"reboot", reboot}, {"stop", stop},     {"query", query},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"doom", doom},     {"doom_after", doom_after},
+                                         {"count", count},   {"record", record},
+                                         {"note", note},     {"set_chances", set_chances},
+                                         {"snap", snap},     {"be_lazy", be_lazy},
+                                         {"reboot", reboot}, {"stop", stop},
+                                         {"query", query},   {NULL, NULL}};
     if (disk_vfs_register() != 0) return luaL_error(L, "the VFS cannot be registered");
     luaL_newlib(L, functions);
     return 1;

@@ -52,7 +52,7 @@ describe("Crash", function()
   end)
 
   it("rules 10 to 39: whoever is killed, and whenever: what was reported is there, once, and nothing is left over", function()
-    local ok, said = run("crash", 80, 1)
+    local ok, said = run("crash", 50, 1)
     assert.is_true(ok, said)
   end)
 
@@ -71,7 +71,7 @@ describe("Crash", function()
     end
 
     it("rules 14, 15, 31, 38: all that was reported done is there, once", function()
-      local ok, said = run("power", 3, 1)
+      local ok, said = run("power", 2, 1)
       assert.is_true(ok, said)
     end)
   end)

@@ -123,8 +123,11 @@ void disk_truncate(disk_file *file, uint64_t size)
 void disk_bytes_write(disk_bytes *bytes, uint64_t offset, const void *data, size_t length)
 {
     uint64_t end = offset + length;
+    if (end > bytes->room) {
+        bytes->room = end * 2;
+        bytes->data = disk_memory(realloc(bytes->data, bytes->room));
+    }
     if (end > bytes->size) {
-        bytes->data = disk_memory(realloc(bytes->data, end));
         memset(bytes->data + bytes->size, 0, end - bytes->size);
         bytes->size = end;
     }

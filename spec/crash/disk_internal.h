@@ -6,7 +6,7 @@
 
 typedef struct disk_bytes {
     unsigned char *data; /* owned */
-    uint64_t size;
+    uint64_t size, room;
 } disk_bytes;
 
 /* A write that was not synced yet, or a new size (`offset`). */

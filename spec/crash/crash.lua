@@ -340,6 +340,7 @@ end
 -- a player that died reads no lines; that is no reason to die of it
 uv.new_signal():start("sigpipe", function() end)
 
+io.stdout:setvbuf "line"
 print(("crash: %d rounds, seed %d"):format(ROUNDS, SEED))
 local began, number, births = players.now(), 0, 0
 for i, size in ipairs(LANES) do

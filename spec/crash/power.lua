@@ -88,6 +88,7 @@ local function play(round)
   if wrong == before then remove(dir) end
 end
 
+io.stdout:setvbuf "line"
 print(("power: %d rounds, seed %d"):format(ROUNDS, SEED))
 disk.be_lazy()
 local began = support.now_ms()

@@ -337,7 +337,8 @@ describe("delete", function()
         assert(bob:delete("alice", C2C, {}, function(code) deleted = code end))
       end))
     end))
-    support.eventually(function() return deleted and support.text_of(at_bob.messages[#at_bob.messages]) == "message " .. count end, bob)
+    -- on XMPP one that was sent twice may come last
+    support.eventually(function() return deleted and #at_bob.messages >= count end, bob)
     assert.equal(0, deleted)
     assert.equal(count, #at_bob.messages) -- all of them were told
     local left = texts(bob, "alice", C2C)

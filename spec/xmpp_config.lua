@@ -17,6 +17,7 @@ acme: { auto: false }
 default_db: sql
 sql_type: sqlite
 sql_database: "%DIR%/data/server.db"
+sql_start_interval: 1                   # a new host finds the file locked now and then: it would try again after 30 s
 new_sql_schema: true                    # the old one has no column for the host: all hosts would share their users
 auth_method: sql
 auth_password_format: scram

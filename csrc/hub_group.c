@@ -139,14 +139,22 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
     return code;
 }
 
+bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
+{
+    const char *text = tm_sql_column_text(row, column);
+    char *repaired = tm_utf8_repair(text, strlen(text));
+    bool ok = repaired && tm_json_add_string(object, key, repaired);
+    tm_free(repaired);
+    return ok;
+}
+
 static bool add_group_info(cJSON *list, sqlite3_stmt *row)
 {
     cJSON *info = cJSON_CreateObject();
-    return tm_json_append(list, info) &&
-           tm_json_add_string(info, kTIMGroupBaseInfoGroupId, tm_sql_column_text(row, 0)) &&
-           tm_json_add_string(info, kTIMGroupBaseInfoGroupName, tm_sql_column_text(row, 1)) &&
+    return tm_json_append(list, info) && tm_hub_add_text(info, kTIMGroupBaseInfoGroupId, row, 0) &&
+           tm_hub_add_text(info, kTIMGroupBaseInfoGroupName, row, 1) &&
            tm_json_add_int(info, kTIMGroupBaseInfoGroupType, sqlite3_column_int64(row, 2)) &&
-           tm_json_add_string(info, kTIMGroupBaseInfoFaceUrl, tm_sql_column_text(row, 3)) &&
+           tm_hub_add_text(info, kTIMGroupBaseInfoFaceUrl, row, 3) &&
            tm_json_add_uint(info, kTIMGroupBaseInfoLastestSeq, tm_sql_column_u64(row, 4));
 }
 

@@ -77,6 +77,8 @@ int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id
 int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 /* Adds those whom a query for bells (one column) names. */
 int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_error *err);
+/* Adds a text of the hub's, which anybody may have written: with U+FFFD for its bad bytes (rule 7). */
+bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column);
 /* A topic for a new group. 0: failure. */
 int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 

@@ -300,14 +300,13 @@ static bool is_asked_for(const cJSON *names, const char *name)
 static bool add_member_info(cJSON *list, sqlite3_stmt *row)
 {
     cJSON *info = cJSON_CreateObject();
-    return tm_json_append(list, info) &&
-           tm_json_add_string(info, kTIMGroupMemberInfoIdentifier, tm_sql_column_text(row, 0)) &&
+    return tm_json_append(list, info) && tm_hub_add_text(info, kTIMGroupMemberInfoIdentifier, row, 0) &&
            tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, tm_sql_column_u64(row, 1)) &&
            tm_json_add_int(info, kTIMGroupMemberInfoMemberRole, sqlite3_column_int64(row, 2)) &&
            tm_json_add_int(info, kTIMGroupMemberInfoMsgFlag, 0) &&
            tm_json_add_int(info, kTIMGroupMemberInfoMsgSeq, 0) &&
            tm_json_add_int(info, kTIMGroupMemberInfoShutupTime, 0) &&
-           tm_json_add_string(info, kTIMGroupMemberInfoNameCard, tm_sql_column_text(row, 3)) &&
+           tm_hub_add_text(info, kTIMGroupMemberInfoNameCard, row, 3) &&
            tm_json_add_item(info, kTIMGroupMemberInfoCustomInfo, cJSON_CreateObject());
 }
 

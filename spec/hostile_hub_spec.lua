@@ -84,4 +84,18 @@ describe("a hub that a hostile process writes to", function()
     assert.same({ "the end" }, support.texts(seen.messages))
     assert.is_true(bob:poll() >= 0)
   end)
+
+  -- Found by make fuzz.
+  it("rule 7: replaces bad bytes in what a group and its members are called", function()
+    local alice = support.new_client(dir, "alice")
+    support.group(alice, "crew")
+    tamper [[
+      UPDATE members SET name_card = CAST(x'61FF62' AS TEXT);
+      UPDATE groups SET title = CAST(x'C0AF' AS TEXT), face_url = CAST(x'EDA080' AS TEXT);
+    ]]
+    local list = support.must(alice, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "crew" })
+    assert.equal("a\u{FFFD}b", list.group_get_memeber_info_list_result_info_array[1].group_member_info_name_card)
+    local group = support.must(alice, "group_get_joined_group_list")[1]
+    assert.equal("\u{FFFD}\u{FFFD}", group.group_base_info_group_name)
+  end)
 end)

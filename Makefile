@@ -296,12 +296,14 @@ faults: deps-test
 FUZZ         ?= call table log image
 SECONDS_EACH ?= 60
 RUNS         ?= -1
+# the same each time, so that a run in CI fails for what was changed; FUZZ_SEED=0: another each time
+FUZZ_SEED    ?= 1
 FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 fuzz: deps-lint
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang SANITIZE='$(FUZZ_FLAGS)' fuzz-build
 	@$(LUA_ENV) $(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
-	@sh spec/fuzz/run $(BUILD)/fuzz $(SECONDS_EACH) $(RUNS) $(FUZZ)
+	@sh spec/fuzz/run $(BUILD)/fuzz $(SECONDS_EACH) $(RUNS) $(FUZZ_SEED) $(FUZZ)
 fuzz-build: $(FUZZ:%=$(BUILD)/%_fuzz)
 .SECONDARY: $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz-kit/%.o,$(wildcard spec/fuzz/*.c))
 FUZZ_OBJ := $(BUILD)/fuzz-kit/stage.o $(BUILD)/fuzz-kit/tree.o

@@ -1,20 +1,21 @@
 -- What users see of a hub is what a model made of the rules says: a short run of spec/model (make model is the long one).
 
-local compare = require "model.compare"
+local player = require "model.player"
 local program = require "model.program"
+local shrink = require "model.shrink"
 local support = require "support"
 
 local describe <const> = support.hub_only(describe)
-local STEPS <const>, PROGRAMS <const> = 60, 50
+local STEPS <const>, PROGRAMS <const> = 60, 40
 
 describe("the library and the model of the rules", function()
   local function agree(first)
     for seed = first, first + PROGRAMS - 1 do
-      local steps = program.make(seed, STEPS)
-      local wrong = compare.play(steps)
-      if wrong then
-        local fewest, how = compare.shrink(steps)
-        error(("seed %d: %s\n%s"):format(seed, how, program.write(fewest)))
+      local list = program.make(seed, STEPS)
+      local number, difference = player.play(list, seed)
+      if number then
+        list, number, difference = shrink.shrink(list, seed, number, difference)
+        error(("seed %d, step %d: %s\n%s"):format(seed, number, difference, shrink.print(list, seed)))
       end
     end
   end

@@ -1,488 +1,291 @@
--- Model: what users on devices would see of a hub, by the rules of spec/behaviour.md and nothing else: one plain
--- statement of them, to hold the library against (compare.lua). Numbers in brackets are rules.
+-- Model: what users see, as spec/behaviour.md says it, in plain tables: a second statement of its rules, against which
+-- run.lua holds the library. Nothing here is fast, stored or told to anybody; numbers in comments are rules.
 --
--- A text stands for its message: no two have the same. Conversations are named as a device names them: "c:bob", "g:crew".
---
---   entry   what the backend has: { text, sender, conv = topic, time, seq, pos, revoked }
---   row     what a device has: { text, sender, status, read, time, seq, entry }; entry is nil for what the backend has not
---   event   in the order in which a user's devices hear of it: { kind, entry } or { kind = "read", topic, reader, pos }
+-- What the rules leave open is not guessed: a message's rand is nil in its `id` until the library has shown it.
+-- This file has devices, and what they hear; backend.lua is the hub, store.lua a device's conversations, view.lua the
+-- tables that a host sees; the calls are in files of their own (at the end).
 
-local model = {}
-model.__index = model
+local backend = require "model.backend"
+local store = require "model.store"
+local view = require "model.view"
 
-local SENT <const>, FAILED <const>, IMPORTED <const>, REVOKED <const> = 2, 3, 5, 6
-local NO_USER <const>, NO_GROUP <const>, DENIED <const> = 20003, 10010, 10007
-local CODES <const> = {
-  c = { not_found = 20022, too_late = 20016, already = 20023 },
-  g = { not_found = 10030, too_late = 10031, already = 20023 },
-}
-local WINDOW_S <const> = 120 -- [28]
-local SYSTEM <const> = "@TIM#SYSTEM"
+local C2C <const> = 1
+local SENDING <const>, FAILED <const>, REVOKED <const> = 1, 3, 6
+local TIMEOUT_MS <const> = 30000
 
-function model.new(time)
-  return setmetatable({ time = time, users = {}, groups = {}, topics = {}, positions = 0 }, model)
+local Model = {}
+Model.__index = Model
+
+-- `start`: the Unix time at which the clock stands.
+function Model.new(start)
+  return setmetatable({
+    ms = start * 1000,
+    hub = backend.new(),
+    devices = {}, -- by name; each has its user, its store, and what it is about to be told
+    names = {}, -- of the devices, in the order in which they came
+    later = {}, -- answers that are under way
+    made = {}, -- step number -> what it made: { id =, sender =, ... }, to be named by later steps
+  }, Model)
 end
 
--- ---- who and where ----
+function Model:now() return self.ms // 1000 end
 
-local function kind_and_id(conv) return conv:match "^(.):(.*)$" end
-
--- The name of a topic: the same for all who are in it.
-local function topic_of(user, conv)
-  local kind, id = kind_and_id(conv)
-  if kind == "g" then return conv end
-  return user < id and user .. "|" .. id or id .. "|" .. user
-end
-
-function model:topic(name)
-  self.topics[name] = self.topics[name] or { entries = {}, last_time = 0, last_seq = 0, marks = {} }
-  return self.topics[name]
-end
-
--- Those who hear what is said there now.
-function model:listeners(user, conv)
-  local kind, id = kind_and_id(conv)
-  if kind == "c" then return user == id and { user } or { user, id } end
-  local list = {}
-  for name in pairs(self.groups[id].members) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
-
--- What the user's devices call the conversation in which `sender` speaks.
-local function conv_at(user, sender_user, conv)
-  local kind, id = kind_and_id(conv)
-  if kind == "g" then return conv end
-  return "c:" .. (user == sender_user and id or sender_user)
-end
-
-function model:device(user, name)
-  local of = self.users[user]
-  return of and of.devices[name]
-end
-
-function model:online(user, name)
-  local device = self:device(user, name)
-  return device and device.online and device
-end
-
-local function conv_of(device, conv)
-  device.convs[conv] = device.convs[conv]
-    or { rows = {}, buried = {}, top_seq = 0, my_read = 0, peer_read = 0, listed = false, cleared = -1 }
-  return device.convs[conv]
-end
-
--- ---- rows ----
-
-local function add_row(device, conv, row)
-  local of = conv_of(device, conv)
-  of.rows[row.text] = row
-  of.listed = true
-  if row.status ~= IMPORTED then of.top_seq = math.max(of.top_seq, row.seq) end -- [10]
-  return row
-end
-
--- The rows in the order of [12]. Those that only differ in rand have no order here: compare.lua knows.
-function model.ordered(of)
-  local list = {}
-  for _, row in pairs(of.rows) do list[#list + 1] = row end
-  table.sort(list, function(a, b)
-    if a.time ~= b.time then return a.time < b.time end
-    if a.seq ~= b.seq then return a.seq < b.seq end
-    if a.sender ~= b.sender then return a.sender < b.sender end
-    return a.text < b.text
-  end)
-  return list
-end
-
--- The n-th row, counted round and round; nil if there is none.
-function model.pick(of, n)
-  local list = of and model.ordered(of) or {}
-  return #list > 0 and list[n % #list + 1] or nil
-end
-
-function model.unread(of)
-  local count = 0
-  for _, row in pairs(of.rows) do
-    if not row.read then count = count + 1 end
-  end
-  return count
-end
-
--- ---- events ----
-
-local function is_gone(of, entry) return of.buried[entry.text] or entry.time < of.cleared end
-
-local function hear_message(device, conv, event)
-  local entry, of = event.entry, conv_of(device, conv)
-  if of.rows[entry.text] or is_gone(of, entry) then return end
-  local mine = entry.sender == device.user
-  add_row(device, conv, {
-    text = entry.text, sender = entry.sender, status = entry.revoked and REVOKED or SENT, entry = entry, time = entry.time,
-    seq = entry.seq, read = mine or entry.revoked or entry.pos <= of.my_read, -- [25], [29]
-  })
-  table.insert(entry.revoked and device.told.revoked or device.told.messages, entry.text)
-end
-
-local function hear_revoke(device, conv, event) -- [29]
-  local entry, of = event.entry, conv_of(device, conv)
-  local row = of.rows[entry.text]
-  if row and row.status == REVOKED or not row and is_gone(of, entry) then return end
-  if row then
-    row.status, row.read = REVOKED, true
-  else
-    add_row(device, conv, { text = entry.text, sender = entry.sender, status = REVOKED, entry = entry, time = entry.time,
-      seq = entry.seq, read = true })
-  end
-  table.insert(device.told.revoked, entry.text)
-end
-
-local function hear_read(device, conv, event) -- [26], [27]
-  local of = conv_of(device, conv)
-  if event.reader == device.user then
-    of.my_read = math.max(of.my_read, event.pos)
-    for _, row in pairs(of.rows) do
-      if row.entry and row.entry.pos <= of.my_read then row.read = true end
-    end
-  end
-  if kind_and_id(conv) == "c" and (event.reader ~= device.user or conv == "c:" .. device.user) then
-    of.peer_read = math.max(of.peer_read, event.pos)
-  end
-end
-
-local HEAR <const> = { message = hear_message, revoke = hear_revoke, read = hear_read }
-
--- [23], [24]: a device that is there hears all that its user was sent, once.
-local function catch_up(user, device)
-  while device.cursor < #user.inbox do
-    device.cursor = device.cursor + 1
-    local event = user.inbox[device.cursor]
-    HEAR[event.kind](device, conv_at(device.user, event.from, event.conv), event)
-  end
-end
-
-function model:settle()
-  for _, user in pairs(self.users) do
-    for _, device in pairs(user.devices) do
-      if device.online then catch_up(user, device) end
-    end
-  end
-end
-
--- `from` and `conv`: who does it, and what it calls the conversation.
-function model:tell(listeners, event)
-  for _, name in ipairs(listeners) do
-    table.insert(self.users[name].inbox, event)
-  end
-end
-
-function model:append(user, conv, sender, text, seq)
-  local topic = self:topic(topic_of(user, conv))
-  self.positions = self.positions + 1
-  topic.last_time = math.max(self.time, topic.last_time) -- [12]
-  if kind_and_id(conv) == "g" then -- [10]
-    topic.last_seq = topic.last_seq + 1
-    seq = topic.last_seq
-  end
-  local entry = { text = text, sender = sender, time = topic.last_time, seq = seq, pos = self.positions, to = {} }
-  table.insert(topic.entries, entry)
-  local listeners = self:listeners(user, conv)
-  for _, name in ipairs(listeners) do entry.to[name] = true end
-  self:tell(listeners, { kind = "message", entry = entry, from = user, conv = conv })
-  return entry
-end
-
--- To those who are there now and may not have heard of it yet.
-function model:tell_revoked(listeners, entry, user, conv)
-  for _, name in ipairs(listeners) do
-    entry.revoke_told[name] = true
-  end
-  self:tell(listeners, { kind = "revoke", entry = entry, from = user, conv = conv })
-end
-
--- ---- operations: each returns the code that its call completes with ----
-
-local ops = {}
-model.ops = ops
-
-function ops.login(self, step)
-  local user = self.users[step.user]
-  if not user then
-    user = { inbox = {}, devices = {} }
-    self.users[step.user] = user
-  end
-  local device = user.devices[step.device]
+-- "ann.2" is a device of ann's.
+function Model:device(name)
+  local device = self.devices[name]
   if not device then
-    local fetched = 0 -- [24]
-    for _, other in pairs(user.devices) do fetched = math.max(fetched, other.cursor) end
-    device = { user = step.user, convs = {}, cursor = fetched }
-    user.devices[step.device] = device
+    device = { name = name, user = name:match "^[^.]+", store = store.new(name:match "^[^.]+"), faults = {}, waiting = {} }
+    self.devices[name] = device
+    table.insert(self.names, name)
   end
-  device.online = true
-  device.told = { messages = {}, revoked = {} }
-  return 0
+  return device
 end
 
-function ops.close(self, step)
-  self:device(step.user, step.device).online = false
-  return 0
+-- ---- what is told ----
+
+local function nothing() return { messages = {}, revoked = {}, receipts = {}, tips = {}, network = {}, answers = {} } end
+
+-- Begins a step: what every device is told from now on until the next.
+function Model:begin()
+  self.told, self.touched = {}, {}
+  for _, name in ipairs(self.names) do self.told[name] = nothing() end
 end
 
--- Why a message does not go out; nil: it does. [16]
-function model:refusal(user, conv)
-  local kind, id = kind_and_id(conv)
-  if kind == "c" then return not self.users[id] and NO_USER or nil end
-  local group = self.groups[id]
-  if not group then return NO_GROUP end
-  return not group.members[user] and DENIED or nil
+function Model:tell(device, kind, what)
+  self.told[device.name] = self.told[device.name] or nothing()
+  table.insert(self.told[device.name][kind], what)
 end
 
-local function send(self, device, conv, text, row)
-  local of = conv_of(device, conv)
-  if not row then
-    row = add_row(device, conv, { text = text, sender = device.user, time = self.time, seq = of.top_seq + 1, read = true })
-  end
-  local refusal = self:refusal(device.user, conv)
-  if refusal then
-    row.status = FAILED
-    return refusal
-  end
-  local entry = self:append(device.user, conv, device.user, text, row.seq)
-  row.status, row.entry, row.time, row.seq = SENT, entry, entry.time, entry.seq
-  of.top_seq = math.max(of.top_seq, entry.seq)
-  return 0
+function Model:answer(device, number, code, result)
+  self:tell(device, "answers", { number = number, code = code, result = result })
 end
 
-function ops.send(self, step)
-  return send(self, self:device(step.user, step.device), step.conv, step.text)
+-- Rule 41: only what was touched may be told of.
+function Model:touch(device, conv)
+  self.touched[device.name] = self.touched[device.name] or {}
+  self.touched[device.name][conv] = true
 end
 
--- Several at once, here and there in turn. The codes, added up.
-function ops.burst(self, step)
-  local sum = 0
-  for i = 1, step.count do
-    local conv = i % 3 == 0 and step.other or step.conv
-    sum = sum + send(self, self:device(step.user, step.device), conv, step.text .. "." .. i)
-  end
-  return sum
-end
+-- ---- what comes from the backend ----
 
--- [15]: a failed one once more
-function ops.again(self, step)
-  local device = self:device(step.user, step.device)
-  return send(self, device, step.conv, step.text, conv_of(device, step.conv).rows[step.text])
-end
-
--- [26]: what this device has counts, up to the second of the message that is named
-function ops.read(self, step)
-  local device = self:device(step.user, step.device)
-  local of = conv_of(device, step.conv)
-  local named = step.text and of.rows[step.text]
-  local until_ = not named and math.huge or named.status == FAILED and 0 or named.time -- its server_time
-  local pos = 0
-  for _, row in pairs(of.rows) do
-    if row.time <= until_ then
-      -- what is read already, as what was revoked is [29], need not be reported; [20]: with oneself one reads what one says
-      if row.entry and (not row.read or step.conv == "c:" .. device.user) then pos = math.max(pos, row.entry.pos) end
-      if not row.entry then row.read = true end -- nobody else has it
+-- Rules 22 to 25, 29: a message that comes as an event.
+function Model:on_message(device, conv, msg)
+  local row = store.find(conv, msg.id)
+  store.see(conv, msg.seq)
+  if row then
+    if row.status == SENDING or row.status == FAILED then -- 14, 15: an attempt that was thought lost
+      store.accept(row, msg)
+      store.stir(device.store, conv, msg.stime)
     end
+    row.pos = row.pos or (row.stime == msg.stime and msg.pos or nil) -- an imported one, that has come at last
+    if msg.revoked then store.revoke(row) end
+    self:touch(device, conv)
+    return
   end
-  -- here at once; the others hear of it if it says anything new
-  hear_read(device, step.conv, { reader = step.user, pos = pos })
-  local topic = self:topic(topic_of(step.user, step.conv))
-  if pos > (topic.marks[step.user] or 0) then
-    topic.marks[step.user] = pos
-    local kind = kind_and_id(step.conv)
-    -- what was read in a group is nobody else's business [27]
-    local listeners = kind == "g" and { step.user } or self:listeners(step.user, step.conv)
-    self:tell(listeners, { kind = "read", reader = step.user, pos = pos, from = step.user, conv = step.conv })
+  if conv.gone[msg.id] then return end -- 36
+  row = store.row_of(conv, msg, device.user)
+  store.insert(device.store, conv, row)
+  self:touch(device, conv)
+  if msg.revoked then
+    self:tell(device, "revoked", view.locator(device, conv, row))
+  else
+    self:tell(device, "messages", view.message(device, conv, row))
+    if msg.tip then self:tell(device, "tips", msg.elems[1]) end
   end
-  return 0
 end
 
--- [28]
-function ops.revoke(self, step)
-  local device = self:device(step.user, step.device)
-  local kind, id = kind_and_id(step.conv)
-  local codes = CODES[kind]
-  local row = conv_of(device, step.conv).rows[step.text]
-  local refusal = self:refusal(step.user, step.conv)
-  if refusal then return refusal end
-  local entry = row.entry
-  if not entry then return codes.not_found end
-  if entry.revoked then return codes.already end
-  if entry.sender ~= step.user and not (kind == "g" and self.groups[id].owner == step.user) then return DENIED end
-  if self.time - entry.time > WINDOW_S then return codes.too_late end
-  entry.revoked, entry.revoke_told = true, {}
-  self:tell_revoked(self:listeners(step.user, step.conv), entry, step.user, step.conv)
-  return 0
-end
-
--- [36]
-function ops.delete(self, step)
-  local of = conv_of(self:device(step.user, step.device), step.conv)
-  if step.text then
-    of.buried[step.text] = true
-    of.rows[step.text] = nil
-    return 0
+-- Rules 29, 36: a message was revoked. Whether the device that did it is told of it as well nobody says.
+function Model:on_revoke(device, conv, msg, by)
+  local row = store.find(conv, msg.id)
+  if row and row.status == REVOKED then return end
+  if row then
+    store.revoke(row)
+  else
+    if store.is_gone(conv, msg) then return end
+    row = store.row_of(conv, msg, device.user)
+    store.insert(device.store, conv, row)
   end
-  for text, row in pairs(of.rows) do
-    of.buried[text] = true
-    if row.entry then of.cleared = math.max(of.cleared, row.time) end
-  end
-  of.rows = {}
-  return 0
+  self:touch(device, conv)
+  local locator = view.locator(device, conv, row)
+  locator[view.PERHAPS] = by == device
+  self:tell(device, "revoked", locator)
 end
 
--- [41]
-function ops.conv_delete(self, step)
-  local of = conv_of(self:device(step.user, step.device), step.conv)
-  if not of.listed then return 6004 end
-  ops.delete(self, { user = step.user, device = step.device, conv = step.conv })
-  of.listed = false
-  return 0
-end
-
--- [31]: one message, here alone
-function ops.import(self, step)
-  local device = self:device(step.user, step.device)
-  local of = conv_of(device, step.conv)
-  local time = self.time - step.ago
-  of.buried[step.text] = nil
-  add_row(device, step.conv, {
-    text = step.text, sender = step.sender, status = IMPORTED, time = time, seq = step.seq,
-    read = not step.unread or step.sender == step.user, -- [25]
-  })
-  return 0
-end
-
--- [35]: all that the backend has and that was not deleted here
-function ops.pull(self, step)
-  local device = self:device(step.user, step.device)
-  local of = conv_of(device, step.conv)
-  if self:refusal(step.user, step.conv) then return 0 end
-  local topic = self:topic(topic_of(step.user, step.conv))
-  of.my_read = math.max(of.my_read, topic.marks[step.user] or 0)
-  local kind, id = kind_and_id(step.conv)
-  if kind == "c" then of.peer_read = math.max(of.peer_read, topic.marks[id] or 0) end
-  for _, entry in ipairs(topic.entries) do
-    if not of.rows[entry.text] and not is_gone(of, entry) then
-      local listed = of.listed
-      add_row(device, step.conv, {
-        text = entry.text, sender = entry.sender, status = entry.revoked and REVOKED or SENT, entry = entry, time = entry.time,
-        seq = entry.seq,
-        read = entry.sender == device.user or entry.revoked or entry.pos <= of.my_read or not entry.to[device.user], -- [25]
+-- Rules 26, 27: somebody has read up to a message.
+function Model:on_read(device, conv, event)
+  local own = event.by == device.user
+  if own then store.read_up_to(conv, event.upto) end
+  if conv.type == C2C and (not own or conv.name == device.user) and event.upto > conv.peer_read then
+    conv.peer_read = event.upto
+    if not own and device.wants_receipts then
+      self:tell(device, "receipts", {
+        msg_receipt_conv_id = event.by, msg_receipt_conv_type = C2C, msg_receipt_time_stamp = event.time,
       })
-      of.listed = listed or true
     end
   end
-  for _, row in pairs(of.rows) do
-    if row.entry and row.entry.pos <= of.my_read then row.read = true end
-  end
-  return 0
+  self:touch(device, conv)
 end
 
--- [42]
-function ops.create(self, step)
-  if self.groups[step.group] then return 10021 end
-  local group = { owner = step.user, members = { [step.user] = true } }
-  self.groups[step.group] = group
-  for _, name in ipairs(step.members) do
-    if not self.users[name] then
-      self.groups[step.group] = nil
-      return NO_USER
-    end
-    group.members[name] = true
-  end
-  local others = {}
-  for _, name in ipairs(step.members) do
-    if name ~= step.user then others[#others + 1] = name end
-  end
-  if #others > 0 then self:append(step.user, "g:" .. step.group, SYSTEM, step.text) end
-  return 0
-end
-
--- Comes in: hears the tips of that, and of what was revoked while away.
-function model:come_in(by, name, group, text)
-  local conv = "g:" .. group
-  self.groups[group].members[name] = true
-  self:append(by, conv, SYSTEM, text)
-  for _, entry in ipairs(self:topic(conv).entries) do
-    if entry.revoked and entry.to[name] and not entry.revoke_told[name] then self:tell_revoked({ name }, entry, by, conv) end
-  end
-end
-
-function ops.join(self, step)
-  local group = self.groups[step.group]
-  if not group then return NO_GROUP end
-  if group.members[step.user] then return 10013 end
-  self:come_in(step.user, step.user, step.group, step.text)
-  return 0
-end
-
-function ops.quit(self, step)
-  local group = self.groups[step.group]
-  if not group then return NO_GROUP end
-  if not group.members[step.user] then return DENIED end
-  if group.owner == step.user then return 10009 end
-  group.members[step.user] = nil
-  self:append(group.owner, "g:" .. step.group, SYSTEM, step.text)
-  return 0
-end
-
--- [40]: one message for each, named once or twice
-function ops.batch(self, step)
-  local any, done = false, {}
-  for _, id in ipairs(step.to) do
-    if not done[id] then any = send(self, self:device(step.user, step.device), "c:" .. id, step.text) == 0 or any end
-    done[id] = true
-  end
-  return any and 0 or 6003
-end
-
--- [18]: told of, by those who are there, and nothing else
-function ops.online(self, step)
-  local refusal = self:refusal(step.user, step.conv)
-  if refusal then return refusal end
-  for _, name in ipairs(self:listeners(step.user, step.conv)) do
-    for device_name, device in pairs(self.users[name].devices) do
-      local itself = name == step.user and device_name == step.device
-      if device.online and not itself then table.insert(device.told.messages, step.text) end
+-- Rule 23: everybody who is there hears what it has not heard, in the order in which it happened.
+function Model:deliver()
+  for _, name in ipairs(self.names) do
+    local device = self.devices[name]
+    if device.is_in and not device.is_offline then
+      for pos = device.cursor + 1, #self.hub.log do
+        local event = self.hub.log[pos]
+        if event.to[device.user] then
+          local conv = store.conv(device.store, event.topic.type, backend.name_for(event.topic, device.user))
+          if event.kind == "message" then
+            self:on_message(device, conv, event.msg)
+          elseif event.kind == "revoke" then
+            self:on_revoke(device, conv, event.msg, event.by)
+          elseif event.kind == "read" then
+            self:on_read(device, conv, event)
+          end
+        end
+      end
+      device.cursor = #self.hub.log
     end
   end
-  return 0
+  local later = self.later
+  self.later = {}
+  for _, done in ipairs(later) do done() end
+  for _, device in pairs(self.devices) do device.store.moment = nil end
 end
 
-function ops.wait(self, step)
-  self.time = self.time + step.seconds
-  return 0
-end
+-- ---- what goes to the backend ----
 
--- ---- a step ----
-
--- Whether the step can be taken: what it names is there.
-function model:fits(step)
-  if step.op == "login" then return not self:online(step.user, step.device) end
-  if step.op == "wait" then return true end
-  local device = self:online(step.user, step.device)
-  if not device then return false end
-  if step.pick then
-    local row = model.pick(device.convs[step.conv], step.pick)
-    if not row or row.sender == SYSTEM then return false end -- it has no text to be found by
-    if step.op == "again" and row.status ~= FAILED then return false end
-    step.text = row.text
+-- Asks the backend: `ask()` does it there and returns a code and something; `done(code, it)` is told of it on the device.
+-- Faults that were ordered for the call come in between, or having no way to it.
+function Model:remote(device, number, call, ask, done)
+  local fault = table.remove(device.faults[call] or {}, 1)
+  if fault and fault.kind == "fail" then return done(fault.code) end
+  if device.is_offline or fault and fault.kind == "slow" then
+    table.insert(device.waiting, {
+      number = number, ask = ask, done = done, due = self.ms + (fault and fault.ms or 0), till = self.ms + TIMEOUT_MS,
+    })
+    return
   end
-  return true
+  local code, it = ask()
+  if fault then return done(9508) end -- it is done there, and nobody heard of it
+  done(code, it)
 end
 
--- Takes the step: the code that is expected.
-function model:take(step)
-  for _, user in pairs(self.users) do
-    for _, device in pairs(user.devices) do device.told = { messages = {}, revoked = {} } end
+-- What waits on the device goes on when its time is there and there is a way, or ends when it has waited too long (6). Its
+-- answers come when what was missed has come: neither could be known to come first, but pages then have all of it.
+function Model:go_on(device)
+  local waiting = device.waiting
+  device.waiting = {}
+  if #waiting > 0 then device.store.moment = device.store.stirs end
+  for _, one in ipairs(waiting) do
+    local stays = device.is_offline or one.due > self.ms
+    if stays and one.till > self.ms then
+      table.insert(device.waiting, one)
+    else
+      local answer = table.pack(6012)
+      if not stays then answer = table.pack(one.ask()) end
+      table.insert(self.later, function() one.done(table.unpack(answer, 1, answer.n)) end)
+    end
   end
-  local code = ops[step.op](self, step)
-  self:settle()
-  return code
 end
 
-return model
+-- Moves the clock on; what waits for a time on the way happens at its time.
+function Model:advance(ms)
+  local to = self.ms + ms
+  repeat
+    local next_ms = to
+    for _, device in pairs(self.devices) do
+      for _, one in ipairs(device.waiting) do
+        local at = device.is_offline and one.till or math.min(one.due, one.till)
+        next_ms = math.min(next_ms, math.max(at, self.ms))
+      end
+    end
+    self.ms = next_ms
+    for _, name in ipairs(self.names) do
+      if #self.devices[name].waiting > 0 then self:go_on(self.devices[name]) end
+    end
+    self:deliver()
+  until self.ms == to
+end
+
+-- ---- lives ----
+
+function Model:login(device, number)
+  device.is_open = true
+  if device.is_in then return self:answer(device, number, 0) end -- 8
+  local fault = table.remove(device.faults.login or {}, 1)
+  if fault and fault.kind == "fail" then return self:answer(device, number, fault.code) end
+  if device.is_offline then return self:answer(device, number, 9508) end
+  self.hub.users[device.user] = true -- 16
+  if not device.cursor then -- 24
+    device.cursor = 0
+    for _, other in pairs(self.devices) do
+      if other.user == device.user and (other.cursor or 0) > device.cursor then device.cursor = other.cursor end
+    end
+  end
+  for _, conv in ipairs(device.store.convs) do -- 15
+    for _, row in ipairs(conv.rows) do
+      if row.status == SENDING then
+        local msg = backend.find(self.hub, device.user, conv.type, conv.name, row.id)
+        if msg then
+          store.accept(row, msg)
+          store.see(conv, msg.seq)
+          store.stir(device.store, conv, msg.stime)
+        else
+          row.status = FAILED
+        end
+        self:touch(device, conv)
+      end
+    end
+  end
+  device.is_in = true
+  self:tell(device, "network", { 0, 0 })
+  self:answer(device, number, 0)
+end
+
+-- Rule 2: what is under way is cancelled.
+local function leave(self, device)
+  local waiting = device.waiting
+  device.waiting = {}
+  for _, one in ipairs(waiting) do one.done(6222) end
+  if device.is_in then self:tell(device, "network", { 1, 0 }) end
+  device.is_in = false
+end
+
+function Model:logout(device, number)
+  if not device.is_in then return self:answer(device, number, -2) end
+  leave(self, device)
+  self:answer(device, number, 0)
+end
+
+function Model:close(device)
+  leave(self, device)
+  self.told[device.name].network = {} -- nobody is told of one's own closing
+  device.is_open, device.is_offline, device.wants_receipts, device.faults = false, false, false, {}
+end
+
+function Model:offline(device, is_offline)
+  if device.is_in and (device.is_offline or false) ~= is_offline then
+    self:tell(device, "network", is_offline and { 1, 9508 } or { 0, 0 })
+  end
+  device.is_offline = is_offline
+  self:go_on(device)
+end
+
+-- ---- which message is meant ----
+
+-- The message that a step of a program made, as the device knows it: its row, or what the backend has; nil: none.
+function Model:meant(device, conv, of)
+  local made = of and self.made[of]
+  if not made or not made.id then return nil end
+  local row = store.find(conv, made.id)
+  return row, row or backend.find(self.hub, device.user, conv.type, conv.name, made.id)
+end
+
+-- ---- the calls ----
+
+for _, part in ipairs { "sending", "marking", "keeping", "listing", "looking", "grouping" } do
+  for name, method in pairs(require("model." .. part)) do Model[name] = method end
+end
+
+return Model

@@ -1,203 +1,193 @@
--- Player: takes a program's steps on the library, on a hub of timmsg.testing, and says what its devices show.
+-- Player: plays a program on the library and on the model, and compares after each step all that can be seen.
 
+local call = require "model.call"
+local compare = require "model.compare"
+local Model = require "model.model"
 local testing = require "timmsg.testing"
-local timmsg = require "timmsg"
+
+local START <const> = 1700000000
+local WALK <const> = 3 -- messages a page, going backwards
 
 local player = {}
-player.__index = player
 
-local SYSTEM <const> = "@TIM#SYSTEM"
-local ALL <const> = 1000
-
-function player.new(time)
-  return setmetatable({ hub = testing.new { time = time }, clients = {}, texts = {} }, player)
+local function fresh()
+  return { messages = {}, batches = {}, revoked = {}, receipts = {}, tips = {}, network = {}, answers = {}, events = {} }
 end
 
-function player:close() self.hub:close() end
-player.__close = player.close
+local Play = {}
+Play.__index = Play
 
-local function conv_args(conv)
-  local kind, id = conv:match "^(.):(.*)$"
-  return id, kind == "g" and timmsg.GROUP or timmsg.C2C
-end
+local function add(to, list) table.move(list, 1, #list, #to + 1, to) end
 
--- ---- messages by their texts ----
-
-local function identity(msg) return msg.message_sender .. ":" .. msg.message_rand end
-
--- The text that the message has or had; "tips" for what the backend itself says.
-function player:text_of(msg)
-  if msg.message_sender == SYSTEM then return "tips" end
-  local elem = msg.message_elem_array[1]
-  if elem then self.texts[identity(msg)] = elem.text_elem_content end
-  return self.texts[identity(msg)] or "a message that nobody has sent"
-end
-
-function player:text_of_locator(locator)
-  for name, text in pairs(self.texts) do
-    if name:match ":(.*)$" == tostring(locator.message_locator_rand) then return text end
-  end
-  return "tips"
-end
-
-function player:list(client, conv, forward)
-  local id, conv_type = conv_args(conv)
-  local code, desc, list = self.hub:ask(client, "get_msg_list", id, conv_type, {
-    msg_getmsglist_param_count = ALL, msg_getmsglist_param_is_forward = forward,
-  })
-  if code ~= 0 then error("get_msg_list: " .. desc) end
-  return list
-end
-
-function player:message(client, conv, text)
-  for _, msg in ipairs(self:list(client, conv)) do
-    if self:text_of(msg) == text then return msg end
-  end
-  error(conv .. " has no " .. text)
-end
-
--- ---- steps: each returns the code of its call ----
-
-local steps = {}
-
-function steps.login(self, step)
-  local client = self.hub:login(step.user, step.device)
-  local of = { client = client, revoked = {}, messages = {} }
-  self.clients[step.user .. "." .. step.device] = of
-  -- the hub has recorded what came with the log-in
-  for _, msg in ipairs(self.hub:received(client)) do table.insert(of.messages, self:text_of(msg)) end
-  client:on("recv_new_msg", function(list)
-    for _, msg in ipairs(list) do table.insert(of.messages, self:text_of(msg)) end
+-- A client of the device, made anew after it was closed.
+function Play:client(device)
+  local actor = self.actors[device.name]
+  if actor.client then return actor.client end
+  local client = assert(self.hub:new { data_dir = device.name })
+  actor.client = client
+  client:on("recv_new_msg", function(msgs)
+    add(actor.got.messages, msgs)
+    table.insert(actor.got.batches, #msgs)
   end)
-  client:on("msg_revoke", function(list)
-    for _, locator in ipairs(list) do table.insert(of.revoked, self:text_of_locator(locator)) end
-  end)
-  return 0
+  client:on("msg_revoke", function(locators) add(actor.got.revoked, locators) end)
+  client:on("msg_readed_receipt", function(receipts) add(actor.got.receipts, receipts) end)
+  client:on("group_tips_event", function(tips) add(actor.got.tips, tips) end)
+  client:on("network_status", function(status, code) table.insert(actor.got.network, { status, code }) end)
+  client:on("conv_event", function(event, convs) table.insert(actor.got.events, { event = event, convs = convs }) end)
+  return client
 end
 
-function steps.close(self, step)
-  local name = step.user .. "." .. step.device
-  self.clients[name].client:close()
-  self.clients[name] = nil
-  return 0
-end
-
-function steps.wait(self, step)
-  self.hub:advance(step.seconds * 1000)
-  return 0
-end
-
-local function on_conv(call, argument)
-  return function(self, step, client)
-    local id, conv_type = conv_args(step.conv)
-    return (self.hub:ask(client, call, id, conv_type, argument(self, step, client)))
+-- Makes the call; its answer, or that it was refused, is noted.
+function Play:call(device, number, method, ...)
+  local actor = self.actors[device.name]
+  local client = self:client(device)
+  local args = table.pack(...)
+  local function answered(code, desc, result)
+    table.insert(actor.got.answers, { number = number, code = code, desc = desc, result = result })
   end
+  args[args.n + 1] = answered
+  local ok, message, code = client[method](client, table.unpack(args, 1, args.n + 1))
+  if not ok then answered(code, message) end
 end
 
-function steps.send(self, step, client)
-  local id, conv_type = conv_args(step.conv)
-  local code, _, msg = self.hub:ask(client, "send_new_msg", id, conv_type, timmsg.text(step.text))
-  if msg then self:text_of(msg) end
-  return code
-end
+-- ---- looking ----
 
-function steps.burst(self, step, client)
-  local sum = 0
-  for i = 1, step.count do
-    local id, conv_type = conv_args(i % 3 == 0 and step.other or step.conv)
-    assert(client:send_new_msg(id, conv_type, timmsg.text(step.text .. "." .. i), function(code, _, msg)
-      sum = sum + code
-      if msg then self:text_of(msg) end
-    end))
+-- All of a device that a host can ask for: the list, and every conversation's messages.
+function Play:look(device, number)
+  local client = self.actors[device.name].client
+  local list, histories, convs = nil, {}, {}
+  local function ask(method, ...)
+    local args = table.pack(...)
+    args[args.n + 1] = function(code, desc, result)
+      if code ~= 0 then error({ difference = ("%s: %s: %d %s"):format(device.name, method, code, desc) }, 0) end
+      args.done(result)
+    end
+    return function(done)
+      args.done = done
+      assert(client[method](client, table.unpack(args, 1, args.n + 1)))
+    end
+  end
+  ask("conv_get_conv_list")(function(result) list = result end)
+  for i, conv in ipairs(device.store.convs) do
+    convs[i] = conv
+    ask("get_msg_list", conv.name, conv.type, { msg_getmsglist_param_count = 1000, msg_getmsglist_param_is_forward = true })(
+      function(result) histories[conv.type .. "/" .. conv.name] = result end)
   end
   self.hub:flush()
-  return sum
+  compare.seen(self.model, device, list, histories, self.actors[device.name].mirror)
+  -- one of them in small pages, the other way
+  local conv = convs[number % (#convs + 1)]
+  if not conv then return end
+  local walked = {}
+  repeat
+    local page
+    ask("get_msg_list", conv.name, conv.type, { msg_getmsglist_param_count = WALK, msg_getmsglist_param_last_msg = walked[#walked] })(
+      function(result) page = result end)
+    self.hub:flush()
+    add(walked, page)
+  until #page == 0
+  compare.backward(device, conv, histories[conv.type .. "/" .. conv.name], walked)
 end
 
-steps.again = on_conv("send_new_msg", function(self, step, client) return self:message(client, step.conv, step.text) end)
-steps.revoke = on_conv("revoke", function(self, step, client) return self:message(client, step.conv, step.text) end)
-steps.read = on_conv("report_readed", function(self, step, client)
-  return step.text and self:message(client, step.conv, step.text) or {}
-end)
-steps.delete = on_conv("delete", function(self, step, client)
-  return { msg_delete_param_msg = step.text and self:message(client, step.conv, step.text) or nil }
-end)
-steps.pull = on_conv("get_msg_list", function()
-  return { msg_getmsglist_param_count = ALL, msg_getmsglist_param_is_remble = true }
-end)
-steps.import = on_conv("import_msg_list", function(self, step)
-  local msg = timmsg.text(step.text)
-  msg.message_sender, msg.message_seq, msg.message_rand = step.sender, step.seq, step.rand
-  msg.message_client_time = self.hub:now() - step.ago
-  msg.message_server_time, msg.message_is_read = msg.message_client_time, not step.unread
-  self.texts[step.sender .. ":" .. step.rand] = step.text
-  return { msg }
-end)
+-- ---- steps ----
 
-function steps.conv_delete(self, step, client)
-  return (self.hub:ask(client, "conv_delete", conv_args(step.conv)))
+local special = {}
+
+function special.close(self, device)
+  self.model:close(device)
+  local actor = self.actors[device.name]
+  if actor.client then actor.client:close() end
+  actor.client = nil
+  actor.got.network = {} -- whether one's own closing is told is nobody's business
 end
 
-function steps.join(self, step, client) return (self.hub:ask(client, "group_join", step.group)) end
-
-function steps.quit(self, step, client) return (self.hub:ask(client, "group_quit", step.group)) end
-
-function steps.batch(self, step, client)
-  local code, _, list = self.hub:ask(client, "batch_send", {
-    msg_batch_send_param_identifier_array = step.to, msg_batch_send_param_msg = timmsg.text(step.text),
-  })
-  for _, one in ipairs(list or {}) do self:text_of(one.msg_batch_send_result_msg) end
-  return code
+function special.offline(self, device)
+  if not device.is_open then return end
+  self.model:offline(device, true)
+  self.hub:offline(self.actors[device.name].client)
 end
 
-steps.online = on_conv("send_new_msg", function(_, step)
-  local msg = timmsg.text(step.text)
-  msg.message_is_online_msg = true
-  return msg
-end)
-
-function steps.create(self, step, client)
-  local members = {}
-  for i, name in ipairs(step.members) do members[i] = { group_member_info_identifier = name } end
-  return (self.hub:ask(client, "group_create", {
-    create_group_param_group_id = step.group, create_group_param_group_name = step.group,
-    create_group_param_group_member_array = timmsg.array(members),
-  }))
+function special.online(self, device)
+  if not device.is_open then return end
+  self.model:offline(device, false)
+  self.hub:online(self.actors[device.name].client)
 end
 
-function player:take(step)
-  local of = step.device and self.clients[step.user .. "." .. step.device]
-  for _, each in pairs(self.clients) do
-    each.messages, each.revoked = {}, {}
+function special.advance(self, _, step)
+  self.model:advance(step.ms)
+  self.hub:advance(step.ms)
+end
+
+function special.receipts(self, device, step, number)
+  if not device.is_open then return end
+  device.wants_receipts = step.on
+  self.model:answer(device, number, 0)
+  self:call(device, number, "set_config", { set_config_user_config = { user_config_is_read_receipt = step.on } })
+end
+
+function special.fault(self, device, step)
+  if not device.is_open then return end
+  local fault = step.fault
+  device.faults[fault.call] = device.faults[fault.call] or {}
+  table.insert(device.faults[fault.call], fault)
+  local client = self.actors[device.name].client
+  if fault.kind == "fail" then
+    self.hub:fail(client, fault.call, fault.code)
+  elseif fault.kind == "slow" then
+    self.hub:slow(client, fault.call, fault.ms)
+  else
+    self.hub:cut(client, fault.call)
   end
-  local code = steps[step.op](self, step, of and of.client)
-  self.hub:flush()
-  return code
 end
 
--- ---- what a device shows ----
-
--- What it was told in this step: texts.
-function player:told(user, device)
-  local of = self.clients[user .. "." .. device]
-  return of.messages, of.revoked
-end
-
--- Its conversations: name → { unread, last (a text or nil), messages }.
-function player:convs(user, device)
-  local client = self.clients[user .. "." .. device].client
-  local code, desc, list = self.hub:ask(client, "conv_get_conv_list")
-  if code ~= 0 then error("conv_get_conv_list: " .. desc) end
-  local convs = {}
-  for _, info in ipairs(list) do
-    local name = (info.conv_type == timmsg.GROUP and "g:" or "c:") .. info.conv_id
-    convs[name] = { unread = info.conv_unread_num, last = info.conv_is_has_lastmsg and self:text_of(info.conv_last_msg) or nil }
+function Play:step(number, step)
+  local model = self.model
+  local device = step.device and model:device(step.device) or nil
+  if device and not self.actors[device.name] then self.actors[device.name] = { got = fresh(), mirror = {} } end
+  for _, actor in pairs(self.actors) do actor.got = fresh() end
+  model:begin()
+  if special[step.op] then
+    special[step.op](self, device, step, number)
+    self.hub:flush()
+  elseif device.is_open or step.op == "login" then
+    self:call(device, number, call.of(model, device, step))
+    self.hub:flush()
+    model.answered = {}
+    for _, answer in ipairs(self.actors[device.name].got.answers) do model.answered[answer.number] = true end
+    if device.is_in or step.op == "login" then
+      model[step.op](model, device, number, step)
+    else
+      model:answer(device, number, -2) -- 1
+    end
   end
-  return convs
+  model:deliver()
+  for _, name in ipairs(model.names) do
+    compare.told(model, model.devices[name], self.actors[name].got, self.actors[name].mirror)
+  end
+  for _, name in ipairs(model.names) do
+    if model.devices[name].is_in then self:look(model.devices[name], number) end
+  end
 end
 
-function player:messages(user, device, conv, forward)
-  return self:list(self.clients[user .. "." .. device].client, conv, forward)
+-- Plays it. nil: both agree; else the number of the step after which they do not, and how.
+function player.play(program, seed)
+  local self = setmetatable({
+    model = Model.new(START), hub = testing.new { seed = seed or 1, time = START }, actors = {},
+  }, Play)
+  local failed, difference
+  for _, step in ipairs(program) do
+    local number = step.n
+    local ok, err = xpcall(self.step, function(err)
+      if type(err) == "table" and err.difference then return err.difference end
+      return debug.traceback(tostring(err), 2)
+    end, self, number, step)
+    if not ok then
+      failed, difference = number, err
+      break
+    end
+  end
+  pcall(self.hub.close, self.hub)
+  return failed, difference
 end
 
 return player

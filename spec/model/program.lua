@@ -1,119 +1,313 @@
--- Program: a random list of steps for the model and the library. A step is a plain table; what it names of what was before
--- is a number to pick by, so that a program stays one when steps are taken out of it.
+-- Program: random programs. A program is a list of steps, plain tables that can be written down: n is the step's number,
+-- by which later ones name what it made (`of`), also when steps in between are gone; op says what is done, device by
+-- whom, and type and to in which conversation. A step that makes no sense at its place still has a result.
+
+local C2C <const>, GROUP <const> = 1, 2
+
+local USERS <const> = { "ann", "ben", "cat" }
 
 local program = {}
 
-local USERS <const>, DEVICES <const> = { "alice", "bob", "carol" }, { "phone", "desk", "tablet" }
-local GROUPS <const> = { "crew", "band" }
+-- Numbers of its own, so that a seed means the same program everywhere.
+local Dice = {}
+Dice.__index = Dice
 
-local function one_of(random, list) return list[random(#list)] end
+local function dice(seed) return setmetatable({ state = seed * 0x9e3779b97f4a7c15 + 1 }, Dice) end
 
-local function any_conv(random)
-  if random(3) == 1 then return "g:" .. one_of(random, GROUPS) end
-  if random(20) == 1 then return "c:nobody" end
-  return "c:" .. one_of(random, USERS)
+-- 1 to n.
+function Dice:roll(n)
+  local x = self.state + 0x9e3779b97f4a7c15
+  self.state = x
+  x = (x ~ x >> 30) * 0xbf58476d1ce4e5b9
+  x = (x ~ x >> 27) * 0x94d049bb133111eb
+  return ((x ~ x >> 31) >> 33) % n + 1
 end
 
--- How often each kind of step comes, and what it says besides who does it.
-local KINDS <const> = {
-  { 14, "login" },
-  { 5, "close" },
-  { 30, "send", function(random, number) return { conv = any_conv(random), text = "m" .. number } end },
-  { 6, "burst", function(random, number)
-    return { conv = any_conv(random), other = any_conv(random), text = "u" .. number, count = 1 + random(4) }
-  end },
-  { 4, "again", function(random) return { conv = any_conv(random), pick = random(1000) } end },
-  { 8, "read", function(random)
-    return { conv = any_conv(random), pick = random(3) > 1 and random(1000) or nil }
-  end },
-  { 8, "revoke", function(random) return { conv = any_conv(random), pick = random(1000) } end },
-  { 5, "delete", function(random)
-    return { conv = any_conv(random), pick = random(4) > 1 and random(1000) or nil }
-  end },
-  { 2, "conv_delete", function(random) return { conv = any_conv(random) } end },
-  { 5, "import", function(random, number)
-    return { conv = any_conv(random), text = "i" .. number, sender = one_of(random, USERS), ago = random(500), seq = random(30),
-             rand = number, unread = random(2) == 1 }
-  end },
-  { 9, "pull", function(random) return { conv = any_conv(random) } end },
-  { 4, "create", function(random, number)
-    local members = {}
-    for _, user in ipairs(USERS) do
-      if random(2) == 1 then members[#members + 1] = user end
-    end
-    return { group = one_of(random, GROUPS), members = members, text = "t" .. number }
-  end },
-  { 4, "join", function(random, number) return { group = one_of(random, GROUPS), text = "t" .. number } end },
-  { 3, "quit", function(random, number) return { group = one_of(random, GROUPS), text = "t" .. number } end },
-  { 3, "batch", function(random, number)
-    local to = {}
-    for i = 1, random(4) do to[i] = random(6) == 1 and "nobody" or one_of(random, USERS) end
-    return { to = to, text = "b" .. number }
-  end },
-  { 3, "online", function(random, number) return { conv = any_conv(random), text = "o" .. number } end },
-  { 8, "wait", function(random) return { seconds = random(5) == 1 and 60 * random(3) or random(3) } end },
-}
-local TOTAL <const> = (function()
-  local sum = 0
-  for _, kind in ipairs(KINDS) do sum = sum + kind[1] end
-  return sum
-end)()
+function Dice:pick(list) return list[self:roll(#list)] end
+function Dice:chance(percent) return self:roll(100) <= percent end
 
--- A generator of its own: the same seed gives the same program everywhere.
-local function generator(seed)
-  local state = (seed * 2654435761 + 88172645463325252) & 0x7fffffffffffffff
-  if state == 0 then state = 1 end
-  return function(n)
-    state = state ~ (state << 13) & 0x7fffffffffffffff
-    state = state ~ (state >> 7)
-    state = state ~ (state << 17) & 0x7fffffffffffffff
-    return (state & 0x7fffffffffffffff) // 8 % n + 1
+local function text(content) return { { elem_type = 0, text_elem_content = content } } end
+
+-- The elements of what is given. Those of 12 KB are too long to be written down.
+function program.elems(what)
+  if not what.too_large then return what.elems end
+  return text(what.elems[1].text_elem_content .. ("."):rep(13000))
+end
+
+-- What a message says is its step's number, and sometimes more.
+local function given(d, n)
+  local what = { elems = text("m" .. n) }
+  if d:chance(10) then table.insert(what.elems, { elem_type = 6, face_elem_index = n, face_elem_buf = "一 \"'%" }) end
+  if d:chance(10) then what.priority = d:roll(4) - 1 end
+  if d:chance(10) then what.cint, what.cstr = d:roll(1000), "custom " .. n end
+  if d:chance(5) then what.client_time = 1700000000 + d:roll(200) - 100 end
+  return what
+end
+
+local make = {}
+
+-- The conversation of a step: mostly one of the few there are.
+local function where(d, step)
+  if d:chance(d.groups) then
+    step.type, step.to = GROUP, d:pick { "g1", "g1", "g2" }
+  else
+    step.type, step.to = C2C, d:chance(3) and "zed" or d:pick(USERS)
   end
+  return step
 end
 
-local function step(random, number)
-  local place = random(TOTAL)
-  for _, kind in ipairs(KINDS) do
-    place = place - kind[1]
-    if place <= 0 then
-      local made = kind[3] and kind[3](random, number) or {}
-      made.op, made.user, made.device = kind[2], one_of(random, USERS), one_of(random, DEVICES)
-      return made
+-- The step that made the message that a step is about: mostly a late one, and of its conversation.
+local function of(d, step)
+  local same = {}
+  for _, one in ipairs(d.makers) do
+    local user = step.device:match "^[^.]+"
+    local other = one.device:match "^[^.]+"
+    local here = one.type == step.type and (one.type == GROUP and one.to == step.to
+      or one.type == C2C and (one.to == step.to and other == user or one.to == user and other == step.to))
+    if here then table.insert(same, one) end
+  end
+  local from = #same > 0 and d:chance(95) and same or d.makers
+  if #from == 0 then return nil end
+  return from[math.max(1, #from + 1 - d:roll(d:chance(70) and 4 or 20))].n
+end
+
+local function form(d) return d:pick { "message", "message", "locator", "ids" } end
+
+function make.send(d, step)
+  step.given = given(d, step.n)
+  if d:chance(5) then step.given.online = true end
+  if d:chance(2) then step.given.too_large = true end
+  return where(d, step)
+end
+
+function make.again(d, step)
+  step.op, step.given = "send", given(d, step.n)
+  where(d, step)
+  step.of, step.stale = of(d, step), d:chance(30) or nil
+  return step
+end
+
+function make.report(d, step)
+  where(d, step)
+  if d:chance(50) then step.of = of(d, step) end
+  step.form = form(d)
+  return step
+end
+
+function make.revoke(d, step)
+  where(d, step)
+  step.of, step.form, step.wrong_time = of(d, step), form(d), d:chance(5) or nil
+  return step
+end
+
+function make.delete(d, step)
+  where(d, step)
+  if d:chance(80) then
+    step.of = of(d, step)
+  else
+    step.remble = d:chance(20) or nil
+  end
+  step.form = form(d)
+  return step
+end
+
+local function kept(d, n, user, peer)
+  local what = given(d, n)
+  if d:chance(60) then what.server_time = 1700000000 + d:roll(300) - 200 end
+  if d:chance(50) then what.sender = d:pick { user, peer } end
+  if d:chance(50) then what.is_read = d:chance(50) end
+  if d:chance(25) then what.seq, what.rand = n, 5000000 + n end
+  return what
+end
+
+function make.import(d, step)
+  where(d, step)
+  local user, peer = step.device:match "^[^.]+", step.type == C2C and step.to or "ben"
+  step.list = {}
+  for i = 1, d:roll(4) do
+    step.list[i] = kept(d, step.n * 1000 + i, user, peer)
+    if d:chance(10) then step.list[i].status = d:pick { 1, 2, 3, 5 } end
+    if i > 1 and d:chance(10) and not step.list[i - 1].rand then -- the same once more, meant
+      step.list[i] = step.list[i - 1]
     end
   end
+  table.insert(d.imports, step)
+  return step
 end
 
-function program.make(seed, length)
-  local random = generator(seed)
-  local steps = {
-    { op = "login", user = "alice", device = "phone" }, { op = "login", user = "bob", device = "phone" },
-    { op = "create", user = "alice", device = "phone", group = "crew", members = random(2) == 1 and { "bob" } or {}, text = "t0" },
+-- The list of an earlier import once more, perhaps elsewhere.
+function make.import_again(d, step)
+  step.op = "import"
+  if #d.imports == 0 then return make.import(d, step) end
+  local from = d:pick(d.imports)
+  where(d, step)
+  step.again, step.list = from.again or from.n, from.list
+  if d:chance(70) then step.type, step.to, step.device = from.type, from.to, from.device end
+  return step
+end
+
+function make.save(d, step)
+  where(d, step)
+  step.given = kept(d, step.n, step.device:match "^[^.]+", step.type == C2C and step.to or "ben")
+  if d:chance(50) then step.of = of(d, step) end
+  return step
+end
+
+function make.find(d, step)
+  where(d, step)
+  step.list = {}
+  for i = 1, d:roll(4) do
+    step.list[i] = { of = of(d, step), wrong_time = d:chance(10) or nil }
+    if d:chance(50) then step.list[i].revoked = d:chance(30) end
+  end
+  return step
+end
+
+function make.page(d, step)
+  where(d, step)
+  step.remble, step.forward = d:chance(60) or nil, d:chance(40)
+  if d:chance(60) then step.of = of(d, step) end
+  if d:chance(80) then step.count = d:roll(12) end
+  step.form = "message"
+  return step
+end
+
+function make.conv_create(d, step) return where(d, step) end
+function make.conv_delete(d, step) return where(d, step) end
+function make.cancel_draft(d, step) return where(d, step) end
+
+function make.set_draft(d, step)
+  where(d, step)
+  step.text = "draft " .. step.n
+  if d:chance(30) then step.time = 1700000000 + d:roll(300) - 200 end
+  return step
+end
+
+function make.batch(d, step)
+  step.users, step.given = {}, given(d, step.n)
+  for i = 1, d:roll(4) do step.users[i] = d:chance(10) and "zed" or d:pick(USERS) end
+  step.type, step.to = C2C, step.users[1]
+  return step
+end
+
+local function a_group(d, step)
+  step.type, step.to = GROUP, d:pick { "g1", "g1", "g1", "g2" }
+  return step
+end
+
+-- Some users, perhaps one of them twice, or one who does not exist.
+local function some_users(d)
+  local users = {}
+  for i = 1, d:roll(3) do users[i] = d:chance(4) and "zed" or d:pick(USERS) end
+  return users
+end
+
+function make.group_create(d, step)
+  a_group(d, step)
+  step.members = {}
+  if d:chance(70) then
+    for i, user in ipairs(some_users(d)) do
+      step.members[i] = { user = user, role = d:chance(30) and 1 or d:chance(4) and 2 or nil }
+    end
+  end
+  if d:chance(30) then step.kind = d:pick { 0, 1, 2 } end
+  if d:chance(20) then step.add_option = d:pick { 0, 1, 2 } end
+  if d:chance(10) then step.max = 2 end
+  return step
+end
+
+for _, op in ipairs { "group_delete", "group_join", "group_quit", "group_members", "group_list" } do make[op] = a_group end
+
+function make.group_invite(d, step)
+  step.users = some_users(d)
+  return a_group(d, step)
+end
+make.group_remove = make.group_invite
+
+function make.group_modify(d, step)
+  step.user = d:pick(USERS)
+  if d:chance(70) then step.role = d:pick { 0, 1, 1, 1, 2 } else step.card = "card " .. step.n end
+  return a_group(d, step)
+end
+
+function make.advance(d, step)
+  step.device = nil
+  step.ms = d:pick { 500, 1000, 1000, 5000, 20000, 40000, 130000 }
+  return step
+end
+
+function make.receipts(d, step)
+  step.on = d:chance(70)
+  return step
+end
+
+-- Something is to go wrong with the device's next call of a kind. No two things that wait are due at the same time: who
+-- comes first then is nobody's business.
+function make.fault(d, step)
+  local kind = d:pick { "fail", "slow", "slow", "cut" }
+  step.fault = {
+    call = d:pick { "send_new_msg", "send_new_msg", "report_readed", "revoke", "get_msg_list", "batch_send", "login",
+      "group_join", "group_invite_member", "group_quit" }, kind = kind,
   }
-  for number = #steps + 1, length do
-    steps[number] = step(random, number)
-  end
-  return steps
+  if kind == "fail" then step.fault.code = d:pick { 6012, 9508, 10007, 20003 } end
+  if kind == "slow" then step.fault.ms = d:roll(50) * 1000 + step.n end
+  if step.fault.call == "get_msg_list" then step.fault.kind, step.fault.code, step.fault.ms = "slow", nil, 20000 + step.n end
+  if step.fault.call == "login" then step.fault.kind, step.fault.code, step.fault.ms = "fail", 70003, nil end
+  return step
 end
 
--- The steps as Lua that gives them back: for a report, and to be played again.
-function program.write(steps)
-  local lines = { "return {" }
-  for _, made in ipairs(steps) do
-    local fields = {}
-    for key, value in pairs(made) do
-      if not (key == "text" and made.pick) then -- found anew
-        if type(value) == "table" then
-          fields[#fields + 1] = ("%s = { %s }"):format(key, #value > 0 and '"' .. table.concat(value, '", "') .. '"' or "")
-        else
-          fields[#fields + 1] = ("%s = %q"):format(key, value)
-        end
-      end
-    end
-    table.sort(fields)
-    lines[#lines + 1] = "  { " .. table.concat(fields, ", ") .. " },"
+for _, op in ipairs { "login", "logout", "close", "offline", "online" } do
+  make[op] = function(_, step) return step end
+end
+
+-- How often each is done.
+local WEIGHTS <const> = {
+  send = 24, again = 3, report = 8, revoke = 6, delete = 5, import = 4, import_again = 2, save = 4, find = 4, page = 10,
+  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, advance = 8, receipts = 2, login = 6,
+  group_create = 3, group_delete = 0.5, group_join = 4, group_quit = 1.5, group_invite = 2, group_remove = 1, group_modify = 2,
+  group_members = 1, group_list = 1, logout = 2, close = 3, fault = 6, offline = 3, online = 5,
+}
+
+local MAKERS <const> = { send = true, import = true, save = true, batch = true }
+
+local bag = {}
+for op, weight in pairs(WEIGHTS) do table.insert(bag, { op = op, weight = weight * 2 // 1 }) end
+table.sort(bag, function(a, b) return a.op < b.op end)
+
+local total = 0
+for _, one in ipairs(bag) do total = total + one.weight end
+
+local function pick_op(d)
+  local at = d:roll(total)
+  for _, one in ipairs(bag) do
+    at = at - one.weight
+    if at <= 0 then return one.op end
   end
-  lines[#lines + 1] = "}"
-  return table.concat(lines, "\n")
+  return nil
+end
+
+-- A program of so many steps.
+function program.make(seed, steps)
+  local d = dice(seed)
+  d.makers, d.imports, d.groups = {}, {}, d:pick { 0, 30, 50, 80 }
+  -- how many devices there are at most: few have more to do with each other
+  local devices = {}
+  for _, user in ipairs(USERS) do
+    for i = 1, d:roll(2) do table.insert(devices, user .. "." .. i) end
+  end
+  local list = {}
+  for n = 1, steps do
+    local step = { n = n, device = d:pick(devices) }
+    if n <= #devices then
+      step.op, step.device = "login", devices[n]
+    else
+      step.op = pick_op(d)
+      step = make[step.op](d, step)
+    end
+    list[n] = step
+    if MAKERS[step.op] then table.insert(d.makers, step) end
+  end
+  return list
 end
 
 return program

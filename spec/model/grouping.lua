@@ -14,7 +14,7 @@ local grouping = {}
 
 -- Asks the backend with `ask(hub, now, group, member)`: a code and a result. The group must be there, and unless anybody
 -- may ask, the user in it.
-local function ask_group(self, device, number, call, name, anybody, ask)
+local function ask_group(self, device, number, call, name, anybody, ask, only_looks)
   self:remote(device, number, call, function()
     local group = self.hub.groups[name]
     if not group then return 10010 end
@@ -23,7 +23,7 @@ local function ask_group(self, device, number, call, name, anybody, ask)
     return ask(self.hub, self:now(), group, member)
   end, function(code, result)
     self:answer(device, number, code, code == 0 and result or nil)
-  end)
+  end, only_looks)
 end
 
 local function is_full(group)
@@ -166,7 +166,7 @@ function grouping:group_list(device, number)
     return 0, { any_order = list, key = "group_base_info_group_id" }
   end, function(code, result)
     self:answer(device, number, code, code == 0 and result or nil)
-  end)
+  end, true)
 end
 
 function grouping:group_members(device, number, step)
@@ -180,7 +180,7 @@ function grouping:group_members(device, number, step)
       })
     end
     return 0, { any_order = list, key = "group_member_info_identifier", inside = "group_get_memeber_info_list_result_info_array" }
-  end)
+  end, true)
 end
 
 return grouping

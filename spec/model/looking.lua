@@ -115,7 +115,7 @@ function looking:page(device, number, step)
     local list = {}
     for i, row in ipairs(page) do list[i] = view.message(device, conv, row) end
     self:answer(device, number, 0, { list = list })
-  end)
+  end, true)
 end
 
 return looking

@@ -156,13 +156,15 @@ end
 -- ---- what goes to the backend ----
 
 -- Asks the backend: `ask()` does it there and returns a code and something; `done(code, it)` is told of it on the device.
--- Faults that were ordered for the call come in between, or having no way to it.
-function Model:remote(device, number, call, ask, done)
+-- Faults that were ordered for the call come in between, or having no way to it. `only_looks`: it changes nothing there, and
+-- is answered as it is after all changes that waited with it.
+function Model:remote(device, number, call, ask, done, only_looks)
   local fault = table.remove(device.faults[call] or {}, 1)
   if fault and fault.kind == "fail" then return done(fault.code) end
   if device.is_offline or fault and fault.kind == "slow" then
     table.insert(device.waiting, {
-      number = number, ask = ask, done = done, due = self.ms + (fault and fault.ms or 0), till = self.ms + TIMEOUT_MS,
+      number = number, ask = ask, done = done, only_looks = only_looks, due = self.ms + (fault and fault.ms or 0),
+      till = self.ms + TIMEOUT_MS,
     })
     return
   end
@@ -177,14 +179,20 @@ function Model:go_on(device)
   local waiting = device.waiting
   device.waiting = {}
   if #waiting > 0 then device.store.moment = device.store.stirs end
+  local ready = {}
   for _, one in ipairs(waiting) do
     local stays = device.is_offline or one.due > self.ms
     if stays and one.till > self.ms then
       table.insert(device.waiting, one)
     else
-      local answer = table.pack(6012)
-      if not stays then answer = table.pack(one.ask()) end
-      table.insert(self.later, function() one.done(table.unpack(answer, 1, answer.n)) end)
+      one.answer = stays and table.pack(6012) or nil
+      table.insert(ready, one)
+      table.insert(self.later, function() one.done(table.unpack(one.answer, 1, one.answer.n)) end)
+    end
+  end
+  for _, looks in ipairs { false, true } do
+    for _, one in ipairs(ready) do
+      if not one.answer and (one.only_looks or false) == looks then one.answer = table.pack(one.ask()) end
     end
   end
 end

@@ -57,14 +57,14 @@ local function where(d, step)
 end
 
 -- The step that made the message that a step is about: mostly a late one, and of its conversation.
-local function of(d, step)
+local function of(d, step, own)
   local same = {}
   for _, one in ipairs(d.makers) do
     local user = step.device:match "^[^.]+"
     local other = one.device:match "^[^.]+"
     local here = one.type == step.type and (one.type == GROUP and one.to == step.to
       or one.type == C2C and (one.to == step.to and other == user or one.to == user and other == step.to))
-    if here then table.insert(same, one) end
+    if here and (not own or other == user and one.op == "send") then table.insert(same, one) end
   end
   local from = #same > 0 and d:chance(95) and same or d.makers
   if #from == 0 then return nil end
@@ -96,7 +96,7 @@ end
 
 function make.revoke(d, step)
   where(d, step)
-  step.of, step.form, step.wrong_time = of(d, step), form(d), d:chance(5) or nil
+  step.of, step.form, step.wrong_time = of(d, step, d:chance(70)), form(d), d:chance(5) or nil
   return step
 end
 
@@ -263,7 +263,7 @@ end
 -- How often each is done.
 local WEIGHTS <const> = {
   send = 24, again = 3, report = 8, revoke = 6, delete = 5, import = 4, import_again = 2, save = 4, find = 4, page = 10,
-  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, advance = 8, receipts = 2, login = 6,
+  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, advance = 8, receipts = 4, login = 6,
   group_create = 3, group_delete = 0.5, group_join = 4, group_quit = 1.5, group_invite = 2, group_remove = 1, group_modify = 2,
   group_members = 1, group_list = 1, logout = 2, close = 3, fault = 6, offline = 3, online = 5,
 }
@@ -286,10 +286,26 @@ local function pick_op(d)
   return nil
 end
 
+-- The device of a step: mostly one for which it makes sense, by what is known of it while the program is made.
+local function pick_device(d, devices, op)
+  local fitting = {}
+  for _, name in ipairs(devices) do
+    local fits = d.is_in[name] and (not d.is_off[name] or d.chance(d, 15))
+    if op == "login" then fits = not d.is_in[name] end
+    if op == "online" then fits = d.is_off[name] end
+    if fits then table.insert(fitting, name) end
+  end
+  local name = d:pick(#fitting > 0 and d:chance(95) and fitting or devices)
+  if op == "login" or op == "logout" or op == "close" then d.is_in[name] = op == "login" end
+  if op == "offline" or op == "online" or op == "close" then d.is_off[name] = op == "offline" end
+  return name
+end
+
 -- A program of so many steps.
 function program.make(seed, steps)
   local d = dice(seed)
   d.makers, d.imports, d.groups = {}, {}, d:pick { 0, 30, 50, 80 }
+  d.is_in, d.is_off = {}, {}
   -- how many devices there are at most: few have more to do with each other
   local devices = {}
   for _, user in ipairs(USERS) do
@@ -297,11 +313,12 @@ function program.make(seed, steps)
   end
   local list = {}
   for n = 1, steps do
-    local step = { n = n, device = d:pick(devices) }
+    local step = { n = n, op = pick_op(d) }
     if n <= #devices then
-      step.op, step.device = "login", devices[n]
+      step.op, step.device, d.is_in[devices[n]] = "login", devices[n], true
     else
-      step.op = pick_op(d)
+      if n == #devices + 1 and d.groups > 0 then step.op = "group_create" end
+      step.device = pick_device(d, devices, step.op)
       step = make[step.op](d, step)
     end
     list[n] = step

@@ -162,6 +162,8 @@ static tm_turn turn(void *self)
     moved |= tm_job_start_due(worker);
     if (worker->media) tm_media_turn(worker->media, 0); /* what it brought about comes as reports */
     moved |= work(worker);
+    /* an answer that came with the backend's own turn may have brought events along */
+    moved |= worker->online && worker->more_events && has_room(worker);
     return moved ? TM_TURN_MOVED : worker->jobs ? TM_TURN_OUTSIDE : TM_TURN_IDLE;
 }
 

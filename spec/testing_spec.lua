@@ -310,6 +310,14 @@ describe("timmsg.testing", function()
     assert.received(bob, "slow", 1)
   end)
 
+  it("brings what a slow call brought about as soon as that is done", function()
+    assert(alice.await:group_create { create_group_param_group_id = "crew", create_group_param_group_name = "Crew" })
+    hub:slow(bob, "group_join", 5000)
+    assert(bob:group_join("crew"))
+    hub:advance(5000)
+    assert.received(bob, { elem_type = timmsg.TIMElem_GroupTips }, 1)
+  end)
+
   it("ends a call that takes too long", function()
     local code
     hub:slow(alice, "send_new_msg", 60000)

@@ -8,6 +8,8 @@ local view = require "model.view"
 local C2C <const> = 1
 local SENDING <const>, SENT <const>, FAILED <const> = 1, 2, 3
 
+local MAX_ELEMS <const> = 12 * 1024
+
 local sending = {}
 
 -- One message of a device to a conversation. `given`: number (of the step), text, priority, client_time, cint, cstr,
@@ -47,7 +49,8 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
     end
     finish(code, told)
   end
-  if given.too_large then return row, done(8001) end
+  local text = row.elems[1] and row.elems[1].text_elem_content or ""
+  if #text > MAX_ELEMS then return row, done(8001) end -- 16
   self:remote(device, number, call, function()
     if online then return self:send_online(device, conv_type, name, row) end
     return backend.send(self.hub, self:now(), device.user, conv_type, name, row)

@@ -178,6 +178,8 @@ local function same_answers(model, expected, got, path)
       if other.result ~= nil then differ("%s: a result: %s", here, show(other.result)) end
     elseif result.list then
       same_list(model, result.list, other.result or {}, here)
+    elseif result.anything then
+      if type(other.result) ~= "table" then differ("%s: no result", here) end
     elseif result.is then
       same(model, result.is, other.result, here)
     elseif result.any_order then

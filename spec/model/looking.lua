@@ -47,6 +47,15 @@ local function beyond(self, device, conv, topic)
   return rows
 end
 
+-- Whether a message of the conversation comes to its end in this very step: a page that waited with it may have it in either
+-- state.
+local function is_unsettled(self, conv)
+  for _, row in ipairs(conv.rows) do
+    if row.under_way then return true end
+  end
+  return conv.settled_in == self.steps
+end
+
 local function all_is_here(self, device, conv, place, step)
   local topic = backend.topic(self.hub, device.user, conv.type, conv.name)
   if not topic then return true end
@@ -112,6 +121,7 @@ function looking:page(device, number, step)
       if fetched[row] then store.settle(device.store, conv, row) end
     end
     if next(fetched) then self:touch(device, conv) end
+    if is_unsettled(self, conv) then return self:answer(device, number, 0, { anything = true }) end
     local list = {}
     for i, row in ipairs(page) do list[i] = view.message(device, conv, row) end
     self:answer(device, number, 0, { list = list })

@@ -23,6 +23,7 @@ function Model.new(start)
     hub = backend.new(),
     devices = {}, -- by name; each has its user, its store, and what it is about to be told
     names = {}, -- of the devices, in the order in which they came
+    steps = 0,
     later = {}, -- answers that are under way
     made = {}, -- step number -> what it made: { id =, sender =, ... }, to be named by later steps
   }, Model)
@@ -48,6 +49,7 @@ local function nothing() return { messages = {}, revoked = {}, receipts = {}, ti
 -- Begins a step: what every device is told from now on until the next.
 function Model:begin()
   self.told, self.touched = {}, {}
+  self.steps = self.steps + 1
   for _, name in ipairs(self.names) do self.told[name] = nothing() end
 end
 

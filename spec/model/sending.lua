@@ -34,7 +34,9 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
   if not online then self:touch(device, conv) end
   local told = {} -- the message as its call tells of it, whatever becomes of the row
   for key, value in pairs(row) do told[key] = value end
+  row.under_way = true
   local function done(code, msg)
+    row.under_way, conv.settled_in = false, self.steps
     local is_here = not online and not row.deleted
     if is_here then self:touch(device, conv) end
     if code == 0 then

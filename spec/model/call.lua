@@ -88,9 +88,12 @@ function calls.revoke(model, device, step)
   return "revoke", step.to, step.type, name_message(model, device, step.type, step.to, step.of, step.form, step.wrong_time)
 end
 
-function calls.import(_, _, step)
+function calls.import(model, device, step)
   local list = {}
-  for i, given in ipairs(step.list) do list[i] = message(given) end
+  for i, given in ipairs(step.list) do
+    list[i] = given.of and name_message(model, device, step.type, step.to, given.of) or message(given)
+    if given.of and #list[i].message_elem_array == 0 then list[i] = message(program.filler) end
+  end
   return "import_msg_list", step.to, step.type, list
 end
 

@@ -1,5 +1,6 @@
 -- Keeping: what a device alone puts into its store, and deletes there: rules 31, 32 and 36 of the model.
 
+local program = require "model.program"
 local store = require "model.store"
 
 local SENDING <const>, SENT <const>, FAILED <const>, IMPORTED <const>, REVOKED <const> = 1, 2, 3, 5, 6
@@ -30,6 +31,7 @@ function keeping:import(device, number, step)
     if i == 1 then self.made[number] = { id = given.id, sender = given.sender or device.user } end
     if not store.find(conv, given.id) then -- what is there stays as it is
       local row = kept(self, device, given, IMPORTED)
+      row.known_pos = given.known_pos
       conv.gone[given.id] = nil -- 36
       table.insert(conv.rows, row)
       newest = math.max(newest or 0, store.place_time(row))
@@ -50,10 +52,27 @@ function keeping:given_list(device, number, step)
   for i, given in ipairs(step.list) do
     local copy = { }
     for key, value in pairs(given) do copy[key] = value end
+    if given.of then
+      local row, known = self:meant(device, store.conv(device.store, step.type, step.to), given.of)
+      if not known or #known.elems == 0 then
+        copy = program.filler
+        copy.id = self.filler or { seq = copy.seq, rand = copy.rand }
+        self.filler = copy.id
+      else
+        copy = {
+          id = known.id, sender = known.sender, seq = known.seq, client_time = known.ctime,
+          server_time = known.stime ~= 0 and known.stime or nil, elems = known.elems, priority = row and row.priority or nil,
+          known_pos = known.pos,
+        }
+      end
+      list[i] = copy
+      goto continue
+    end
     local key = ("%d/%d/%s"):format(from, i, given.sender or device.user)
     self.ids[key] = self.ids[key] or { seq = given.seq, rand = given.rand }
     copy.id = self.ids[key]
     list[i] = copy
+    ::continue::
   end
   return list
 end

@@ -113,6 +113,17 @@ function special.online(self, device)
   self.hub:online(self.actors[device.name].client)
 end
 
+function special.burst(self, device, step, number)
+  if not device.is_in then return end
+  device.store.moment = device.store.stirs -- there is no order among its conversations
+  for i, one in ipairs(step.list) do
+    local at = number + i * 100000
+    self.model:send(device, at, one)
+    self:call(device, at, call.of(self.model, device, { op = "send", to = one.to, type = one.type, given = one.given }))
+    self.model.made[number] = self.model.made[number] or self.model.made[at]
+  end
+end
+
 function special.advance(self, _, step)
   self.model:advance(step.ms)
   self.hub:advance(step.ms)

@@ -34,6 +34,9 @@ function program.elems(what)
   return text(what.elems[1].text_elem_content .. ("."):rep(13000))
 end
 
+-- What is kept in place of a message that is not there.
+program.filler = { elems = text "a filler", sender = "ann", server_time = 1600000000, seq = 77, rand = 77 }
+
 -- What a message says is its step's number, and sometimes more.
 local function given(d, n)
   local what = { elems = text("m" .. n) }
@@ -127,7 +130,11 @@ function make.import(d, step)
   for i = 1, d:roll(4) do
     step.list[i] = kept(d, step.n * 1000 + i, user, peer)
     if d:chance(10) then step.list[i].status = d:pick { 1, 2, 3, 5 } end
-    if i > 1 and d:chance(10) and not step.list[i - 1].rand then -- the same once more, meant
+    if step.type == C2C and step.to ~= user and d:chance(15) then -- one of one's own, which perhaps was deleted
+      local known = of(d, step, true)
+      if known then step.list[i] = { of = known } end
+    end
+    if i > 1 and d:chance(10) and not step.list[i - 1].of and not step.list[i - 1].rand then -- the same once more, meant
       step.list[i] = step.list[i - 1]
     end
   end
@@ -141,6 +148,9 @@ function make.import_again(d, step)
   if #d.imports == 0 then return make.import(d, step) end
   local from = d:pick(d.imports)
   where(d, step)
+  for _, one in ipairs(from.list) do
+    if one.of then return make.import(d, step) end
+  end
   step.again, step.list = from.again or from.n, from.list
   if d:chance(70) then step.type, step.to, step.device = from.type, from.to, from.device end
   return step
@@ -180,6 +190,16 @@ function make.set_draft(d, step)
   where(d, step)
   step.text = "draft " .. step.n
   if d:chance(30) then step.time = 1700000000 + d:roll(300) - 200 end
+  return step
+end
+
+-- Several at once.
+function make.burst(d, step)
+  step.list = {}
+  for i = 1, 1 + d:roll(4) do
+    step.list[i] = where(d, { given = given(d, step.n * 1000 + i) })
+  end
+  step.type, step.to = step.list[1].type, step.list[1].to
   return step
 end
 
@@ -263,12 +283,12 @@ end
 -- How often each is done.
 local WEIGHTS <const> = {
   send = 24, again = 3, report = 8, revoke = 6, delete = 5, import = 4, import_again = 2, save = 4, find = 4, page = 10,
-  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, advance = 8, receipts = 4, login = 6,
+  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, burst = 3, advance = 8, receipts = 4, login = 6,
   group_create = 3, group_delete = 0.5, group_join = 4, group_quit = 1.5, group_invite = 2, group_remove = 1, group_modify = 2,
   group_members = 1, group_list = 1, logout = 2, close = 3, fault = 6, offline = 3, online = 5,
 }
 
-local MAKERS <const> = { send = true, import = true, save = true, batch = true }
+local MAKERS <const> = { send = true, burst = true, import = true, save = true, batch = true }
 
 local bag = {}
 for op, weight in pairs(WEIGHTS) do table.insert(bag, { op = op, weight = weight * 2 // 1 }) end

@@ -1,11 +1,19 @@
 -- View: messages, locators and conversations of the model as the tables that a host sees. What is not known yet (a rand,
--- a derived seq) is in view.ID, the message's id, and compare.lua fills it in. What has view.PERHAPS may be left out.
+-- a derived seq) is in view.ID, the message's id, and compare.lua fills it in. What has view.PERHAPS may be left out;
+-- view.EITHER is true or false.
 
 local store = require "model.store"
 
 local C2C <const>, GROUP <const> = 1, 2
 
-local view = { ID = {}, PERHAPS = {} }
+local view = { ID = {}, PERHAPS = {}, EITHER = {} }
+
+-- Rule 27. Of an imported message the device may know, or not, that it is one that was read (31: it stays as it is).
+local function is_peer_read(own, conv, row)
+  local pos = row.pos or row.known_pos
+  if not own or conv.type ~= C2C or not pos or pos > conv.peer_read then return false end
+  return row.pos and true or view.EITHER
+end
 
 function view.message(device, conv, row)
   local own = row.sender == device.user
@@ -14,7 +22,7 @@ function view.message(device, conv, row)
     message_client_time = row.ctime, message_conv_id = conv.name, message_conv_type = conv.type,
     message_custom_int = row.cint, message_custom_str = row.cstr, message_elem_array = row.elems,
     message_is_from_self = own, message_is_online_msg = row.online or false,
-    message_is_peer_read = own and conv.type == C2C and row.pos ~= nil and row.pos <= conv.peer_read,
+    message_is_peer_read = is_peer_read(own, conv, row),
     message_is_read = row.read, message_priority = row.priority, message_sender = row.sender, message_seq = row.seq,
     message_server_time = row.stime, message_status = row.status,
   }

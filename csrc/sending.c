@@ -96,6 +96,7 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
         sending->row = failed.id;
         message->seq = failed.message.seq;
         message->rand = failed.message.rand;
+        message->server_time = failed.message.server_time; /* an imported one may have been given one */
         code = tm_store_rewrite(worker->store, &conv, failed.id, message, err);
     } else {
         message->seq = tm_next_seq(conv.top_seq);

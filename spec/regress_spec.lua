@@ -571,4 +571,15 @@ describe("What was wrong once:", function()
       assert.same(before, only_message())
     end)
   end)
+
+  -- Found by make model.
+  hub_it("a failed send of an imported message was answered with another server_time than the store had (rule 3)", function()
+    local anna = device "anna"
+    local msg = timmsg.text "once more"
+    msg.message_status, msg.message_server_time = timmsg.TIMMsg_SendFail, 1600000000
+    support.must(anna, "import_msg_list", "nobody", C2C, { msg })
+    local code, _, answer = support.call(anna, "send_new_msg", "nobody", C2C, support.history(anna, "nobody", C2C)[1])
+    assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, code)
+    assert.same(support.history(anna, "nobody", C2C), { answer })
+  end)
 end)

@@ -85,7 +85,7 @@ function Play:look(device, number)
       function(result) page = result end)
     self.hub:flush()
     add(walked, page)
-  until #page == 0
+  until #page == 0 or #walked > #histories[conv.type .. "/" .. conv.name]
   compare.backward(device, conv, histories[conv.type .. "/" .. conv.name], walked)
 end
 

@@ -6,7 +6,7 @@ local shrink = require "model.shrink"
 local support = require "support"
 
 local describe <const> = support.hub_only(describe)
-local STEPS <const>, PROGRAMS <const> = 60, 40
+local STEPS <const>, PROGRAMS <const> = 60, 80
 
 describe("the library and the model of the rules", function()
   local function agree(first)
@@ -20,6 +20,6 @@ describe("the library and the model of the rules", function()
     end
   end
 
-  it("agree on the same programs each time", function() agree(1) end)
-  it("agree on others each time", function() agree(os.time()) end)
+  -- the same each time, so that a failure is of what was changed; make model SEED=… looks for others
+  it("agree", function() agree(1) end)
 end)

@@ -1,5 +1,4 @@
-/* XMPP session: its thread: tasks in, answers out, connecting and what a new connection needs. See
- * xmpp_session.h. */
+/* XMPP session: its thread, what the worker calls, and what all of the session's files need. See xmpp_session.h. */
 #include "xmpp_session.h"
 
 #include "clock.h"
@@ -13,167 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* Pauses before connecting again: doubled up to the longest, each shortened by chance, so that the clients of
- * a server that comes back do not come all at once. */
-#define FIRST_PAUSE_MS 500
-#define LONGEST_PAUSE_MS 60000
 /* No question is given up before. */
 #define LEAST_TIMEOUT_MS 15000
-/* A new device's log-in waits so long at most for its groups. */
-#define SETTLE_MS 5000
-/* So often a password is tried again that was right once. */
-#define REFUSALS 3
-/* Receipts in one stanza. */
-#define RECEIPTS 64
 /* tm_xmpp_end waits so long. */
 #define END_MS 100
-
-/* ---- tasks ---- */
-
-tm_task *tm_task_new(const tm_op *op)
-{
-    tm_error err = {0};
-    tm_task *task = tm_calloc(1, sizeof *task);
-    if (!task) return NULL;
-    task->asked = (tm_op *)(uintptr_t)op;
-    task->op = *op;
-    task->op.next = NULL;
-    task->op.message = NULL;
-    task->op.text = task->text = tm_strdup(op->text);
-    task->op.second = task->second = tm_strdup(op->second);
-    task->op.third = task->third = tm_strdup(op->third);
-    task->op.cursor = task->cursor = tm_strdup(op->cursor);
-    task->op.param = task->param = op->param ? cJSON_Duplicate(op->param, true) : NULL;
-    bool ok = (!op->text || task->text) && (!op->second || task->second) && (!op->third || task->third) &&
-              (!op->cursor || task->cursor) && (!op->param || task->param);
-    if (ok && op->message) {
-        ok = tm_message_copy(op->message, &task->message, &err) == 0;
-        task->op.message = &task->message;
-    }
-    if (ok) return task;
-    tm_task_free(task);
-    return NULL;
-}
-
-void tm_task_free(tm_task *task)
-{
-    if (!task) return;
-    if (task->drop) task->drop(task);
-    tm_message_clear(&task->message);
-    tm_free(task->text);
-    tm_free(task->second);
-    tm_free(task->third);
-    tm_free(task->cursor);
-    cJSON_Delete(task->param);
-    tm_free(task->id);
-    tm_free(task->to);
-    tm_free(task->target);
-    tm_event_free_list(task->op.events);
-    cJSON_Delete(task->op.result);
-    tm_free(task->op.id);
-    tm_free(task->op.url);
-    tm_free(task);
-}
-
-void tm_task_nothing(tm_xmpp *x, tm_task *task)
-{
-    (void)x;
-    (void)task;
-}
-
-static void free_tasks(tm_task *list)
-{
-    while (list) {
-        tm_task *next = list->next;
-        tm_task_free(list);
-        list = next;
-    }
-}
-
-tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task)
-{
-    for (tm_task **at = &x->working; *at; at = &(*at)->next)
-        if (*at == task) {
-            *at = task->next;
-            break;
-        }
-    task->next = NULL;
-    return task;
-}
-
-void tm_xmpp_answer(tm_xmpp *x, tm_task *task)
-{
-    tm_xmpp_release(x, task);
-    /* after a failure no more of them are asked about */
-    if (task->op.kind == TM_OP_SETTLE && x->unsettled)
-        x->unsettled = task->op.error.code ? 0 : x->unsettled - 1;
-    if (task->done) {
-        task->done(x, task);
-        tm_task_free(task);
-        return;
-    }
-    pthread_mutex_lock(&x->lock);
-    if (x->last_answer)
-        x->last_answer->next = task;
-    else
-        x->answers = task;
-    x->last_answer = task;
-    pthread_mutex_unlock(&x->lock);
-    tm_wake_signal(&x->bell);
-}
-
-void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
-{
-    tm_fail(&task->op.error, code, "%s", text);
-    tm_xmpp_answer(x, task);
-}
-
-void tm_xmpp_keep(tm_xmpp *x, tm_task *task)
-{
-    tm_task **end = &x->working;
-    while (*end)
-        end = &(*end)->next;
-    task->next = NULL;
-    *end = task;
-}
-
-tm_task *tm_xmpp_find(tm_xmpp *x, void *number)
-{
-    for (tm_task *task = x->working; task; task = task->next)
-        if (task->number == (uint64_t)(uintptr_t)number) return task;
-    return NULL;
-}
-
-static void expire_tasks(tm_xmpp *x)
-{
-    uint64_t now = tm_clock_ms();
-    for (tm_task *task = x->working; task;) {
-        tm_task *next = task->next;
-        if (task->deadline && task->deadline <= now) {
-            tm_xmpp_fail(x, task, ERR_REQUEST_TIMEOUT, "the server has not answered in time");
-            next = x->working; /* whoever was told may have begun or ended others */
-        }
-        task = next;
-    }
-}
-
-static void start_task(tm_xmpp *x, tm_task *task)
-{
-    task->number = ++x->tasks;
-    task->deadline = tm_clock_ms() + x->timeout_ms;
-    switch (task->op.kind) {
-    case TM_OP_SEND:
-    case TM_OP_REVOKE:
-    case TM_OP_READ: tm_outbox_add(x, task); break;
-    case TM_OP_SETTLE: tm_settle_start(x, task); break;
-    case TM_OP_HISTORY: tm_history_start(x, task); break;
-    case TM_OP_GROUP: tm_group_start(x, task); break;
-    case TM_OP_UPLOAD: tm_upload_start(x, task); break;
-    case TM_OP_LOGIN: tm_xmpp_answer(x, task); break;
-    }
-}
 
 /* ---- for the other files ---- */
 
@@ -248,320 +91,6 @@ int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err)
                    *condition ? condition : "error");
 }
 
-/* ---- the connection ---- */
-
-static void tell_network(tm_xmpp *x, bool up, bool kicked, const tm_error *err)
-{
-    pthread_mutex_lock(&x->lock);
-    x->network.changed = true;
-    x->network.up = up;
-    x->network.kicked = kicked;
-    if (err) x->network.error = *err;
-    pthread_mutex_unlock(&x->lock);
-    tm_wake_signal(&x->bell);
-}
-
-static void lost(void *owner, const tm_error *err)
-{
-    tm_xmpp *x = owner;
-    bool was_welcome = x->welcome;
-    x->welcome = false;
-    if (!x->down_since) x->down_since = tm_clock_ms();
-    x->setup = 0;
-    if (x->own) tm_archive_lost(x->own);
-    tm_rooms_lost(x);
-    tm_outbox_lost(x);
-    tm_xmpp_log(x, kTIMLog_Warn, "%s", err->text);
-    bool kicked = err->code == ERR_LOGIN_KICKED_OFF_BY_OTHER;
-    if (x->login) { /* it never got in */
-        tm_task *login = x->login;
-        x->login = NULL;
-        tm_xmpp_fail(x, login, err->code, err->text);
-        return;
-    }
-    /* asked again and again with a wrong password, servers lock accounts; but one that is just coming up may say so too */
-    bool refused = err->code == ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED && ++x->refusals == REFUSALS;
-    if (was_welcome || kicked || refused) tell_network(x, false, kicked, err);
-    if (kicked || refused) return;
-    uint32_t pause = FIRST_PAUSE_MS;
-    for (int i = 0; i < x->failures && pause < LONGEST_PAUSE_MS; i++)
-        pause *= 2;
-    if (pause > LONGEST_PAUSE_MS) pause = LONGEST_PAUSE_MS;
-    pause -= (uint32_t)(tm_message_random() % (pause / 2));
-    x->failures++;
-    x->retry_at = tm_clock_ms() + pause;
-}
-
-/* ---- what a new connection needs ---- */
-
-static void set_up_one(tm_xmpp *x)
-{
-    tm_error err = {0};
-    /* answers that never came are given up before the session hears that the connection is lost */
-    if (--x->setup > 0 || !tm_link_is_up(x->link)) return;
-    if (!x->own && !(x->own = tm_archive_open(x, "", 0, &err))) {
-        tm_link_drop(x->link, err.text);
-        return;
-    }
-    if (!x->was_welcome) tm_outbox_hasten(x);
-    x->welcome = x->was_welcome = true;
-    x->failures = x->refusals = 0;
-    x->down_since = 0;
-    tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
-    x->settle_until = tm_clock_ms() + SETTLE_MS;
-    if (!x->login) tell_network(x, true, false, NULL);
-    if (x->wanted_since) tm_archive_read_from(x->own, x->wanted_since);
-    x->wanted_since = 0;
-    tm_archive_rewind(x, x->own);
-    tm_rooms_enter(x);
-}
-
-/* A new device is in once it is known where its groups' archives begin for it: what is said after the log-in is
- * news. A room that does not answer holds nobody up for long. */
-static void answer_login(tm_xmpp *x)
-{
-    if (!x->login || (x->is_new && !tm_rooms_are_settled(x) && tm_clock_ms() < x->settle_until)) return;
-    tm_error err = {0};
-    tm_task *login = x->login;
-    x->login = NULL;
-    /* the cursor starts here: nothing was read as news before (see go_on in xmpp_archive.c) */
-    login->op.position = tm_mirror_top(x->mirror, &err);
-    tm_xmpp_answer(x, login);
-    tm_archive_rewind(x, x->own);
-    for (tm_room *room = x->first_room; room; room = room->next)
-        tm_archive_rewind(x, room->archive);
-}
-
-static void carbons_answered(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    (void)argument;
-    (void)answer; /* a server without carbons: what other sessions send is seen with what comes next */
-    set_up_one(owner);
-}
-
-/* One of the server's services says what it is. */
-static void service_answered(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    char *jid = argument;
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_INFO);
-    for (xmpp_stanza_t *at = query ? xmpp_stanza_get_children(query) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at), *var = tm_stanza_attribute(at, "var");
-        if (!name || strcmp(name, "feature") != 0) continue;
-        char **service = strcmp(var, TM_NS_MUC) == 0      ? &x->rooms
-                         : strcmp(var, TM_NS_UPLOAD) == 0 ? &x->upload
-                                                          : NULL;
-        if (!service || (*service && **service)) continue;
-        tm_free(*service);
-        *service = tm_strdup(jid);
-    }
-    tm_free(jid);
-    set_up_one(x);
-}
-
-static void ask_service(tm_xmpp *x, const char *jid)
-{
-    char *copy = tm_strdup(jid);
-    tm_stanza iq;
-    if (!copy) return;
-    x->setup++;
-    tm_xmpp_iq(x, &iq, "get", jid);
-    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
-    tm_xmpp_ask(x, &iq, service_answered, copy);
-}
-
-static void services_answered(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    (void)argument;
-    tm_xmpp *x = owner;
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_ITEMS);
-    for (xmpp_stanza_t *at = query ? xmpp_stanza_get_children(query) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at), *jid = tm_stanza_attribute(at, "jid");
-        if (name && strcmp(name, "item") == 0 && *jid) ask_service(x, jid);
-    }
-    set_up_one(x);
-}
-
-/* Where a new device begins: at the present end of the archive. */
-static void end_answered(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
-{
-    (void)argument;
-    (void)answer;
-    tm_error err = {0};
-    if (!page) {
-        tm_link_drop(x->link, "the server has no message archive (XEP-0313) for this user");
-        return;
-    }
-    if (tm_archive_begin_at(x, "", page, &err)) {
-        tm_link_drop(x->link, err.text);
-        return;
-    }
-    x->fresh = false;
-    set_up_one(x);
-}
-
-static void be_present(tm_xmpp *x)
-{
-    tm_stanza presence;
-    tm_stanza_begin(&presence, tm_link_ctx(x->link), "presence", NULL, NULL, NULL);
-    tm_link_send(x->link, tm_stanza_finish(&presence));
-}
-
-static void connected(void *owner)
-{
-    tm_xmpp *x = owner;
-    tm_stanza iq;
-    x->setup = 1; /* this function's own part */
-    x->pings = x->ponged = 0;
-    /* first: Prosody keeps back what waits in its offline store from those who ask an archive before */
-    be_present(x);
-    x->setup++;
-    tm_xmpp_iq(x, &iq, "set", NULL);
-    tm_stanza_add(&iq, NULL, "enable", TM_NS_CARBONS, NULL);
-    tm_xmpp_ask(x, &iq, carbons_answered, NULL);
-    if (!x->rooms || !x->upload || !*x->rooms || !*x->upload) {
-        x->setup++;
-        tm_xmpp_iq(x, &iq, "get", x->address.domain);
-        tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_ITEMS, NULL);
-        tm_xmpp_ask(x, &iq, services_answered, NULL);
-    }
-    if (x->fresh) {
-        x->setup++;
-        tm_page_query query = {.group = "", .before = "", .max = 100};
-        tm_page_ask(x, &query, end_answered, NULL);
-    }
-    set_up_one(x);
-}
-
-/* ---- stanzas ---- */
-
-/* The id under which the own archive has a message that was pushed; "" if it says none. One's own server
- * removes or outdoes what a sender claims: its own is the last. */
-static const char *pushed_archive_id(tm_xmpp *x, xmpp_stanza_t *message)
-{
-    const char *found = "";
-    for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
-        if (name && ns && strcmp(name, "stanza-id") == 0 && strcmp(ns, TM_NS_SID) == 0 &&
-            strcmp(tm_stanza_attribute(at, "by"), x->self) == 0)
-            found = tm_stanza_attribute(at, "id");
-    }
-    return found;
-}
-
-/* Since when the server kept a message for a user who was not there; 0: it did not. A sender may claim such a
- * time too: then more is read than need be. */
-static uint64_t kept_since(tm_xmpp *x, xmpp_stanza_t *message)
-{
-    uint64_t first = 0;
-    for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
-        if (!name || !ns || strcmp(name, "delay") != 0 || strcmp(ns, TM_NS_DELAY) != 0) continue;
-        if (strcasecmp(tm_stanza_attribute(at, "from"), x->address.domain) != 0) continue;
-        uint64_t stamp = tm_stamp_parse(tm_stanza_attribute(at, "stamp"));
-        if (stamp && (!first || stamp < first)) first = stamp;
-    }
-    return first;
-}
-
-/* Rule 24: a new device begins behind what any device of the user has fetched. What waited in the server's
- * offline store nobody has, and what is pushed while the beginning is looked for is new too. */
-static void want(tm_xmpp *x, const char *archive_id, uint64_t kept)
-{
-    tm_error err = {0};
-    if (!x->fresh && !kept) return;
-    int32_t code = tm_mirror_begin(x->mirror, &err);
-    if (!code) code = tm_mirror_want(x->mirror, "", archive_id, &err);
-    if (!code) code = tm_mirror_commit(x->mirror, &err);
-    if (code) {
-        tm_mirror_rollback(x->mirror);
-        tm_link_drop(x->link, err.text);
-    } else if (kept && x->own) {
-        tm_archive_read_from(x->own, kept);
-        tm_archive_rewind(x, x->own);
-    } else if (kept && (!x->wanted_since || kept < x->wanted_since)) {
-        x->wanted_since = kept;
-    }
-}
-
-/* True if there was nothing else in it. */
-static bool take_receipts(tm_xmpp *x, xmpp_stanza_t *message)
-{
-    char peer[TM_MAX_USER_ID + 1], *ids[RECEIPTS];
-    const char *from = xmpp_stanza_get_from(message);
-    size_t count = 0;
-    bool others = false;
-    if (!from || !tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer)) return false;
-    for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
-        const char *ns = xmpp_stanza_get_ns(at);
-        if (!xmpp_stanza_get_name(at) || !ns) continue;
-        if (strcmp(ns, TM_NS_RECEIPTS) != 0)
-            others |=
-                strcmp(ns, TM_NS_SID) != 0 && strcmp(ns, TM_NS_HINTS) != 0 && strcmp(ns, TM_NS_DELAY) != 0;
-        else if (strcmp(xmpp_stanza_get_name(at), "received") == 0 && count < RECEIPTS)
-            ids[count++] = (char *)(uintptr_t)tm_stanza_attribute(at, "id");
-    }
-    if (count) tm_outbox_received(x, peer, ids, count);
-    return count && count < RECEIPTS && !others;
-}
-
-static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
-{
-    const char *from = xmpp_stanza_get_from(message), *type = xmpp_stanza_get_type(message);
-    char peer[TM_MAX_GROUP_ID + 1];
-    if (tm_page_result(x, message)) return;
-    if (type && strcmp(type, "error") == 0) {
-        tm_outbox_error(x, message);
-        return;
-    }
-    tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
-    if (room && type && strcmp(type, "groupchat") == 0) {
-        tm_rooms_message(x, room, message);
-        return;
-    }
-    if (type && strcmp(type, "headline") == 0) {
-        bool own_voice = from && strcmp(from, tm_link_jid(x->link)) == 0;
-        if (from && !own_voice && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))
-            tm_online_take(x, message, kTIMConv_C2C, peer, peer);
-        return;
-    }
-    if (take_receipts(x, message)) return; /* what the archive has of it can wait */
-    const char *archive_id = pushed_archive_id(x, message);
-    if (x->is_new && *archive_id) want(x, archive_id, kept_since(x, message));
-    tm_archive_ring(x, x->own, archive_id);
-}
-
-/* Others may ask what this is; silence would keep them waiting. */
-static void refuse_iq(tm_xmpp *x, xmpp_stanza_t *iq)
-{
-    tm_stanza answer;
-    const char *from = xmpp_stanza_get_from(iq), *id = xmpp_stanza_get_id(iq);
-    if (!id) return;
-    bool ping = tm_stanza_child(iq, "ping", TM_NS_PING) != NULL;
-    tm_stanza_begin(&answer, tm_link_ctx(x->link), "iq", from, ping ? "result" : "error", id);
-    if (!ping) {
-        xmpp_stanza_t *error = tm_stanza_add(&answer, NULL, "error", NULL, NULL);
-        tm_stanza_set(&answer, error, "type", "cancel");
-        tm_stanza_add(&answer, error, "service-unavailable", TM_NS_STANZAS, NULL);
-    }
-    tm_link_send(x->link, tm_stanza_finish(&answer));
-}
-
-static void stanza(void *owner, xmpp_stanza_t *stanza)
-{
-    tm_xmpp *x = owner;
-    const char *name = xmpp_stanza_get_name(stanza);
-    if (!name) return;
-    if (strcmp(name, "message") == 0)
-        take_message(x, stanza);
-    else if (strcmp(name, "presence") == 0)
-        tm_rooms_presence(x, stanza);
-    else if (strcmp(name, "iq") == 0)
-        refuse_iq(x, stanza);
-}
-
 /* ---- the thread ---- */
 
 static bool wants_stanzas(void *owner)
@@ -581,9 +110,9 @@ static void say(void *owner, enum TIMLogLevel level, const char *text)
 static bool open_all(tm_xmpp *x, tm_error *err)
 {
     tm_link_host host = {.owner = x,
-                         .connected = connected,
-                         .lost = lost,
-                         .stanza = stanza,
+                         .connected = tm_connection_made,
+                         .lost = tm_connection_lost,
+                         .stanza = tm_live_stanza,
                          .wants_stanzas = wants_stanzas,
                          .log = say};
     char *after = NULL;
@@ -652,7 +181,7 @@ static bool take_tasks(tm_xmpp *x)
         if (stop)
             tm_task_free(list);
         else
-            start_task(x, list);
+            tm_task_start(x, list);
         list = next;
     }
     return !stop;
@@ -680,14 +209,14 @@ static void run(tm_xmpp *x)
         }
         tm_link_run(x->link);
         if (x->welcome) {
-            answer_login(x);
+            tm_connection_answer_login(x);
             tm_rooms_run(x);
             tm_archives_run(x);
             tm_group_run(x);
             tm_receipts_run(x);
         }
         tm_outbox_run(x);
-        expire_tasks(x);
+        tm_tasks_expire(x);
         /* what was just written goes out before the wait; if something came meanwhile others may want to act */
         if (!tm_link_run(x->link)) wait_for_something(x);
     }
@@ -706,10 +235,10 @@ static void free_session(tm_xmpp *x)
     tm_archive_close(x->own);
     tm_pages_free(x);
     tm_mirror_close(x->mirror);
-    free_tasks(x->sending);
-    free_tasks(x->working);
-    free_tasks(x->given);
-    free_tasks(x->answers);
+    tm_tasks_free(x->sending);
+    tm_tasks_free(x->working);
+    tm_tasks_free(x->given);
+    tm_tasks_free(x->answers);
     tm_event_free_list(x->online);
     tm_task_free(x->login);
     tm_xmpp_address_clear(&x->address);

@@ -152,6 +152,20 @@ struct tm_xmpp {
 
 /* ---- xmpp_session.c ---- */
 void tm_xmpp_log(tm_xmpp *x, enum TIMLogLevel level, const char *format, ...) TM_PRINTF(3, 4);
+/* The mirror has news for the worker. */
+void tm_xmpp_ring(tm_xmpp *x);
+/* An online-only message for the worker (taken over). */
+void tm_xmpp_tell_online(tm_xmpp *x, tm_event *event);
+/* Asks over the link with the session's timeout. */
+void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument);
+/* Begins an iq. `to` NULL: the own account. */
+void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to);
+/* Translates an error answer (or NULL: no answer) into one of this API: sets `err`, returns its code. */
+int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err);
+
+/* ---- xmpp_task.c ---- */
+/* Gives a task to who handles it (taken over). */
+void tm_task_start(tm_xmpp *x, tm_task *task);
 /* A task is through (taken over): task->op holds the answer. */
 void tm_xmpp_answer(tm_xmpp *x, tm_task *task);
 /* The same with a failure. */
@@ -163,16 +177,20 @@ void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
 tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task);
 /* A task that is kept, by its number as the argument of a question; NULL if it is over. */
 tm_task *tm_xmpp_find(tm_xmpp *x, void *number);
-/* The mirror has news for the worker. */
-void tm_xmpp_ring(tm_xmpp *x);
-/* An online-only message for the worker (taken over). */
-void tm_xmpp_tell_online(tm_xmpp *x, tm_event *event);
-/* Asks over the link with the session's timeout. */
-void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument);
-/* Begins an iq. `to` NULL: the own account. */
-void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to);
-/* Translates an error answer (or NULL: no answer) into one of this API: sets `err`, returns its code. */
-int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err);
+/* Fails those that are kept and whose deadline has come. Called by the loop. */
+void tm_tasks_expire(tm_xmpp *x);
+void tm_tasks_free(tm_task *list);
+
+/* ---- xmpp_connection.c ---- */
+/* For the link, whose owner is the session. */
+void tm_connection_made(void *owner);
+void tm_connection_lost(void *owner, const tm_error *err);
+/* Answers the log-in, if all that it waits for is there. Called by the loop. */
+void tm_connection_answer_login(tm_xmpp *x);
+
+/* ---- xmpp_live.c ---- */
+/* For the link: a stanza that answers nothing. */
+void tm_live_stanza(void *owner, xmpp_stanza_t *stanza);
 
 /* ---- xmpp_outbox.c: stanzas that must get into an archive: messages, retractions, markers ---- */
 /* Sends (or, while the connection is down, will send) the task's stanza and answers it once it is done. */

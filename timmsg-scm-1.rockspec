@@ -82,6 +82,7 @@ build = {
         "csrc/sending.c",
         "csrc/session.c",
         "csrc/settings.c",
+        "csrc/spin.c",
         "csrc/sql.c",
         "csrc/store.c",
         "csrc/store_convs.c",

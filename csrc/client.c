@@ -73,6 +73,7 @@ void tm_client_take(tm_client *client, tm_request **requests, tm_report **report
     pthread_mutex_lock(&client->lock);
     *requests = client->first;
     client->first = client->last = NULL;
+    atomic_store(&client->called, false);
     *reports = client->first_report;
     client->first_report = client->last_report = NULL;
     client->asleep = client->drained = false;
@@ -334,6 +335,7 @@ static void enqueue(tm_client *client, tm_request *request)
     else
         client->first = request;
     client->last = request;
+    atomic_store(&client->called, true);
     tm_client_wake_worker(client);
 }
 

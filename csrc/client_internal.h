@@ -77,6 +77,7 @@ struct tm_client {
     tm_wake wake;             /* likewise */
 
     atomic_bool stop;          /* closing: ends waits and long queries */
+    atomic_bool called;        /* there are requests to take */
     atomic_uint want;          /* 1 << tm_letter_kind */
     atomic_bool want_receipts; /* user_config_is_read_receipt */
 

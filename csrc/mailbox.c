@@ -6,6 +6,7 @@
 #include "mailbox.h"
 
 #include "include/TIMCloudDef.h"
+#include "spin.h"
 #include "wake.h"
 
 #include <errno.h>
@@ -20,7 +21,9 @@ struct tm_mailbox {
     pthread_cond_t arrived;
     tm_wake wake; /* not open until somebody asks for the descriptor */
     tm_letter *first, *last;
-    unsigned waiters; /* threads in tm_mailbox_wait */
+    unsigned waiters;  /* threads in tm_mailbox_wait */
+    atomic_bool any;   /* letters are there */
+    atomic_bool quick; /* the letter taken last was */
     atomic_size_t events, expected;
     size_t low;
     void (*drained)(void *userdata);
@@ -104,6 +107,8 @@ tm_mailbox *tm_mailbox_new(tm_error *err)
         return NULL;
     }
     mailbox->wake.read_fd = mailbox->wake.write_fd = -1;
+    atomic_init(&mailbox->any, false);
+    atomic_init(&mailbox->quick, false);
     atomic_init(&mailbox->events, 0);
     atomic_init(&mailbox->expected, 0);
     bool has_lock = pthread_mutex_init(&mailbox->lock, NULL) == 0;
@@ -138,6 +143,7 @@ void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter)
         mailbox->last->next = letter;
     } else {
         mailbox->first = letter;
+        atomic_store(&mailbox->any, true);
         if (mailbox->wake.write_fd >= 0) tm_wake_signal(&mailbox->wake);
     }
     mailbox->last = letter;
@@ -152,7 +158,9 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
     if (letter) {
         mailbox->first = letter->next;
         letter->next = NULL;
+        if (!mailbox->first) atomic_store(&mailbox->any, false);
         if (!mailbox->first && mailbox->wake.read_fd >= 0) tm_wake_clear(&mailbox->wake);
+        atomic_store(&mailbox->quick, letter->quick);
         tm_mailbox_unexpect(mailbox, letter);
         size_t taken = events_in(letter);
         size_t before = atomic_fetch_sub(&mailbox->events, taken);
@@ -180,6 +188,7 @@ bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms)
 {
     struct timespec deadline = {0, 0};
     if (timeout_ms > 0) deadline = deadline_in(timeout_ms);
+    if (timeout_ms && atomic_exchange(&mailbox->quick, false)) tm_spin_until(&mailbox->any);
     pthread_mutex_lock(&mailbox->lock);
     bool over = timeout_ms == 0;
     mailbox->waiters++;

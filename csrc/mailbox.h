@@ -38,6 +38,7 @@ typedef struct tm_letter {
     int32_t event;
     uint32_t index, current, total;
     bool expected; /* tm_mailbox_expect counts it */
+    bool quick;    /* RESULT: read from the store; if another follows, it follows soon */
 } tm_letter;
 
 /* Owned by the host. */
@@ -55,7 +56,8 @@ bool tm_letter_unpack(tm_letter *letter);
 void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter);
 /* Takes the oldest letter (the caller frees it with tm_letter_free), or NULL if there is none. Any thread. */
 tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
-/* Blocks until a letter is there or the time is over (negative: no limit). Any thread. True if a letter is there. */
+/* Blocks until a letter is there or the time is over (negative: no limit). Any thread. True if a letter is there. Behind a
+ * quick letter it looks for a moment before it sleeps: see spin.h. */
 bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
 /* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. It is made when
  * first asked for: a host that asks each frame needs none. -1: it could not be made (err is set). Any thread. */

@@ -314,6 +314,7 @@ static void fail_all(tm_worker *worker, tm_request *list, int32_t code, const ch
 /* A run of requests of one class: one transaction. */
 static void start_run(tm_worker *worker, tm_request *run, bool synced)
 {
+    bool quick = handler_of(run)->class == TM_CLASS_LOCAL && !synced;
     tm_error err = {0};
     if (tm_store_begin(worker->store, synced, &err)) {
         fail_all(worker, run, err.code, err.text);
@@ -323,6 +324,7 @@ static void start_run(tm_worker *worker, tm_request *run, bool synced)
         tm_request *request = run;
         run = run->next;
         request->next = NULL;
+        request->letter->quick = quick;
         if (atomic_load(&worker->client->stop)) {
             tm_request_fail(request, ERR_USER_CANCELED, "cancelled: the client closes");
             note_finished(worker, request);
@@ -332,6 +334,7 @@ static void start_run(tm_worker *worker, tm_request *run, bool synced)
     }
     tm_worker_end_transaction(worker, &err);
     tm_worker_pump(worker);
+    worker->quick = quick;
 }
 
 /* The answers wait: what the backend has done must not be told as failed. */

@@ -3,6 +3,7 @@
 
 #include "alarm.h"
 #include "include/TIMCloudDef.h"
+#include "spin.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -77,6 +78,8 @@ static void wait_for_work(tm_worker *worker)
     }
     if (worker->retry_at && (timeout < 0 || timeout > time_until(worker, worker->retry_at)))
         timeout = time_until(worker, worker->retry_at);
+    if (worker->quick) tm_spin_until(&client->called);
+    worker->quick = false;
     if (worker->importing || (worker->more_events && has_room(worker)) || !tm_client_sleep(client))
         timeout = 0;
     /* asked last: who sets one from now on wakes a worker that sleeps */

@@ -44,6 +44,7 @@ typedef struct tm_worker {
     bool kicked;               /* the backend's session is over: see tm_worker_kicked */
     uint64_t retry_at;         /* what the store could not take is tried again (tm_clock_ms); 0: nothing */
     uint64_t look_at;          /* a backend that cannot wake us is looked at (tm_clock_ms) */
+    bool quick;                /* what was done last was to read from the store: see spin.h */
     bool must_sync;            /* this transaction holds what nobody could give back */
     tm_request *waiting;       /* under way: operations or transfers are out */
     tm_op *asked, *last_asked; /* operations for the backend, after the commit */

@@ -12,7 +12,7 @@
 #define MAX_LOCATORS 1000
 #define MAX_BATCH 500
 #define MAX_PAGE 1000
-/* GroupTips carry the name beside up to 500 user ids: see MAX_ELEMS in hub_fetch.c. */
+/* GroupTips carry the name beside up to 500 user ids: see MAX_TEXT in peer.c. */
 #define MAX_GROUP_NAME 12288
 
 static int32_t check_conv(const tm_args *args, tm_error *err)

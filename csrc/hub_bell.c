@@ -80,15 +80,21 @@ static void bind_socket(tm_hub_bell *bell, tm_log *log)
     bell->name[0] = '\0';
 }
 
+/* Whether it is a name that bind_socket makes. Others come from the database, where any process may have put them: they
+ * must not lead out of the directory. */
+static bool is_bell(const char *name)
+{
+    return strlen(name) == HUB_BELL_NAME - 1 && strspn(name, "0123456789abcdef") == HUB_BELL_NAME - 1;
+}
+
 /* Whether a name is one that bind_socket makes, of a session that died some time ago. A young one may be on its way to
  * be bound. */
 static bool is_abandoned(const tm_hub_bell *bell, int fd, const char *name)
 {
     struct stat info;
     struct sockaddr_un address;
-    if (strlen(name) != HUB_BELL_NAME - 1 || strspn(name, "0123456789abcdef") != HUB_BELL_NAME - 1)
-        return false;
-    if (fstatat(bell->directory_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(info.st_mode))
+    if (!is_bell(name) || fstatat(bell->directory_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISSOCK(info.st_mode))
         return false;
     if (info.st_mtime > time(NULL) - ABANDONED_S || !make_address(bell, name, &address)) return false;
     return connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
@@ -259,6 +265,7 @@ void tm_hub_bell_remove(tm_hub_bell *bell, const char *name)
 
 bool tm_hub_guests_add(tm_hub_guests *guests, const char *name)
 {
+    if (!is_bell(name)) return true;
     for (size_t i = 0; i < guests->count; i++)
         if (strcmp(guests->names[i], name) == 0) return true;
     if (guests->count == guests->size) {

@@ -47,7 +47,7 @@ long tm_hub_bell_take(tm_hub_bell *bell, char *buffer, size_t size);
 /* Removes the socket file of a session that is gone. */
 void tm_hub_bell_remove(tm_hub_bell *bell, const char *name);
 
-/* False: memory is short. */
+/* Names that no bell has are left out. False: memory is short. */
 bool tm_hub_guests_add(tm_hub_guests *guests, const char *name);
 void tm_hub_guests_clear(tm_hub_guests *guests);
 

@@ -18,16 +18,6 @@
  * others. */
 #define HISTORY_COLUMNS MESSAGE_COLUMNS ", EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id)"
 
-int32_t tm_hub_check_message(const cJSON *message, const char *sender, tm_error *err)
-{
-    if (!tm_valid_user(sender)) return tm_fail(err, TIM_ERR_JSON, "%s: not a user id", kTIMMsgSender);
-    int32_t code = tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, message, 0, err);
-    if (!code && strcmp(sender, HUB_SYSTEM) != 0 && tm_peer_has_tips(tm_json_get(message, kTIMMsgElemArray)))
-        code = tm_fail(err, TIM_ERR_JSON, "%s: GroupTips of a user", kTIMMsgElemArray);
-    /* whatever is wrong with it, out of range too: one code for what must be left out */
-    return code ? (err->code = TIM_ERR_JSON) : 0;
-}
-
 /* The elements of a row as another process wrote them: as strict as a caller's, with the known keys only.
  * Owned by the caller; NULL on failure. */
 static char *read_elems(sqlite3_stmt *row, int column, const char *sender, tm_error *err)

@@ -1,11 +1,32 @@
 /* Hub group: groups: found, created, deleted, listed (rule 42). See hub.c. */
 #include "hub_group.h"
 
+#include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
 #include <stdio.h>
 #include <string.h>
+
+char *tm_hub_text(sqlite3_stmt *row, int column)
+{
+    const char *text = tm_sql_column_text(row, column);
+    return tm_utf8_repair(text, (size_t)sqlite3_column_bytes(row, column));
+}
+
+bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
+{
+    char *text = tm_hub_text(row, column);
+    bool ok = text && tm_json_add_string(object, key, text);
+    tm_free(text);
+    return ok;
+}
+
+int32_t tm_hub_enum(sqlite3_stmt *row, int column, int32_t most, int32_t otherwise)
+{
+    int64_t value = sqlite3_column_int64(row, column);
+    return value >= 0 && value <= most ? (int32_t)value : otherwise;
+}
 
 int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_group_info *out,
                           tm_error *err)
@@ -21,11 +42,13 @@ int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_
     if (tm_sql_step(hub->sql, row, &local)) {
         out->id = sqlite3_column_int64(row, 0);
         out->topic = sqlite3_column_int64(row, 1);
-        out->title = tm_strdup(tm_sql_column_text(row, 2));
+        out->title = tm_hub_text(row, 2);
         out->type = sqlite3_column_int(row, 3);
         out->add_option = sqlite3_column_int(row, 4);
         out->max_members = sqlite3_column_int64(row, 5);
-        out->role = sqlite3_column_type(row, 6) == SQLITE_NULL ? -1 : sqlite3_column_int(row, 6);
+        out->role = sqlite3_column_type(row, 6) == SQLITE_NULL
+                        ? -1
+                        : tm_hub_enum(row, 6, kTIMMemberRole_SuperAdmin, kTIMMemberRole_Normal);
         tm_sql_drop(row);
         snprintf(out->name, sizeof out->name, "%s", name);
         if (!out->title) tm_fail_memory(&local);
@@ -139,21 +162,15 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
     return code;
 }
 
-bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
-{
-    const char *text = tm_sql_column_text(row, column);
-    char *repaired = tm_utf8_repair(text, strlen(text));
-    bool ok = repaired && tm_json_add_string(object, key, repaired);
-    tm_free(repaired);
-    return ok;
-}
-
 static bool add_group_info(cJSON *list, sqlite3_stmt *row)
 {
+    if (!tm_valid_group(tm_sql_column_text(row, 0))) return true; /* no library made it */
     cJSON *info = cJSON_CreateObject();
-    return tm_json_append(list, info) && tm_hub_add_text(info, kTIMGroupBaseInfoGroupId, row, 0) &&
+    return tm_json_append(list, info) &&
+           tm_json_add_string(info, kTIMGroupBaseInfoGroupId, tm_sql_column_text(row, 0)) &&
            tm_hub_add_text(info, kTIMGroupBaseInfoGroupName, row, 1) &&
-           tm_json_add_int(info, kTIMGroupBaseInfoGroupType, sqlite3_column_int64(row, 2)) &&
+           tm_json_add_int(info, kTIMGroupBaseInfoGroupType,
+                           tm_hub_enum(row, 2, kTIMGroup_AVChatRoom, kTIMGroup_Public)) &&
            tm_hub_add_text(info, kTIMGroupBaseInfoFaceUrl, row, 3) &&
            tm_json_add_uint(info, kTIMGroupBaseInfoLastestSeq, tm_sql_column_u64(row, 4));
 }

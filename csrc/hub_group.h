@@ -18,6 +18,13 @@ typedef struct tm_hub_group_info {
 } tm_hub_group_info;
 
 /* ---- hub_group.c ---- */
+/* Text of a row that another process may have written: U+FFFD for what is not UTF-8 (rule 7). Owned by the caller
+ * (tm_free); NULL: memory is short. */
+char *tm_hub_text(sqlite3_stmt *row, int column);
+/* The same under a key of `object`. False: memory is short. */
+bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column);
+/* A value of an enum that goes from 0 to `most`; of what is none, `otherwise`. */
+int32_t tm_hub_enum(sqlite3_stmt *row, int column, int32_t most, int32_t otherwise);
 /* Finds a group. `as_member`: who is none gets 10007. out->title must be freed in every case. */
 int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_group_info *out,
                           tm_error *err);

@@ -77,8 +77,6 @@ int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id
 int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 /* Adds those whom a query for bells (one column) names. */
 int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_error *err);
-/* Adds a text of the hub's, which anybody may have written: with U+FFFD for its bad bytes (rule 7). */
-bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column);
 /* A topic for a new group. 0: failure. */
 int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 
@@ -87,9 +85,6 @@ int32_t tm_hub_history(tm_hub *hub, tm_op *op, tm_error *err);
 /* Up to `limit` events behind the cursor; hub->next stands behind them. *rows: how many
  * there were, those that had to be left out too. */
 int32_t tm_hub_fetch(tm_hub *hub, int limit, tm_event **list, int *rows, tm_error *err);
-/* Whether a message that another process wrote is one that a caller could have sent, or the hub itself: 0
- * or TIM_ERR_JSON. */
-int32_t tm_hub_check_message(const cJSON *message, const char *sender, tm_error *err);
 
 /* ---- hub_group.c: the group calls; inside a transaction ---- */
 int32_t tm_hub_group(tm_hub *hub, tm_op *op, tm_error *err);

@@ -1,6 +1,7 @@
 /* Hub member: who is in a group: coming, going, roles (rule 42). See hub.c. */
 #include "hub_group.h"
 
+#include "ids.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
@@ -299,10 +300,12 @@ static bool is_asked_for(const cJSON *names, const char *name)
 
 static bool add_member_info(cJSON *list, sqlite3_stmt *row)
 {
+    if (!tm_valid_user(tm_sql_column_text(row, 0))) return true; /* no library made it */
     cJSON *info = cJSON_CreateObject();
     return tm_json_append(list, info) && tm_hub_add_text(info, kTIMGroupMemberInfoIdentifier, row, 0) &&
            tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, tm_sql_column_u64(row, 1)) &&
-           tm_json_add_int(info, kTIMGroupMemberInfoMemberRole, sqlite3_column_int64(row, 2)) &&
+           tm_json_add_int(info, kTIMGroupMemberInfoMemberRole,
+                           tm_hub_enum(row, 2, kTIMMemberRole_SuperAdmin, kTIMMemberRole_Normal)) &&
            tm_json_add_int(info, kTIMGroupMemberInfoMsgFlag, 0) &&
            tm_json_add_int(info, kTIMGroupMemberInfoMsgSeq, 0) &&
            tm_json_add_int(info, kTIMGroupMemberInfoShutupTime, 0) &&

@@ -73,17 +73,28 @@ int32_t tm_hub_send_online(tm_hub *hub, tm_op *op, tm_error *err)
     return code;
 }
 
+/* Whether it is a message that a caller could have sent. Reads it into `message`, which the caller clears. */
+static int32_t read_message(const cJSON *tree, tm_message *message, tm_error *err)
+{
+    int32_t code = tm_schema_check(&tm_schema_message, false, TM_CHECK_SENT, tree, 0, err);
+    if (!code) code = tm_message_from_tree(tree, TM_LOCAL, message, err);
+    if (code) return code;
+    if (!tm_valid_conv(message->conv_type, message->conv_id) || !tm_valid_user(message->sender))
+        return tm_fail(err, TIM_ERR_JSON, "not a conversation of users");
+    if (strlen(message->elems) > TM_MESSAGE_MAX_ELEMS)
+        return tm_fail(err, TIM_ERR_JSON, "%s: more than %d bytes", kTIMMsgElemArray, TM_MESSAGE_MAX_ELEMS);
+    return 0;
+}
+
 tm_event *tm_hub_online_event(tm_hub *hub, const char *text, size_t length)
 {
     tm_error err = {0};
     cJSON *tree = tm_json_parse(text, length, 0, &err);
     tm_event *event = NULL;
-    if (tree && !tm_hub_check_message(tree, tm_json_get_string(tree, kTIMMsgSender, ""), &err) &&
-        (event = tm_calloc(1, sizeof *event))) {
+    if (tree && (event = tm_calloc(1, sizeof *event))) {
         event->kind = TM_EVENT_MESSAGE;
         tm_message *message = &event->message;
-        if (tm_message_from_tree(tree, TM_LOCAL, message, &err) ||
-            !tm_valid_conv(message->conv_type, message->conv_id) || !tm_valid_user(message->sender)) {
+        if (read_message(tree, message, &err)) {
             tm_event_free(event);
             event = NULL;
         } else {

@@ -12,6 +12,10 @@
 /* What the system may hold of an upload beyond what is on its way. */
 #define UNSENT_MAX (128 * 1024)
 
+/* So much may come before a body, in all answers to a request together: curl keeps what it has of them, and an old one does
+ * so without end. */
+#define HEADERS_MAX (256 * 1024)
+
 /* What must not be asked for at all. */
 static int32_t refusal(const tm_transfer *transfer)
 {
@@ -38,7 +42,11 @@ static size_t on_header(char *data, size_t one, size_t count, void *userdata)
     tm_http *http = userdata;
     (void)data;
     http->active_ms = tm_clock_ms();
-    return one * count;
+    http->headers += one * count;
+    if (http->headers <= HEADERS_MAX) return one * count;
+    tm_fail(&http->err, ERR_HTTP_REQ_FAILED, "the server's answer begins with more than %d bytes",
+            HEADERS_MAX);
+    return CURL_WRITEFUNC_ERROR;
 }
 
 /* A new socket. The system would take megabytes at once and be busy with them for seconds, in which no byte
@@ -108,6 +116,7 @@ int32_t tm_http_start(tm_transfer *transfer, tm_error *err)
 {
     tm_http *http = transfer->http;
     http->active_ms = tm_clock_ms();
+    http->headers = 0;
     if (curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, transfer->headers) ||
         curl_multi_add_handle(transfer->media->multi, http->easy) != CURLM_OK)
         return tm_fail_memory(err);

@@ -79,6 +79,7 @@ typedef struct tm_http {
     CURL *easy;         /* owned */
     bool added;         /* it is in the multi handle */
     uint64_t active_ms; /* when the last byte moved, or the connecting began (tm_clock_ms) */
+    size_t headers;     /* bytes of headers so far */
     tm_error err;       /* what made a callback stop the request */
     char detail[CURL_ERROR_SIZE];
 } tm_http;

@@ -131,7 +131,8 @@ static bool ends_with(const char *text, size_t length, const char *end)
  * descriptor of it would give up the locks that SQLite has on it. Only Linux tells. */
 static bool is_open_database(const struct stat *info)
 {
-    static const char *const ends[] = {".db", ".db-wal", ".db-shm", ".db-journal"};
+    static const char *const ends[] = {".db",     ".db-wal",     ".db-shm",     ".db-journal",
+                                       ".mirror", ".mirror-wal", ".mirror-shm", ".mirror-journal"};
     char name[32], target[4096];
     struct stat open_file;
     bool found = false;

@@ -3,6 +3,7 @@
 
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "message.h"
 #include "schema.h"
 
 #include <stdlib.h>
@@ -97,16 +98,20 @@ char *tm_peer_elems(const cJSON *elems, bool tips, tm_error *err)
         tm_fail_memory(err);
         return NULL;
     }
-    if (tm_schema_check(&tm_schema_message, false, TM_CHECK_STORE, message, 0, &local)) {
+    if (tm_schema_check(&tm_schema_message, false, tips ? TM_CHECK_STORE : TM_CHECK_SENT, message, 0,
+                        &local)) {
         /* whatever is wrong with it, out of range too: one code for what must be left out */
         tm_fail(err, TIM_ERR_JSON, "%s", local.text);
-    } else if (!tips && tm_peer_has_tips(elems)) {
-        tm_fail(err, TIM_ERR_JSON, "%s: GroupTips of a user", kTIMMsgElemArray);
     } else {
         cJSON *known = tm_schema_copy_elems(elems, TM_LOCAL);
         text = known ? tm_json_print(known) : NULL;
         cJSON_Delete(known);
         if (!text) tm_fail_memory(err);
+    }
+    if (text && !tips && strlen(text) > TM_MESSAGE_MAX_ELEMS) {
+        tm_fail(err, TIM_ERR_JSON, "%s: more than %d bytes", kTIMMsgElemArray, TM_MESSAGE_MAX_ELEMS);
+        tm_free(text);
+        text = NULL;
     }
     cJSON_Delete(message);
     return text;

@@ -36,6 +36,7 @@ enum {
 typedef enum tm_check_mode {
     TM_CHECK_PLAIN, /* types and required keys */
     TM_CHECK_SEND,  /* a Message to send: also what only sending needs, and what may not be sent (rule 17) */
+    TM_CHECK_SENT, /* a Message that another says it sent: the same, but for what does not travel (rule 44) */
     TM_CHECK_STORE, /* a Message to keep: elements needed unless its status is Revoked (rules 31, 32) */
     TM_CHECK_NAME,  /* a Message that only names one that exists, or a draft: of all keys only elem_type is
                        needed */

@@ -122,10 +122,21 @@ static int32_t check_value(const check *c, const tm_field *field, tm_check_mode 
     return 0;
 }
 
+static bool is_sent(tm_check_mode mode)
+{
+    return mode == TM_CHECK_SEND || mode == TM_CHECK_SENT;
+}
+
 /* A text or array that says no more than its absence would. */
 static bool is_blank(const cJSON *node)
 {
     return cJSON_IsString(node) ? *node->valuestring == '\0' : cJSON_IsArray(node) && !node->child;
+}
+
+/* The flags of `needed` for which a field must be there. */
+static unsigned needed_of(const tm_field *field, tm_check_mode mode, unsigned needed)
+{
+    return mode == TM_CHECK_SENT && field->flags & TM_LOCAL ? 0 : field->flags & needed;
 }
 
 /* Checks the fields of an object; those with a flag out of `needed` must be there. */
@@ -143,12 +154,12 @@ static int32_t check_fields(const check *c, const tm_struct *type, tm_check_mode
         frame at = {up, field->key, 0};
         int32_t code = check_value(c, field, mode, child, &at);
         if (code) return code;
-        if ((field->flags & needed & TM_TO_SEND) && is_blank(child))
+        if ((needed_of(field, mode, needed) & TM_TO_SEND) && is_blank(child))
             return fail(c, &at, TIM_ERR_JSON, "empty");
         seen |= UINT64_C(1) << (field - type->fields);
     }
     for (size_t i = 0; i < type->count; i++) {
-        if (!(type->fields[i].flags & needed) || (seen >> i & 1)) continue;
+        if (!needed_of(&type->fields[i], mode, needed) || (seen >> i & 1)) continue;
         frame at = {up, type->fields[i].key, 0};
         return fail(c, &at, TIM_ERR_JSON, "missing");
     }
@@ -160,9 +171,7 @@ static int32_t check_elem(const check *c, tm_check_mode mode, const cJSON *elem,
 {
     int32_t code = check_fields(c, &tm_schema_elem_base, mode, TM_REQUIRED, elem, at);
     if (code) return code;
-    unsigned needed = mode == TM_CHECK_NAME   ? 0
-                      : mode == TM_CHECK_SEND ? TM_REQUIRED | TM_TO_SEND
-                                              : TM_REQUIRED;
+    unsigned needed = mode == TM_CHECK_NAME ? 0 : is_sent(mode) ? TM_REQUIRED | TM_TO_SEND : TM_REQUIRED;
     return check_fields(c, tm_schema_variant(&tm_schema_elem_base, elem), mode, needed, elem, at);
 }
 
@@ -170,7 +179,7 @@ static int32_t check_elem(const check *c, tm_check_mode mode, const cJSON *elem,
  * elements. */
 static unsigned needed_in_message(tm_check_mode mode, const cJSON *message)
 {
-    bool elems = mode == TM_CHECK_SEND ||
+    bool elems = is_sent(mode) ||
                  (mode == TM_CHECK_STORE && tm_json_get_int(message, kTIMMsgStatus, 0) != kTIMMsg_Revoked);
     return elems ? TM_REQUIRED | TM_TO_SEND : TM_REQUIRED;
 }
@@ -211,7 +220,7 @@ static int32_t check_array(const check *c, const tm_struct *of, tm_check_mode mo
     {
         int32_t code = 0;
         if (!of && !cJSON_IsString(entry)) code = fail(c, &at, TIM_ERR_JSON, "expected a string");
-        if (of && of->is_elem && mode == TM_CHECK_SEND) code = check_sendable(c, entry, &seen, &at);
+        if (of && of->is_elem && is_sent(mode)) code = check_sendable(c, entry, &seen, &at);
         if (of && !code) code = check_object(c, of, mode, entry, &at);
         if (code) return code;
         at.index++;

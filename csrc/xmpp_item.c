@@ -200,16 +200,6 @@ static cJSON *read_json(xmpp_stanza_t *message, tm_error *err)
     return tree;
 }
 
-/* The checked elements of a message. NULL: they are not to be believed, or for want of memory (which `err` says).
- * Owned by the caller. */
-static char *read_elems(const cJSON *elems, bool tips, tm_error *err)
-{
-    char *text = tm_peer_elems(elems, tips, err);
-    if (!text || tips || strlen(text) <= TM_MESSAGE_MAX_ELEMS) return text;
-    tm_free(text);
-    return NULL;
-}
-
 static int32_t set_elems(tm_item *item, xmpp_stanza_t *message, bool group, const char *group_id,
                          tm_error *err)
 {
@@ -217,7 +207,9 @@ static int32_t set_elems(tm_item *item, xmpp_stanza_t *message, bool group, cons
     cJSON *json = read_json(message, &local);
     const cJSON *elems = tm_json_get(json, kTIMMsgElemArray);
     bool tips = group && elems && tm_peer_is_tips(elems, item->actor, group_id);
-    if (elems) item->elems = read_elems(elems, tips, &local);
+    if (elems)
+        item->elems =
+            tm_peer_elems(elems, tips, &local); /* NULL: not to be believed, or for want of memory */
     item->priority = (uint32_t)tm_json_get_uint(json, kTIMMsgPriority, kTIMMsgPriority_Normal);
     if (item->priority > kTIMMsgPriority_Lowest) item->priority = kTIMMsgPriority_Normal;
     bool claims_tips = elems && tm_peer_has_tips(elems);
@@ -372,7 +364,7 @@ int32_t tm_item_read_online(xmpp_stanza_t *message, const char *user, int32_t co
     out->conv_type = conv_type;
     /* a copy of what another session of the user sent says itself to whom */
     if (out->is_self && conv_type == kTIMConv_C2C) conv_id = tm_json_get_string(json, kTIMMsgConvId, "");
-    if (elems && tm_valid_conv(conv_type, conv_id)) out->elems = read_elems(elems, false, &local);
+    if (elems && tm_valid_conv(conv_type, conv_id)) out->elems = tm_peer_elems(elems, false, &local);
     if (out->elems) {
         snprintf(out->conv_id, sizeof out->conv_id, "%s", conv_id);
         out->kind = TM_ITEM_MESSAGE;

@@ -493,6 +493,25 @@ describe("DownloadElemToPath", function()
       assert.same({}, names())
     end)
 
+    it("rule 39: headers without end are no answer", function()
+      for i, piece in ipairs { "X-Filler: " .. ("x"):rep(100) .. "\r\n", "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" } do
+        local sent = 0
+        local param = serve(function(connection)
+          local function more(err)
+            if err or connection:is_closing() then return end
+            sent = sent + 65536
+            connection:write(piece:rep(65536 // #piece), more)
+          end
+          connection:write(i == 1 and "HTTP/1.1 200 OK\r\n" or "", more)
+        end)
+        local calls = download(param, dir .. "/out/a", look)
+        assert_fails(timmsg.ERR_HTTP_REQ_FAILED, calls)
+        assert.matches("begins with more than", calls.ended.desc)
+        assert.is_true(sent < 50000000)
+      end
+      assert.same({}, names())
+    end)
+
     it("rule 38: a 206 that goes on elsewhere is not joined", function()
       local whole = content(400000)
       local ranges = {}

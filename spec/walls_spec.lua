@@ -4,6 +4,7 @@
 local lfs = require "lfs"
 local support = require "support"
 local timmsg = require "timmsg"
+local uv = require "luv"
 
 local C2C <const> = timmsg.C2C
 local LUA <const> = assert(lfs.symlinkattributes("/proc/self/exe", "target"))
@@ -51,14 +52,33 @@ describe("walls:", function()
     assert.is_nil(all:find(TEXT, 1, true))
   end)
 
-  support.hub_only(it)("a signature is in no log at all, and in no file", function()
+  local function base64(text)
+    local digits <const> = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return (text:gsub("..?.?", function(three)
+      local a, b, c = three:byte(1, 3)
+      local bits = a << 16 | (b or 0) << 8 | (c or 0)
+      return (("%d %d %d %d"):format(bits >> 18, bits >> 12 & 63, b and bits >> 6 & 63 or 64, c and bits & 63 or 64)
+        :gsub("%d+ ?", function(digit) return digits:sub(digit + 1, digit + 1) .. (digit:find "64" and "=" or "") end))
+    end))
+  end
+
+  it("a signature is in no log at all, and in no file", function()
+    assert.equal("AGFsaWNlAHNlY3JldA==", base64 "\0alice\0secret")
+    local log = {}
+    support.account(dir, "alice") -- on XMPP, with another one
     local alice = timmsg.new {
       sdk_app_id = 1, data_dir = dir .. "/alice", server = support.server(dir), log_level = timmsg.TIMLog_Verbose,
       log_file_path = dir .. "/log",
     }
     support.keep(assert(alice))
-    assert.equal(0, (support.call(alice, "login", "alice", SIGNATURE)))
-    support.say(alice, "alice", C2C, "hello")
+    support.must(alice, "set_config", { set_config_callback_log_level = timmsg.TIMLog_Verbose })
+    alice:on("log", function(_, line) log[#log + 1] = line end)
+    local code = support.call(alice, "login", "alice", SIGNATURE)
+    assert.equal(support.is_hub and 0 or timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, code)
+    if code == 0 then support.say(alice, "alice", C2C, "hello") end
+    alice:close()
+    support.write_file(dir .. "/log/heard", table.concat(log, "\n"))
+    assert.is_true(#log > 0)
     local seen = 0
     local function look(at)
       if lfs.symlinkattributes(at, "mode") == "directory" then
@@ -67,11 +87,57 @@ describe("walls:", function()
         end
       elseif lfs.symlinkattributes(at, "mode") == "file" then
         seen = seen + 1
-        assert.is_nil(support.read_file(at):find(SIGNATURE, 1, true), at)
+        local text = support.read_file(at)
+        for _, form in ipairs { SIGNATURE, base64(SIGNATURE), base64("\0alice\0" .. SIGNATURE) } do
+          assert.is_nil(text:find(form, 1, true), at)
+        end
       end
     end
     look(dir)
-    assert.is_true(seen >= 3)
+    assert.is_true(seen >= (support.is_hub and 3 or 2))
+  end)
+
+  -- On a real server the password goes through a hash first; this one wants it as it is.
+  support.xmpp_only(it)("a server that asks for the password itself does not get it into the log", function()
+    local server, got = uv.new_tcp(), ""
+    assert(server:bind("127.0.0.1", 0))
+    assert(server:listen(4, function()
+      local connection, said = uv.new_tcp(), 0
+      server:accept(connection)
+      connection:read_start(function(_, data)
+        if not data then return connection:close() end
+        got = got .. data
+        if said == 0 and got:find "<stream:stream" then
+          said = 1
+          connection:write("<?xml version='1.0'?><stream:stream xmlns='jabber:client' version='1.0' id='1' from='plain.test'"
+            .. " xmlns:stream='http://etherx.jabber.org/streams'><stream:features>"
+            .. "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>")
+        elseif said == 1 and got:find "</auth>" then
+          said = 2
+          connection:write "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>"
+        end
+      end)
+    end))
+    local alice = support.keep(assert(timmsg.new {
+      sdk_app_id = 1, data_dir = dir .. "/alice", log_level = timmsg.TIMLog_Verbose, log_file_path = dir .. "/log",
+      server = ("xmpp://plain.test?tls=none&address=127.0.0.1:%d"):format(server:getsockname().port),
+    }))
+    local code
+    assert(alice:login("alice", SIGNATURE, function(result) code = result end))
+    support.eventually(function()
+      uv.run "nowait"
+      return code
+    end, alice)
+    assert.equal(timmsg.ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, code)
+    server:close()
+    uv.run "nowait"
+    alice:close()
+    assert.truthy(got:find(base64("\0alice\0" .. SIGNATURE), 1, true)) -- it was asked for
+    local log = support.read_file(dir .. "/log/timmsg.log")
+    assert.matches("xmpp: ", log)
+    for _, form in ipairs { SIGNATURE, base64(SIGNATURE), base64("\0alice\0" .. SIGNATURE) } do
+      assert.is_nil(log:find(form, 1, true))
+    end
   end)
 
   support.hub_only(it)("what is made is its owner's alone, whatever the umask is", function()

@@ -3,6 +3,7 @@
 #include "../../csrc/path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,6 +129,34 @@ static void sizes_of_files(void **state)
     }
 }
 
+/* Closing another descriptor of a database would drop SQLite's locks on it: it is not even opened. */
+static void open_databases_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hub.db",   "u.db-wal",     "u.db-shm",
+                                        "u.mirror", "u.mirror-wal", "u.mirror-shm"};
+    tm_error err = {0};
+    uint64_t size = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        make_file(names[i], "x");
+        assert_int_equal(tm_path_file_size(at(names[i]), &size, &err), 0);
+        int fd = open(at(names[i]), O_RDONLY);
+        assert_int_equal(tm_path_file_size(at(names[i]), &size, &err), ERR_SDK_COMM_FILE_OPEN_FAILED);
+        char other[600]; /* by whatever name it goes */
+        snprintf(other, sizeof other, "%s/link-%d", directory, (int)i);
+        assert_int_equal(link(at(names[i]), other), 0);
+        assert_int_equal(tm_path_file_size(other, &size, &err), ERR_SDK_COMM_FILE_OPEN_FAILED);
+        remove(other);
+        assert_int_equal(symlink(at(names[i]), other), 0);
+        assert_int_equal(tm_path_file_size(other, &size, &err), ERR_SDK_COMM_FILE_OPEN_FAILED);
+        close(fd);
+    }
+    make_file("plain.txt", "x");
+    int fd = open(at("plain.txt"), O_RDONLY);
+    assert_int_equal(tm_path_file_size(at("plain.txt"), &size, &err), 0);
+    close(fd);
+}
+
 static void syncs_parents(void **state)
 {
     (void)state;
@@ -159,6 +188,7 @@ int main(void)
         cmocka_unit_test(base_is_behind_the_last_slash),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(sizes_of_files),
+        cmocka_unit_test(open_databases_are_refused),
         cmocka_unit_test(syncs_parents),
         cmocka_unit_test(long_paths_keep_the_sentence),
     };

@@ -41,6 +41,11 @@ uint64_t tm_world_seconds(const tm_world *world)
     return world ? world->start + (world->ms - START_MS) / 1000 : tm_clock_seconds();
 }
 
+void tm_world_set_seconds(tm_world *world, uint64_t seconds)
+{
+    world->start += seconds - tm_world_seconds(world); /* unsigned: back, too */
+}
+
 uint64_t tm_world_ms(const tm_world *world)
 {
     return world ? world->ms : tm_clock_ms();

@@ -28,6 +28,9 @@ uint64_t tm_world_ms(const tm_world *world);
 /* 32 random bits, never 0. */
 uint64_t tm_world_random(tm_world *world);
 
+/* Sets the clock of a test world, as a user may: what waits goes on waiting as long as before. */
+void tm_world_set_seconds(tm_world *world, uint64_t seconds);
+
 /* ---- what clients ask of a test world ---- */
 /* The name of a database there, for SQLite's memdb. It is kept until the world goes, whoever closes it. Owned by the
  * caller. */

@@ -210,6 +210,36 @@ describe("timmsg.testing", function()
     assert.equal(1700000061, send(alice, "bob", "then").message_server_time)
   end)
 
+  it("is set back by an hour: rule 12: messages keep their order, and what waits goes on waiting as long", function()
+    send(alice, "bob", "before")
+    hub:offline(alice)
+    local failed
+    alice:send_new_msg("bob", C2C, timmsg.text "under way", function(code) failed = code end)
+    hub:advance(29000)
+    hub:set_now(hub:now() - 3600)
+    assert.equal(1700000029 - 3600, hub:now())
+    hub:advance(999)
+    assert.is_nil(failed)
+    hub:advance(1)
+    assert.equal(timmsg.ERR_REQUEST_TIMEOUT, failed)
+    hub:online(alice)
+    local msg = send(alice, "bob", "after")
+    assert.equal(1700000000, msg.message_server_time)
+    assert.equal(1700000030 - 3600, msg.message_client_time)
+    local function texts(client, with)
+      local list = {}
+      for _, one in ipairs((assert(client.await:get_msg_list(with, C2C, {})))) do
+        if one.message_status == timmsg.TIMMsg_SendSucc then table.insert(list, 1, one.message_elem_array[1].text_elem_content) end
+      end
+      return list
+    end
+    assert.same({ "before", "after" }, texts(bob, "alice"))
+    assert.same({ "before", "after" }, texts(alice, "bob"))
+    hub:set_now(1700000030)
+    assert.equal(1700000030, send(alice, "bob", "right again").message_server_time)
+    assert.same({ "before", "after", "right again" }, texts(bob, "alice"))
+  end)
+
   it("lets the revoke window pass at once", function()
     local first, second = send(alice, "bob", "1"), send(alice, "bob", "2")
     hub:advance(120 * 1000)

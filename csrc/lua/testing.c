@@ -63,6 +63,16 @@ static int world_now(lua_State *L)
     return 1;
 }
 
+/* set_now(seconds) */
+static int world_set_now(lua_State *L)
+{
+    tm_world *world = check_world(L);
+    lua_Integer seconds = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, seconds >= 0, 2, "Unix seconds expected");
+    tm_world_set_seconds(world, (uint64_t)seconds);
+    return 0;
+}
+
 static int world_close(lua_State *L)
 {
     lua_world *self = (lua_world *)luaL_checkudata(L, 1, type_name);
@@ -116,8 +126,8 @@ static int is_open(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"pump", world_pump}, {"advance", world_advance}, {"now", world_now}, {"close", world_close},
-    {NULL, NULL},
+    {"pump", world_pump},       {"advance", world_advance}, {"now", world_now},
+    {"set_now", world_set_now}, {"close", world_close},     {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -17,6 +17,7 @@ local testing = {}
 ---@field pump fun(self: timmsg.testing.World)
 ---@field advance fun(self: timmsg.testing.World, ms: integer): integer
 ---@field now fun(self: timmsg.testing.World): integer
+---@field set_now fun(self: timmsg.testing.World, seconds: integer)
 ---@field close fun(self: timmsg.testing.World)
 
 ---@class timmsg.testing.Hub
@@ -130,6 +131,13 @@ end
 -- The Unix time, in seconds.
 ---@return integer
 function Hub:now() return self.world:now() end
+
+-- Sets the clock, as a user may, also back. What waits goes on waiting as long as before.
+---@param seconds integer Unix time
+function Hub:set_now(seconds)
+  self:flush()
+  self.world:set_now(seconds)
+end
 
 -- The client loses its way to the server: it is told (network_status), hears nothing, and what it sends waits until it is
 -- back, or fails when request_timeout_ms are over.

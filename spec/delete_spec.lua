@@ -338,7 +338,7 @@ describe("delete", function()
       end))
     end))
     -- on XMPP one that was sent twice may come last
-    support.eventually(function() return deleted and #at_bob.messages >= count end, bob)
+    support.pump(support.DEADLINE_MS, function() return deleted and #at_bob.messages >= count end, bob)
     assert.equal(0, deleted)
     assert.equal(count, #at_bob.messages) -- all of them were told
     local left = texts(bob, "alice", C2C)

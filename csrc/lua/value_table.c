@@ -168,29 +168,29 @@ static const char *const message_keys[MESSAGE_KEYS] = {
 typedef struct message_push {
     lua_State *L;
     const tm_key_index *index;
-    int texts;                 /* as for push_node */
-    int numbers[MESSAGE_KEYS]; /* of the keys in the index */
+    int texts; /* as for push_node */
+    int keys;  /* where the stack has the first of the keys */
 } message_push;
 
 /* Each sets a key of the table on top. [-0, +0, m] */
 static void set_integer(const message_push *p, int key, uint64_t value)
 {
-    lua_rawgeti(p->L, p->texts, p->numbers[key]);
+    lua_pushvalue(p->L, p->keys + key);
     lua_pushinteger(p->L, (lua_Integer)value);
     lua_rawset(p->L, -3);
 }
 
 static void set_boolean(const message_push *p, int key, bool value)
 {
-    lua_rawgeti(p->L, p->texts, p->numbers[key]);
+    lua_pushvalue(p->L, p->keys + key);
     lua_pushboolean(p->L, value);
     lua_rawset(p->L, -3);
 }
 
 static void set_text(const message_push *p, int key, const char *value)
 {
-    lua_rawgeti(p->L, p->texts, p->numbers[key]);
-    lua_pushstring(p->L, value ? value : "");
+    lua_pushvalue(p->L, p->keys + key);
+    lua_pushlstring(p->L, value ? value : "", value ? strlen(value) : 0);
     lua_rawset(p->L, -3);
 }
 
@@ -209,7 +209,7 @@ static void push_message(const message_push *p, tm_listed *listed)
 {
     const tm_message *message = &listed->message;
     lua_createtable(p->L, 0, MESSAGE_KEYS);
-    lua_rawgeti(p->L, p->texts, p->numbers[ELEM_ARRAY]);
+    lua_pushvalue(p->L, p->keys + ELEM_ARRAY);
     push_elems(p, listed);
     lua_rawset(p->L, -3);
     set_text(p, CONV_ID, message->conv_id);
@@ -233,11 +233,11 @@ static void push_message(const message_push *p, tm_listed *listed)
 
 void tm_value_push_messages(lua_State *L, tm_messages *messages)
 {
-    luaL_checkstack(L, 3 * TM_VALUE_SLOTS, "a result");
-    message_push p = {L, tm_keys_push(L), lua_gettop(L) + 1, {0}};
+    luaL_checkstack(L, 3 * TM_VALUE_SLOTS + MESSAGE_KEYS, "a result");
+    message_push p = {L, tm_keys_push(L), lua_gettop(L) + 1, lua_gettop(L) + 2};
     lua_getiuservalue(L, -1, TM_UV_TEXTS);
     for (int key = 0; key < MESSAGE_KEYS; key++)
-        p.numbers[key] = tm_keys_find_text(p.index, message_keys[key], strlen(message_keys[key]));
+        lua_rawgeti(L, p.texts, tm_keys_find_text(p.index, message_keys[key], strlen(message_keys[key])));
     if (messages->single) {
         push_message(&p, messages->list);
     } else {

@@ -174,11 +174,14 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
     sql->synced = true;                                       /* SQLite's default is FULL */
     if (read_version(sql, options, &version, err)) goto fail; /* before anything is changed in the file */
     if (set_wal(sql, err)) goto fail;
-    /* secure_delete: what was revoked or deleted must not be left in the file's free pages */
+    /* secure_delete: what was revoked or deleted must not be left in the file's free pages. cache_size (KB): a
+     * transaction that changes more than that writes pages twice; only large stores take the memory.
+     * wal_autocheckpoint (pages, as many as journal_size_limit leaves): the message whose commit has to bring
+     * the log into the file waits, so it is to be one in hundreds. */
     if (execute(
             sql,
             "PRAGMA recursive_triggers=ON; PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF; "
-            "PRAGMA secure_delete=ON",
+            "PRAGMA secure_delete=ON; PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000",
             err))
         goto fail;
     if (migrate(sql, options, err)) goto fail;
@@ -202,14 +205,23 @@ void tm_sql_close(tm_sql *sql)
     tm_free(sql);
 }
 
+/* What is written into a file without a name is gone when the last process closes it. */
+static int32_t check_place(tm_sql *sql, tm_error *err)
+{
+    int has_moved = 0;
+    if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) != SQLITE_OK || !has_moved)
+        return 0;
+    return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s: moved, deleted or replaced while it was in use",
+                   sqlite3_db_filename(sql->db, "main"));
+}
+
 int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
 {
-    int32_t code = set_synced(sql, synced, err);
+    int32_t code = check_place(sql, err);
+    if (!code) code = set_synced(sql, synced, err);
     return code ? code : tm_sql_run(sql, err, "BEGIN IMMEDIATE", "");
 }
 
-/* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as
- * if it were still inside one. */
 bool tm_sql_is_damaged(tm_sql *sql)
 {
     tm_error err = {0};
@@ -221,6 +233,8 @@ bool tm_sql_is_damaged(tm_sql *sql)
     return !is_sound;
 }
 
+/* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as
+ * if it were still inside one. */
 static int32_t fail_undone(const tm_sql *sql, tm_error *err)
 {
     if (sql->stop && atomic_load(sql->stop)) return tm_fail(err, ERR_USER_CANCELED, "cancelled");

@@ -31,7 +31,8 @@ void tm_sql_close(tm_sql *sql);
 bool tm_sql_is_damaged(tm_sql *sql);
 
 /* A write transaction. `synced`: its commit waits until the disk has it; otherwise the commit survives the
- * death of the process but not a power cut (the database stays whole in both). */
+ * death of the process but not a power cut (the database stays whole in both). Fails as long as another file, or none, has the
+ * database's name. */
 int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err);
 int32_t tm_sql_commit(tm_sql *sql, tm_error *err);
 void tm_sql_rollback(tm_sql *sql);

@@ -64,7 +64,8 @@ static sqlite3 *open_db(const char *path)
     sqlite3_busy_timeout(db, 10000);
     /* as csrc/sql.c sets them */
     run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
-            "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON");
+            "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON; "
+            "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000");
     return db;
 }
 

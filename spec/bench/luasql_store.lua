@@ -31,7 +31,7 @@ function luasql_store.open(path)
   -- as csrc/sql.c sets them
   for _, setting in ipairs {
     "journal_mode=WAL", "synchronous=FULL", "recursive_triggers=ON", "journal_size_limit=16777216", "trusted_schema=OFF",
-    "secure_delete=ON",
+    "secure_delete=ON", "cache_size=-8192", "wal_autocheckpoint=4000",
   } do
     local answer = execute(connection, "PRAGMA " .. setting)
     if type(answer) == "userdata" then answer:close() end

@@ -150,6 +150,19 @@ static int32_t prepare(tm_worker *worker, tm_sending *sending, const cJSON *tree
 
 /* ---- asking the backend ---- */
 
+/* Whether the row is still the message's, which it is not when that was deleted meanwhile. What SaveMsg has changed of it
+ * meanwhile stays. */
+static bool take_saved(tm_sending *sending, tm_stored *stored)
+{
+    tm_message *message = &sending->message, *row = &stored->message;
+    if (!stored->id || row->rand != message->rand || !row->is_self) return false;
+    char *text = message->custom_str;
+    message->custom_str = row->custom_str;
+    row->custom_str = text;
+    message->custom_int = row->custom_int;
+    return true;
+}
+
 /* The row's last state, and the message as the caller gets it. */
 static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, const char *text, tm_error *err)
 {
@@ -157,14 +170,14 @@ static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, co
     tm_stored stored = {0};
     tm_conv of;
     if (sending->row && tm_store_load(worker->store, sending->row, &of, &stored, err)) return err->code;
-    bool is_own =
-        stored.message.rand == sending->message.rand && stored.message.is_self; /* else it was deleted */
-    if (stored.id && is_own && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
+    bool is_own = stored.id && stored.message.rand == sending->message.rand && stored.message.is_self;
+    if (is_own && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
         tm_message_clear(&sending->message);
         sending->message = stored.message;
         settle(sending, 0, NULL);
         return 0;
     }
+    is_own = take_saved(sending, &stored);
     tm_message_clear(&stored.message);
     settle(sending, code, text);
     sending->message.status = kTIMMsg_SendFail;
@@ -349,11 +362,13 @@ static int32_t after_uploads(tm_worker *worker, tm_request *request, tm_error *e
         code = fail_rows(worker, request, ERR_SDK_MSG_BODY_SIZE_LIMIT, TOO_LARGE_TEXT, err);
     for (size_t i = 0; i < request->sending_count && !code; i++) {
         tm_conv conv;
+        tm_stored stored;
         tm_sending *sending = &request->sendings[i];
         if (!sending->row || sending->done) continue;
-        code = tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, true, &conv,
-                             err);
-        if (!code) code = tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+        code = tm_store_load(worker->store, sending->row, &conv, &stored, err);
+        bool is_own = !code && take_saved(sending, &stored);
+        tm_message_clear(&stored.message);
+        if (is_own) code = tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
         /* a row from before, without ids and urls, must not be what a power cut leaves of a message that is sent */
         worker->must_sync = true;
     }

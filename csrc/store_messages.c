@@ -161,9 +161,10 @@ int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_mes
             "position = nullif(?3, 0) WHERE id = ?4 AND rand = ?5 AND client_time = ?6",
             "uuiiuu", server_time, seq, position, id, message->rand, message->client_time);
     *found = !code && tm_sql_changes(store->sql) > 0;
+    if (!code)
+        code = tm_store_set_top_seq(store, conv, seq, err); /* seen, though the row may be gone (rule 10) */
     if (!*found) return code;
-    code = tm_store_touch(store, conv, err);
-    if (!code) code = tm_store_set_top_seq(store, conv, seq, err);
+    if (!code) code = tm_store_touch(store, conv, err);
     return code ? code : tm_store_list_conv(store, conv, true, server_time, err);
 }
 

@@ -582,4 +582,45 @@ describe("What was wrong once:", function()
     assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, code)
     assert.same(support.history(anna, "nobody", C2C), { answer })
   end)
+
+  -- Found by make model.
+  support.hub_only(it)("what was saved of a message on its way was gone when that failed (rule 32)", function()
+    local hub <close> = testing.new()
+    local ann = hub:login "ann"
+    hub:slow(ann, "send_new_msg", 60000)
+    local failed
+    assert(ann:send_new_msg("ann", C2C, timmsg.text "slow", function(_, _, msg) failed = msg end))
+    hub:flush()
+    local msg = assert(ann.await:get_msg_list("ann", C2C, {}))[1]
+    msg.message_status, msg.message_custom_int, msg.message_custom_str = nil, 7, "seven"
+    assert(ann.await:save_msg("ann", C2C, msg))
+    hub:advance(30000)
+    assert.equal(timmsg.TIMMsg_SendFail, failed.message_status)
+    assert.equal("seven", failed.message_custom_str)
+    assert.same({ failed }, ann.await:get_msg_list("ann", C2C, {}))
+  end)
+
+  -- Found by make model.
+  support.hub_only(it)("the seq that a group gave to a message that was deleted on its way was not seen (rule 10)", function()
+    local hub <close> = testing.new()
+    hub:login "bob"
+    assert(hub:login("ann").await:group_create {
+      create_group_param_group_id = "crew", create_group_param_group_name = "crew",
+      create_group_param_group_member_array = { { group_member_info_identifier = "bob" } },
+    })
+    hub:flush()
+    local ann = hub:login("ann", "new device") -- which has seen nothing in the group
+    local function under_way(text)
+      hub:offline(ann)
+      assert(ann:send_new_msg("crew", timmsg.GROUP, timmsg.text(text), function() end))
+      hub:flush()
+      return assert(ann.await:get_msg_list("crew", timmsg.GROUP, { msg_getmsglist_param_count = 1 }))[1]
+    end
+    local first = under_way "first"
+    assert(ann.await:delete("crew", timmsg.GROUP, { msg_delete_param_msg = first }))
+    hub:online(ann)
+    hub:flush()
+    assert.equal(1, first.message_seq) -- the group has that already, and gave it 2
+    assert.equal(3, under_way("second").message_seq)
+  end)
 end)

@@ -69,7 +69,7 @@ function backend.send(hub, now, user, conv_type, name, row)
   local known = topic.by_id[row.id] -- 14: an attempt that was thought lost
   if known then return 0, known end
   return 0, append(hub, now, topic, {
-    id = row.id, sender = user, seq = row.seq or row.id.seq, ctime = row.ctime, priority = row.priority, elems = row.elems,
+    id = row.id, sender = user, seq = row.seq or row.id.seq, ctime = row.ctime, priority = row.priority, elems = row.wire or row.elems,
   }, backend.audience(topic))
 end
 
@@ -105,13 +105,13 @@ function backend.read(hub, user, conv_type, name, upto, time)
 end
 
 -- Rules 28, 29, by a device. `wrong`: what is said of the message is not so.
-function backend.revoke(hub, now, device, conv_type, name, id, wrong)
+function backend.revoke(hub, now, device, conv_type, name, id, seq, wrong)
   local user = device.user
   local topic, code = backend.topic(hub, user, conv_type, name)
   if not topic then return code end
   local is_group = conv_type == GROUP
   local msg = topic.by_id[id]
-  if not msg or wrong then return is_group and 10030 or 20022 end
+  if not msg or msg.seq ~= seq or wrong then return is_group and 10030 or 20022 end
   if msg.revoked then return 20023 end
   local role = is_group and topic.group.members[user].role or 0
   if msg.sender ~= user and role == 0 then return 10007 end

@@ -16,6 +16,7 @@ local function name_message(model, device, conv_type, name, of, form, wrong_time
   if row then
     msg = view.message(device, conv, row)
     msg[view.ID] = nil
+    if msg.message_is_peer_read == view.EITHER then msg.message_is_peer_read = nil end
     msg.message_seq, msg.message_rand = store.seq(row), row.id.rand
     msg.message_unique_id = view.unique_id(conv_type, row.stime, msg.message_seq, msg.message_rand)
   elseif known then

@@ -80,10 +80,11 @@ end
 function looking:page(device, number, step)
   local conv = step.remble and store.conv(device.store, step.type, step.to) or store.known(device.store, step.type, step.to)
     or store.nowhere(step.type, step.to)
+  local _, named = self:meant(device, conv, step.of) -- with what is known now; one that is not known stays so
   local function place()
     if not step.of then return nil end
     local row, known = self:meant(device, conv, step.of)
-    return row or known or { status = SENT, stime = 0, seq = 999, sender = "", id = { rand = 999 } }
+    return named and (row or known) or { status = SENT, stime = 0, seq = 999, sender = "", id = { rand = 999 } }
   end
   local function answer()
     local list = {}
@@ -113,17 +114,21 @@ function looking:page(device, number, step)
     table.sort(all, store.before)
     local page, any = page_of(all, place(), step.forward, step.count or 20), false
     for _, row in ipairs(page) do any = any or fetched[row] end
-    -- how much more than the page is fetched is not said: compare.lua looks what is there then
-    conv.maybe = {}
+    -- How much more than the page is fetched is not said, nor whether the backend is asked at all where the page has all of
+    -- it: compare.lua looks what is there then.
+    conv.maybe = { peer_read = topic.reads[conv.name] or 0, learn = function() learn_reads(device, conv, topic) end }
     for row in pairs(fetched) do table.insert(conv.maybe, row) end
     if any then learn_reads(device, conv, topic) end
     for _, row in ipairs(page) do
       if fetched[row] then store.settle(device.store, conv, row) end
     end
-    if next(fetched) then self:touch(device, conv) end
+    self:touch(device, conv)
     if is_unsettled(self, conv) then return self:answer(device, number, 0, { anything = true }) end
     local list = {}
-    for i, row in ipairs(page) do list[i] = view.message(device, conv, row) end
+    for i, row in ipairs(page) do
+      list[i] = view.message(device, conv, row)
+      if store.would_be_peer_read(conv, row) then list[i].message_is_peer_read = view.EITHER end
+    end
     self:answer(device, number, 0, { list = list })
   end, true)
 end

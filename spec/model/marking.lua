@@ -37,16 +37,14 @@ function marking:revoke(device, number, step)
   local conv = store.conv(device.store, step.type, step.to)
   local row, known = self:meant(device, conv, step.of)
   local id = known and known.id or {}
-  -- an attempt is known by another seq than the message that became of it (10)
-  local accepted = known and (known.pos or not row)
+  local seq = known and store.seq(known) -- 10: of an attempt it may be another than that of the message
   if row and row.stime ~= 0 and step.wrong_time then -- the device sees that
     return self:answer(device, number, conv.type == GROUP and 10030 or 20022)
   end
   local wrong = step.wrong_time and known and not row
-  if conv.type == GROUP and not accepted then wrong = true end
   if conv.type == GROUP and step.form == "locator" and not row and known and known.sender ~= device.user then wrong = true end
   self:remote(device, number, "revoke", function()
-    return backend.revoke(self.hub, self:now(), device, conv.type, conv.name, id, wrong)
+    return backend.revoke(self.hub, self:now(), device, conv.type, conv.name, id, seq, wrong)
   end, function(code)
     local here = store.find(conv, id)
     if code == 0 and here and here.status ~= REVOKED then

@@ -20,16 +20,18 @@ Model.__index = Model
 function Model.new(start)
   return setmetatable({
     ms = start * 1000,
+    skew = 0, -- what the clock was set by, in seconds
     hub = backend.new(),
     devices = {}, -- by name; each has its user, its store, and what it is about to be told
     names = {}, -- of the devices, in the order in which they came
+    files = {}, -- of elements
     steps = 0,
     later = {}, -- answers that are under way
     made = {}, -- step number -> what it made: { id =, sender =, ... }, to be named by later steps
   }, Model)
 end
 
-function Model:now() return self.ms // 1000 end
+function Model:now() return self.ms // 1000 + self.skew end
 
 -- "ann.2" is a device of ann's.
 function Model:device(name)
@@ -104,6 +106,7 @@ function Model:on_revoke(device, conv, msg, by)
     store.revoke(row)
   else
     if store.is_gone(conv, msg) then return end
+    store.see(conv, msg.seq) -- 10
     row = store.row_of(conv, msg, device.user)
     store.insert(device.store, conv, row)
   end
@@ -294,7 +297,7 @@ end
 
 -- ---- the calls ----
 
-for _, part in ipairs { "sending", "marking", "keeping", "listing", "looking", "grouping" } do
+for _, part in ipairs { "sending", "marking", "keeping", "listing", "looking", "grouping", "filing" } do
   for name, method in pairs(require("model." .. part)) do Model[name] = method end
 end
 

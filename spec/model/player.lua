@@ -3,6 +3,7 @@
 local call = require "model.call"
 local compare = require "model.compare"
 local Model = require "model.model"
+local lfs = require "lfs"
 local testing = require "timmsg.testing"
 
 local START <const> = 1700000000
@@ -42,7 +43,8 @@ function Play:call(device, number, method, ...)
   local actor = self.actors[device.name]
   local client = self:client(device)
   local args = table.pack(...)
-  local function answered(code, desc, result)
+  local function answered(code, desc, result, more)
+    if more then return end -- a download's progress
     table.insert(actor.got.answers, { number = number, code = code, desc = desc, result = result })
   end
   args[args.n + 1] = answered
@@ -124,6 +126,55 @@ function special.burst(self, device, step, number)
   end
 end
 
+-- A file of the program's, written when it is first sent.
+function Play:path(name)
+  if not self.dir then
+    self.dir = os.tmpname()
+    os.remove(self.dir)
+    assert(lfs.mkdir(self.dir))
+  end
+  return self.dir .. "/" .. name
+end
+
+local function write(path, content)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(content)
+end
+
+function special.file(self, device, step, number)
+  local faults = device.faults.send_new_msg
+  if not device.is_in or device.is_offline or faults and #faults > 0 then return end
+  local file = { path = self:path(("file %d.bin"):format(number)), content = ("file %d\n"):format(number):rep(number % 7 * 100 + 1) }
+  write(file.path, file.content)
+  self.model:file(device, number, { type = step.type, to = step.to, file = file })
+  self:call(device, number, "send_new_msg", step.to, step.type, {
+    message_elem_array = { { elem_type = 4, file_elem_file_path = file.path } },
+  })
+end
+
+function special.download(self, device, step, number)
+  if not device.is_in then return end
+  local made = step.of and self.model.made[step.of]
+  local file = made and made.file
+  local id = file and file.id or ("a"):rep(64)
+  local path = self:path(("copy %d.bin"):format(number))
+  self.model:download(device, number, file)
+  self:call(device, number, "download_elem_to_path", {
+    msg_download_elem_param_type = 1, msg_download_elem_param_id = step.form ~= "url" and id or nil,
+    msg_download_elem_param_url = step.form ~= "id" and "hub:" .. id or nil,
+  }, path)
+  self.hub:flush()
+  local copy <close> = io.open(path, "rb")
+  if (copy and copy:read "a") ~= (not device.is_offline and file and file.content or nil) then
+    error({ difference = ("%s: what was downloaded is not the file"):format(device.name) }, 0)
+  end
+end
+
+function special.set_clock(self, _, step)
+  self.model.skew = self.model.skew + step.seconds
+  self.hub:set_now(self.hub:now() + step.seconds)
+end
+
 function special.advance(self, _, step)
   self.model:advance(step.ms)
   self.hub:advance(step.ms)
@@ -198,6 +249,12 @@ function player.play(program, seed)
     end
   end
   pcall(self.hub.close, self.hub)
+  if self.dir then
+    for name in lfs.dir(self.dir) do
+      if name ~= "." and name ~= ".." then os.remove(self.dir .. "/" .. name) end
+    end
+    lfs.rmdir(self.dir)
+  end
   return failed, difference
 end
 

@@ -51,7 +51,9 @@ local make = {}
 
 -- The conversation of a step: mostly one of the few there are.
 local function where(d, step)
-  if d:chance(d.groups) then
+  if d.at then
+    step.type, step.to = d.at.type, d.at.to
+  elseif d:chance(d.groups) then
     step.type, step.to = GROUP, d:pick { "g1", "g1", "g2" }
   else
     step.type, step.to = C2C, d:chance(3) and "zed" or d:pick(USERS)
@@ -87,6 +89,9 @@ function make.again(d, step)
   step.op, step.given = "send", given(d, step.n)
   where(d, step)
   step.of, step.stale = of(d, step), d:chance(30) or nil
+  for _, one in ipairs(d.makers) do
+    if one.n == step.of and one.op == "file" then step.of = nil end -- uploads are another matter
+  end
   return step
 end
 
@@ -159,6 +164,7 @@ end
 function make.save(d, step)
   where(d, step)
   step.given = kept(d, step.n, step.device:match "^[^.]+", step.type == C2C and step.to or "ben")
+  if d:chance(40) then step.given.cint, step.given.cstr = d:roll(1000), "kept " .. step.n end
   if d:chance(50) then step.of = of(d, step) end
   return step
 end
@@ -193,6 +199,18 @@ function make.set_draft(d, step)
   return step
 end
 
+function make.file(d, step) return where(d, step) end
+
+-- What a file message has, named by its id, its url or both.
+function make.download(d, step)
+  local files = {}
+  for _, one in ipairs(d.makers) do
+    if one.op == "file" then table.insert(files, one.n) end
+  end
+  step.of, step.form = #files > 0 and d:pick(files) or nil, d:pick { "id", "url", "both" }
+  return step
+end
+
 -- Several at once.
 function make.burst(d, step)
   step.list = {}
@@ -211,7 +229,7 @@ function make.batch(d, step)
 end
 
 local function a_group(d, step)
-  step.type, step.to = GROUP, d:pick { "g1", "g1", "g1", "g2" }
+  step.type, step.to = GROUP, d.at and d.at.to or d:pick { "g1", "g1", "g1", "g2" }
   return step
 end
 
@@ -250,9 +268,17 @@ function make.group_modify(d, step)
   return a_group(d, step)
 end
 
+-- Somebody sets the clock.
+function make.set_clock(d, step)
+  step.device = nil
+  step.seconds = d:pick { -3600, -3600, -100, -1, 1, 100, 3600 }
+  return step
+end
+
 function make.advance(d, step)
   step.device = nil
-  step.ms = d:pick { 500, 1000, 1000, 5000, 20000, 40000, 130000 }
+  step.ms = d:pick { 500, 1000, 1000, 5000, 20000, 40000, 120000, 121000 }
+  if step.ms >= 120000 then d.plan = { { op = "revoke" } } end -- at the end of its time, or behind it
   return step
 end
 
@@ -283,12 +309,13 @@ end
 -- How often each is done.
 local WEIGHTS <const> = {
   send = 24, again = 3, report = 8, revoke = 6, delete = 5, import = 4, import_again = 2, save = 4, find = 4, page = 10,
-  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, burst = 3, advance = 8, receipts = 4, login = 6,
+  conv_create = 2, conv_delete = 2, set_draft = 2, cancel_draft = 1, batch = 3, burst = 3, file = 2, download = 2,
+  advance = 8, set_clock = 1, receipts = 4, login = 6,
   group_create = 3, group_delete = 0.5, group_join = 4, group_quit = 1.5, group_invite = 2, group_remove = 1, group_modify = 2,
   group_members = 1, group_list = 1, logout = 2, close = 3, fault = 6, offline = 3, online = 5,
 }
 
-local MAKERS <const> = { send = true, burst = true, import = true, save = true, batch = true }
+local MAKERS <const> = { file = true, send = true, burst = true, import = true, save = true, batch = true }
 
 local bag = {}
 for op, weight in pairs(WEIGHTS) do table.insert(bag, { op = op, weight = weight * 2 // 1 }) end
@@ -307,7 +334,7 @@ local function pick_op(d)
 end
 
 -- The device of a step: mostly one for which it makes sense, by what is known of it while the program is made.
-local function pick_device(d, devices, op)
+local function pick_device(d, devices, op, wanted)
   local fitting = {}
   for _, name in ipairs(devices) do
     local fits = d.is_in[name] and (not d.is_off[name] or d.chance(d, 15))
@@ -315,31 +342,58 @@ local function pick_device(d, devices, op)
     if op == "online" then fits = d.is_off[name] end
     if fits then table.insert(fitting, name) end
   end
-  local name = d:pick(#fitting > 0 and d:chance(95) and fitting or devices)
+  local name = wanted or d:pick(#fitting > 0 and d:chance(95) and fitting or devices)
   if op == "login" or op == "logout" or op == "close" then d.is_in[name] = op == "login" end
   if op == "offline" or op == "online" or op == "close" then d.is_off[name] = op == "offline" end
   return name
+end
+
+-- What is to follow a step now and then, since chance alone would hardly bring it about: entries of op, device (nil: any),
+-- at (a step: in its conversation) and of.
+local function plan(d, step, devices)
+  local other = d:pick(devices)
+  if step.op == "group_join" and d:chance(30) then -- who was away hears of what was revoked
+    d.plan = {
+      { op = "send", at = step, device = other }, { op = "group_quit", at = step, device = step.device },
+      { op = "revoke", at = step, device = other, of = step.n + 1 }, { op = "group_join", at = step, device = step.device },
+    }
+  elseif step.op == "offline" and d:chance(50) then -- deleted on its way
+    local at = where(d, {})
+    d.plan = {
+      { op = "send", at = at, device = step.device }, { op = "delete", at = at, device = step.device, of = step.n + 1 },
+      { op = "send" }, { op = "online", device = step.device },
+    }
+  end
 end
 
 -- A program of so many steps.
 function program.make(seed, steps)
   local d = dice(seed)
   d.makers, d.imports, d.groups = {}, {}, d:pick { 0, 30, 50, 80 }
-  d.is_in, d.is_off = {}, {}
+  d.is_in, d.is_off, d.plan = {}, {}, {}
   -- how many devices there are at most: few have more to do with each other
-  local devices = {}
+  local devices, first = {}, {}
   for _, user in ipairs(USERS) do
-    for i = 1, d:roll(2) do table.insert(devices, user .. "." .. i) end
+    for i = 1, d:roll(2) do
+      local name = user .. "." .. i
+      table.insert(devices, name)
+      -- a user's second device is mostly one that comes later
+      if i == 1 and d:chance(95) or i == 2 and d:chance(30) then table.insert(first, name) end
+    end
   end
   local list = {}
   for n = 1, steps do
-    local step = { n = n, op = pick_op(d) }
-    if n <= #devices then
-      step.op, step.device, d.is_in[devices[n]] = "login", devices[n], true
+    local planned = table.remove(d.plan, 1) or {}
+    local step = { n = n, op = planned.op or pick_op(d) }
+    d.at = planned.at
+    if n <= #first then
+      step.op, step.device, d.is_in[first[n]] = "login", first[n], true
     else
-      if n == #devices + 1 and d.groups > 0 then step.op = "group_create" end
-      step.device = pick_device(d, devices, step.op)
+      if n == #first + 1 and d.groups > 0 then step.op = "group_create" end
+      step.device = pick_device(d, devices, step.op, planned.device)
       step = make[step.op](d, step)
+      step.of = planned.of or step.of
+      if #d.plan == 0 then plan(d, step, devices) end
     end
     list[n] = step
     if MAKERS[step.op] then table.insert(d.makers, step) end

@@ -23,7 +23,7 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
   else
     row = {
       id = {}, sender = device.user, seq = conv.top_seq + 1, ctime = given.client_time or self:now(),
-      stime = 0, status = SENDING, priority = given.priority or 1, elems = program.elems(given), read = true,
+      stime = 0, status = SENDING, priority = given.priority or 1, elems = program.elems(given), wire = given.wire, read = true,
       cint = given.cint or 0, cstr = given.cstr or "", online = online,
     }
     if not online then -- 18: stored nowhere
@@ -48,6 +48,7 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
       return finish(0, row)
     elseif code ~= 6222 then
       row.status, told.status = FAILED, FAILED
+      if is_here then told.cint, told.cstr = row.cint, row.cstr end -- 32: perhaps saved meanwhile
     end
     finish(code, told)
   end

@@ -293,7 +293,7 @@ faults: deps-test
 
 # Fuzzing with libFuzzer, which needs clang, under AddressSanitizer and UndefinedBehaviorSanitizer. FUZZ="call log": some
 # targets; SECONDS_EACH=60, or RUNS=10000000, for each. What was found useful stays in $(BUILD)/fuzz/corpus for the next time.
-FUZZ         ?= call table log image
+FUZZ         ?= json table call image log stanza
 SECONDS_EACH ?= 60
 RUNS         ?= -1
 # the same each time, so that a run in CI fails for what was changed; FUZZ_SEED=0: another each time
@@ -306,11 +306,12 @@ fuzz: deps-lint
 	@sh spec/fuzz/run $(BUILD)/fuzz $(SECONDS_EACH) $(RUNS) $(FUZZ_SEED) $(FUZZ)
 fuzz-build: $(FUZZ:%=$(BUILD)/%_fuzz)
 .SECONDARY: $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz-kit/%.o,$(wildcard spec/fuzz/*.c))
-FUZZ_OBJ := $(BUILD)/fuzz-kit/stage.o $(BUILD)/fuzz-kit/tree.o
-$(BUILD)/fuzz-kit/%.o: spec/fuzz/%.c spec/fuzz/stage.h spec/fuzz/tree.h
+FUZZ_OBJ := $(BUILD)/fuzz-kit/stage.o $(BUILD)/fuzz-kit/tree.o $(BUILD)/fuzz-kit/same.o
+-include $(wildcard $(BUILD)/fuzz-kit/*.d)
+$(BUILD)/fuzz-kit/%.o: spec/fuzz/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -DLUA_DIR='"$(CURDIR)/lua"' -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -DLUA_DIR='"$(CURDIR)/lua"' -MMD -MP -c -o $@ $<
 $(BUILD)/%_fuzz: $(BUILD)/fuzz-kit/%_fuzz.o $(FUZZ_OBJ) $(CORE_OBJ) $(LUA_OBJ)
 	@echo '  LD $@'
 	@$(CC) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(shell pkg-config --libs lua5.4)

@@ -19,6 +19,14 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     return tree_mutate(data, size, most, seed, HEAD);
 }
 
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *other, size_t other_size,
+                                 uint8_t *out, size_t most, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *other, size_t other_size,
+                                 uint8_t *out, size_t most, unsigned seed)
+{
+    return tree_cross(one, one_size, other, other_size, out, most, seed, HEAD);
+}
+
 /* What a download would fetch is somebody else's: only the check of the arguments is looked at. */
 static bool is_for_the_stage(tm_call_kind kind)
 {

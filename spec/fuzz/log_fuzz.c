@@ -1,6 +1,7 @@
 /* Fuzz target: the hub's log as another, hostile process might write it: rows of any kind with values of any type, in any
  * order, and what alice and bob make of that. An input is a program of such rows. */
 #include "stage.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,16 +36,40 @@ static void bind_any(sqlite3_stmt *row, int column, bytes *from)
     }
 }
 
+/* What peers send. */
+static const char *const samples[] = {
+    "[{\"elem_type\":0,\"text_elem_content\":\"x\"}]",
+    "[{\"elem_type\":3,\"custom_elem_data\":\"\",\"custom_elem_desc\":\"\\\\\"},{\"elem_type\":6,\"face_elem_"
+    "index\":1}]",
+    "[{\"elem_type\":7,\"location_elem_desc\":\"\",\"location_elem_longitude\":1.5,\"location_elem_"
+    "latitude\":-2}]",
+    "[{\"elem_type\":1,\"image_elem_orig_url\":\"hub:x\",\"image_elem_orig_pic_width\":1}]",
+    "[{\"elem_type\":4,\"file_elem_file_id\":\"../x\",\"file_elem_file_name\":\"/etc/"
+    "x\",\"file_elem_file_size\":5}]",
+    "[{\"elem_type\":9,\"video_elem_video_type\":\"mp4\"},{\"elem_type\":2,\"sound_elem_file_time\":3}]",
+    "[{\"elem_type\":5,\"group_tips_elem_tip_type\":1,\"group_tips_elem_op_user\":\"bob\",\"group_tips_elem_"
+    "group_id\":\"crew\","
+    "\"group_tips_elem_user_array\":[\"alice\"]}]",
+};
+
 /* JSON as a peer might write it, mostly. */
 static void bind_elems(sqlite3_stmt *row, int column, bytes *from)
 {
-    if (bytes_one(from) % 4 == 0) {
-        bind_any(row, column, from);
+    unsigned kind = bytes_one(from);
+    char changed[4096];
+    switch (kind % 4) {
+    case 0: bind_any(row, column, from); return;
+    case 1: {
+        char *text = bytes_text(from, 20000);
+        sqlite3_bind_text(row, column, text, -1, SQLITE_TRANSIENT);
+        free(text);
         return;
     }
-    char *text = bytes_text(from, 20000);
-    sqlite3_bind_text(row, column, text, -1, SQLITE_TRANSIENT);
-    free(text);
+    default:
+        snprintf(changed, sizeof changed, "%s", samples[kind / 4 % (sizeof samples / sizeof *samples)]);
+        tree_change(changed, sizeof changed, bytes_one(from) | bytes_one(from) << 8);
+        sqlite3_bind_text(row, column, changed, -1, SQLITE_TRANSIENT);
+    }
 }
 
 /* ---- steps ---- */
@@ -108,20 +133,18 @@ static void step(stage *of, bytes *from)
 /* All that reads what is there. */
 static void look_around(stage *of, bytes *from)
 {
-    cJSON *text = cJSON_Parse("{\"message_elem_array\":[{\"elem_type\":0,\"text_elem_content\":\"x\"}]}");
-    stage_call(of, 1, TM_CALL_SEND_NEW_MSG, "alice", 1, NULL, text); /* wakes her */
-    stage_settle(of);
+    stage_say(of); /* wakes her */
     unsigned what = bytes_one(from);
     int who = (int)(what & 1);
-    if (what & 2)
+    if (!(what & 2))
         stage_call(of, who, TM_CALL_GET_MSG_LIST, who ? "alice" : "bob", 1, NULL, cJSON_Parse(HISTORY));
-    if (what & 4) stage_call(of, who, TM_CALL_GET_MSG_LIST, "crew", 2, NULL, cJSON_Parse(HISTORY));
-    if (what & 8) stage_call(of, who, TM_CALL_CONV_GET_CONV_LIST, NULL, 0, NULL, NULL);
-    if (what & 16) stage_call(of, who, TM_CALL_GROUP_GET_JOINED_GROUP_LIST, NULL, 0, NULL, NULL);
-    if (what & 32)
+    if (!(what & 4)) stage_call(of, who, TM_CALL_GET_MSG_LIST, "crew", 2, NULL, cJSON_Parse(HISTORY));
+    if (!(what & 8)) stage_call(of, who, TM_CALL_CONV_GET_CONV_LIST, NULL, 0, NULL, NULL);
+    if (!(what & 16)) stage_call(of, who, TM_CALL_GROUP_GET_JOINED_GROUP_LIST, NULL, 0, NULL, NULL);
+    if (!(what & 32))
         stage_call(of, who, TM_CALL_GROUP_GET_MEMBER_INFO_LIST, NULL, 0, NULL,
                    cJSON_Parse("{\"group_get_members_info_list_param_group_id\":\"crew\"}"));
-    if (what & 64) stage_call(of, who, TM_CALL_REPORT_READED, who ? "alice" : "bob", 1, NULL, NULL);
+    if (!(what & 64)) stage_call(of, who, TM_CALL_REPORT_READED, who ? "alice" : "bob", 1, NULL, NULL);
     stage_settle(of);
 }
 

@@ -97,6 +97,17 @@ bool stage_call(stage *of, int who, tm_call_kind kind, const char *conv_id, int3
     return !code;
 }
 
+/* That its text is one that the library itself would take. */
+static void check_text(const cJSON *tree)
+{
+    tm_error err = {0};
+    char *text = tm_json_print(tree);
+    cJSON *again = text ? tm_json_parse(text, strlen(text), 0, &err) : NULL;
+    if (!again) stage_wrong(text ? err.text : "a tree was not printed");
+    cJSON_Delete(again);
+    tm_free(text);
+}
+
 void stage_check_tree(const cJSON *tree)
 {
     tm_error err = {0};
@@ -115,12 +126,20 @@ void stage_check_tree(const cJSON *tree)
     tm_free(thrice);
 }
 
+static void look_for_said(stage *of, int who, const tm_letter *letter)
+{
+    if (who == 1 && letter->kind == TM_LETTER_RESULT) of->is_sent = !letter->code;
+    if (who == 1 || letter->kind != TM_LETTER_RECV_NEW_MSG) return;
+    for (size_t i = 0; letter->messages && i < letter->messages->count; i++)
+        of->heard |= strstr(letter->messages->list[i].message.elems, of->said) != NULL;
+}
+
 static void look_at(tm_letter *letter)
 {
     if (letter->code && !*letter->desc) stage_wrong("a call failed without a sentence");
     if (!tm_utf8_valid(letter->desc, strlen(letter->desc), NULL)) stage_wrong("a sentence is not UTF-8");
     if (!tm_letter_unpack(letter)) stage_wrong("a letter was not unpacked");
-    if (letter->json) stage_check_tree(letter->json);
+    if (letter->json) check_text(letter->json);
 }
 
 void stage_settle(stage *of)
@@ -129,10 +148,25 @@ void stage_settle(stage *of)
     for (int who = 0; who < 2; who++) {
         tm_letter *letter;
         while ((letter = tm_mailbox_take(of->mailboxes[who]))) {
+            if (*of->said) look_for_said(of, who, letter);
             look_at(letter);
             tm_letter_free(letter);
         }
     }
+}
+
+void stage_say(stage *of)
+{
+    char text[100];
+    stage_settle(of);
+    snprintf(of->said, sizeof of->said, "<said %u>", of->runs);
+    of->is_sent = of->heard = false;
+    snprintf(text, sizeof text, "{\"message_elem_array\":[{\"elem_type\":0,\"text_elem_content\":\"%s\"}]}",
+             of->said);
+    stage_call(of, 1, TM_CALL_SEND_NEW_MSG, "alice", 1, NULL, cJSON_Parse(text));
+    stage_settle(of);
+    if (of->is_sent && !of->heard) stage_wrong("what was sent is not heard");
+    *of->said = '\0';
 }
 
 /* ---- bytes ---- */

@@ -14,6 +14,8 @@ typedef struct stage {
     tm_client *clients[2]; /* alice, bob */
     sqlite3 *hub;          /* another connection to the hub's database, as another process has it */
     unsigned runs;
+    char said[16];       /* the text of stage_say */
+    bool is_sent, heard; /* bob was told so; alice was */
 } stage;
 
 /* The stage, as the last run left it or new. Ends the process when it cannot be built. */
@@ -23,6 +25,8 @@ bool stage_call(stage *of, int who, tm_call_kind kind, const char *conv_id, int3
                 const char *text, cJSON *json);
 /* Lets all work and looks at what came. */
 void stage_settle(stage *of);
+/* Bob says something to alice; if he is told that it is sent and she does not hear of it, something is wrong. */
+void stage_say(stage *of);
 /* Checks that a tree comes back from its text as it is. */
 void stage_check_tree(const cJSON *tree);
 /* Ends with a message: something is wrong that no sanitizer sees. */

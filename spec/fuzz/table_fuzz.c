@@ -1,8 +1,9 @@
 /* Fuzz target: Lua tables. An input is a program that builds values, odd ones too (cycles, holes, mixed keys, metatables,
  * text that is not UTF-8), and gives them to the functions of the Lua face. */
-#include "stage.h"
-
 #include "include/timmsg.h"
+#include "lua/value.h"
+#include "same.h"
+#include "stage.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -15,8 +16,9 @@
 #define MOST_STEPS 400
 #define MOST_VALUES 60
 
-/* Calls a function of alice's as a host would, and looks at what comes of it. Errors that are raised are for the caller;
- * so they are here. */
+/* Returns two functions. The first calls a function of alice's as a host would, and looks at what comes of it; errors that
+ * are raised are for the caller, so they are here. The second says whether a value must be taken (true) or refused
+ * (false), by itself; nil: it is too large, as what stands in itself many times over, and no concern of ours. */
 static const char script[] =
     "local testing = require 'timmsg.testing'\n"
     "local core = require 'timmsg.core'\n"
@@ -30,6 +32,26 @@ static const char script[] =
     "table.sort(names)\n"
     "local ids = { 'bob', 'alice', 'crew', 'nobody', '' }\n"
     "alice:on('error', function() end)\n"
+    "local left\n"
+    "local function is_text(text) return utf8.len(text) ~= nil and not text:find('\\0', 1, true) end\n"
+    "local function takes(value, depth, above)\n"
+    "  left = left - 1\n"
+    "  local kind = type(value)\n"
+    "  if kind == 'string' then return is_text(value) end\n"
+    "  if kind == 'number' then return value == value and value ~= math.huge and value ~= -math.huge end\n"
+    "  if kind == 'boolean' or value == core.null then return true end\n"
+    "  if kind ~= 'table' or above[value] or depth > 64 or left < 0 then return false end\n"
+    "  local ok, count, last, names = true, 0, 0, false\n"
+    "  above[value] = true\n"
+    "  for key, entry in next, value do\n"
+    "    if type(key) == 'string' then names = true ok = ok and is_text(key)\n"
+    "    elseif math.type(key) == 'integer' and key >= 1 then count = count + 1 last = math.max(last, key)\n"
+    "    else ok = false end\n"
+    "    ok = ok and takes(entry, depth + 1, above)\n"
+    "  end\n"
+    "  above[value] = nil\n"
+    "  return ok and (count == 0 or not names and last == count)\n"
+    "end\n"
     "return function(number, id, conv_type, value, with_conv)\n"
     "  local name = names[number % #names + 1]\n"
     "  local function done(code, desc) assert(code == 0 or desc ~= '') end\n"
@@ -41,6 +63,10 @@ static const char script[] =
     "  end\n"
     "  if ok and not result then assert(type(message) == 'string' and message ~= '', name) end\n"
     "  hub:flush()\n"
+    "end, function(value)\n"
+    "  left = 20000\n"
+    "  local ok = takes(value, 1, {})\n"
+    "  if left >= 0 then return ok end\n"
     "end\n";
 
 static lua_State *L;
@@ -61,7 +87,7 @@ static void enter(void)
     lua_setfield(L, -2, "path");
     lua_settop(L, 0);
     if (!lua_checkstack(L, MOST_VALUES + LUA_MINSTACK)) stage_wrong("no room for values");
-    if (luaL_loadstring(L, script) || lua_pcall(L, 0, 1, 0)) stage_wrong(lua_tostring(L, -1));
+    if (luaL_loadstring(L, script) || lua_pcall(L, 0, 2, 0)) stage_wrong(lua_tostring(L, -1));
 }
 
 /* ---- values ---- */
@@ -142,7 +168,45 @@ static void give_metatable(void)
     lua_setmetatable(L, -2);
 }
 
-/* One step of the program. The function to call is at 1; values are above. */
+/* The value on top in so many tables: as an entry, or under a name. */
+static void nest(unsigned times)
+{
+    for (; times; times--) {
+        lua_createtable(L, 1, 1);
+        lua_insert(L, -2);
+        if (times % 2)
+            lua_rawseti(L, -2, 1);
+        else
+            lua_setfield(L, -2, "k");
+    }
+}
+
+/* What the library must take of a value, it takes, and no more; and what it made of it comes back. False: it is none that is
+ * to be tried. */
+static bool check_value(int value)
+{
+    tm_error err = {0};
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, value);
+    if (lua_pcall(L, 1, 1, 0)) stage_wrong(lua_tostring(L, -1));
+    bool tried = !lua_isnil(L, -1), takes = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (!tried || !lua_istable(L, value)) return tried;
+    cJSON *tree = tm_value_to_tree(L, value, false, &err);
+    if (takes != (tree != NULL)) stage_wrong(tree ? "a value must be refused" : err.text);
+    if (!tree && err.code != TIM_ERR_JSON) stage_wrong("a value was refused with another code");
+    if (!tree) return true;
+    stage_check_tree(tree);
+    tm_value_push(L, tree);
+    cJSON *again = tm_value_to_tree(L, -1, cJSON_IsArray(tree), &err);
+    if (!again || !same_but_for_lua(tree, again)) stage_wrong(again ? "another tree came back" : err.text);
+    lua_pop(L, 1);
+    cJSON_Delete(tree);
+    cJSON_Delete(again);
+    return true;
+}
+
+/* One step of the program. The functions to call are at 1 and 2; values are above. */
 static void step(bytes *from)
 {
     int top = lua_gettop(L);
@@ -162,29 +226,32 @@ static void step(bytes *from)
         break;
     case 4: /* table.key = value */
     case 5:
-        if (top > 2 && lua_istable(L, top - 1)) {
+        if (top > 3 && lua_istable(L, top - 1)) {
             lua_pushstring(L, keys[bytes_one(from) % (sizeof keys / sizeof *keys)]);
             lua_insert(L, -2);
             lua_rawset(L, top - 1);
         }
         break;
     case 6: /* table[#table + 1] = value */
-        if (top > 2 && lua_istable(L, top - 1))
+        if (top > 3 && lua_istable(L, top - 1))
             lua_rawseti(L, top - 1, (lua_Integer)lua_rawlen(L, top - 1) + 1);
         break;
     case 7: /* table[key] = value, of any kind */
-        if (top > 3 && lua_istable(L, top - 2) && !lua_isnil(L, top - 1) &&
+        if (top > 4 && lua_istable(L, top - 2) && !lua_isnil(L, top - 1) &&
             !(lua_type(L, top - 1) == LUA_TNUMBER && isnan(lua_tonumber(L, top - 1))))
             lua_rawset(L, top - 2);
         break;
     case 8: /* the same value again: shared, or within itself */
-        if (room && top > 1) lua_pushvalue(L, 2 + (int)(bytes_one(from) % (unsigned)(top - 1)));
+        if (room && top > 2) lua_pushvalue(L, 3 + (int)(bytes_one(from) % (unsigned)(top - 2)));
         break;
     case 9:
-        if (top > 1 && lua_istable(L, top) && what > 200) give_metatable();
+        if (top > 2 && lua_istable(L, top) && what > 200) give_metatable();
         break;
     case 10:
-        if (top > 2 && what > 128) lua_settop(L, top - 1);
+        if (top > 3 && what > 128)
+            lua_settop(L, top - 1);
+        else if (top > 2)
+            nest(bytes_one(from) % 2 ? 60 + bytes_one(from) % 8 : bytes_one(from) % 8);
         break;
     default:
         if (!room) break;
@@ -204,16 +271,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < MOST_STEPS && from.at < from.end; i++)
         step(&from);
     int last = lua_gettop(L);
+    if (last > 2 && !check_value(last)) {
+        lua_settop(L, 2);
+        return 0;
+    }
     lua_pushvalue(L, 1);
     lua_pushinteger(L, data[0]);
     lua_pushinteger(L, data[1] & 15);
     lua_pushinteger(L, data[1] & 64 ? 2 : 1);
-    if (last > 1)
+    if (last > 2)
         lua_pushvalue(L, last);
     else
         lua_newtable(L);
     lua_pushboolean(L, data[2] & 1);
     if (lua_pcall(L, 5, 0, 0)) stage_wrong(lua_tostring(L, -1));
-    lua_settop(L, 1);
+    lua_settop(L, 2);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BYTES_ONE_IN 6 /* so often bytes are changed, though there is JSON */
@@ -101,24 +102,31 @@ static cJSON *any_scalar(chance *of)
     }
 }
 
+/* A value in arrays and objects, often as deep as may be or one more. */
+static cJSON *nested(chance *of)
+{
+    cJSON *value = any_scalar(of);
+    bool known = pick(of, 3) == 0;
+    for (unsigned depth = pick(of, 2) ? 60 + pick(of, 8) : pick(of, 10); depth; depth--) {
+        bool array = pick(of, 2) == 0;
+        cJSON *outer = array ? cJSON_CreateArray() : cJSON_CreateObject();
+        if (array)
+            cJSON_AddItemToArray(outer, value);
+        else
+            cJSON_AddItemToObject(outer, known ? any_key(of) : "k", value);
+        value = outer;
+    }
+    return value;
+}
+
 static cJSON *any_value(chance *of, cJSON *tree)
 {
-    cJSON *parent, *value;
+    cJSON *parent;
     switch (pick(of, 5)) {
     case 0: return cJSON_CreateArray();
     case 1: return cJSON_CreateObject();
     case 2: return cJSON_Duplicate(any(tree, of, &parent), 1);
-    case 3: /* nested */
-        value = any_scalar(of);
-        for (unsigned depth = pick(of, 70); depth; depth--) {
-            cJSON *outer = depth % 2 ? cJSON_CreateArray() : cJSON_CreateObject();
-            if (depth % 2)
-                cJSON_AddItemToArray(outer, value);
-            else
-                cJSON_AddItemToObject(outer, any_key(of), value);
-            value = outer;
-        }
-        return value;
+    case 3: return nested(of);
     default: return any_scalar(of);
     }
 }
@@ -179,6 +187,44 @@ static cJSON *change(cJSON *tree, chance *of)
     }
 }
 
+/* Puts an escape or two at the beginning or end of a string: characters at the ends of their ranges, halves of pairs. The new
+ * size. */
+static size_t put_escape(uint8_t *data, size_t size, size_t most, size_t head, chance *of)
+{
+    static const char *const units[] = {"0000", "0001", "001f", "0020", "007F", "0080",
+                                        "07ff", "0800", "d7ff", "d800", "dbff", "DC00",
+                                        "dfff", "e000", "ffff", "d83d", "de00", "00g0"};
+    char text[16];
+    size_t quotes = 0, at;
+    for (at = head; at < size; at++)
+        quotes += data[at] == '"';
+    if (!quotes) return size;
+    size_t wanted = pick(of, (unsigned)quotes);
+    for (at = head; data[at] != '"' || wanted--; at++)
+        ;
+    unsigned count = 1 + pick(of, 2), length = 0;
+    for (unsigned i = 0; i < count; i++)
+        length += (unsigned)snprintf(text + length, sizeof text - length, "\\u%s",
+                                     units[pick(of, sizeof units / sizeof *units)]);
+    at += pick(of, 2); /* before the quote, or behind it */
+    if (size + length > most) return size;
+    memmove(data + at + length, data + at, size - at);
+    memcpy(data + at, text, length);
+    return size + length;
+}
+
+/* The text of `tree`, which is freed, behind the head in `out`. 0: it does not fit. */
+static size_t write_tree(cJSON *tree, uint8_t *out, size_t most, size_t head)
+{
+    char *text = cJSON_PrintUnformatted(tree);
+    size_t length = text ? strlen(text) : 0;
+    bool fits = text && head + length <= most;
+    if (fits) memcpy(out + head, text, length);
+    cJSON_free(text);
+    cJSON_Delete(tree);
+    return fits ? head + length : 0;
+}
+
 size_t tree_mutate(uint8_t *data, size_t size, size_t most, unsigned seed, size_t head)
 {
     chance of = {seed};
@@ -189,11 +235,46 @@ size_t tree_mutate(uint8_t *data, size_t size, size_t most, unsigned seed, size_
     for (unsigned times = 1 + pick(&of, 3); times; times--)
         tree = change(tree, &of);
     if (head && pick(&of, 3) == 0) data[pick(&of, (unsigned)head)] = (uint8_t)pick(&of, 256);
-    char *text = cJSON_PrintUnformatted(tree);
-    size_t length = text ? strlen(text) : 0;
-    bool fits = text && head + length <= most;
-    if (fits) memcpy(data + head, text, length);
-    cJSON_free(text);
+    size_t written = write_tree(tree, data, most, head);
+    if (written && pick(&of, 4) == 0) written = put_escape(data, written, most, head, &of);
+    return written ? written : LLVMFuzzerMutate(data, size, most);
+}
+
+void tree_change(char *text, size_t room, unsigned seed)
+{
+    chance of = {seed};
+    cJSON *tree = cJSON_Parse(text);
+    if (!tree) return;
+    for (unsigned times = pick(&of, 4); times; times--)
+        tree = change(tree, &of);
+    size_t size = write_tree(tree, (uint8_t *)text, room - 1, 0);
+    if (!size) return;
+    if (pick(&of, 3) == 0) size = put_escape((uint8_t *)text, size, room - 1, 0, &of);
+    text[size] = '\0';
+}
+
+size_t tree_cross(const uint8_t *one, size_t one_size, const uint8_t *other, size_t other_size, uint8_t *out,
+                  size_t most, unsigned seed, size_t head)
+{
+    chance of = {seed};
+    if (one_size < head || other_size < head || most < head) return 0;
+    cJSON *tree = cJSON_ParseWithLength((const char *)one + head, one_size - head), *parent;
+    cJSON *from = cJSON_ParseWithLength((const char *)other + head, other_size - head);
+    size_t written = 0;
+    if (tree && from) {
+        cJSON *place = any(tree, &of, &parent), *piece = cJSON_Duplicate(any(from, &of, &parent), 1);
+        if (!cJSON_IsArray(place) && !cJSON_IsObject(place)) place = tree;
+        if (cJSON_IsArray(place))
+            cJSON_AddItemToArray(place, piece);
+        else if (cJSON_IsObject(place))
+            cJSON_AddItemToObject(place, piece->string ? piece->string : any_key(&of), piece);
+        else
+            cJSON_Delete(piece);
+        if (head) memcpy(out, one, head);
+        written = write_tree(tree, out, most, head);
+        tree = NULL;
+    }
     cJSON_Delete(tree);
-    return fits ? head + length : LLVMFuzzerMutate(data, size, most);
+    cJSON_Delete(from);
+    return written;
 }

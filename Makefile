@@ -72,7 +72,7 @@ help:
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
 	@echo 'make crash    kill processes on hubs at any moment, and lose power, and count messages; ROUNDS=1000 SEED=1'
 	@echo 'make model    random programs, on the library and on a model of the rules; PROGRAMS=1000 STEPS=100 SEED=1'
-	@echo 'make faults   each allocation and each file operation of SQLite fails once'
+	@echo 'make faults   each allocation, file operation of SQLite and call of the system fails once'
 	@echo 'make fuzz     feed it what nobody would, with libFuzzer; FUZZ=log SECONDS_EACH=3600: one target, for an hour'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
@@ -276,18 +276,18 @@ model: deps-test
 	@$(MAKE) --no-print-directory lib
 	@$(LUA_ENV) $(LUA) spec/model/run.lua PROGRAMS=$(PROGRAMS) STEPS=$(STEPS) SEED=$(SEED) REPLAY=$(REPLAY)
 
-# Every allocation fails once, and everything that SQLite asks of its files. EVERY=97: only every 97th; TROUBLE="lua busy":
-# only these (spec/faults/memory.c, files.c).
+# Every allocation fails once, everything that SQLite asks of its files, and all that the library asks of the system. EVERY=97: only every 97th; TROUBLE="lua busy":
+# only these (spec/faults/memory.c, files.c, system.c).
 EVERY   ?= 1
 TROUBLE ?=
 FAULTS_SRC := $(wildcard spec/faults/*.c)
 $(BUILD)/test/faults: $(FAULTS_SRC) spec/faults/trouble.h $(CORE_OBJ) $(LUA_OBJ)
 	@mkdir -p $(@D)
 	@echo '  CC $@'
-	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ \
+	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) $(patsubst %,-Wl$(COMMA)--wrap=%,malloc calloc realloc free $(SYSTEM_CALLS)) -o $@ \
 	  $(FAULTS_SRC) $(CORE_OBJ) $(LUA_OBJ) $(LIBS) $(shell pkg-config --libs lua5.4)
 test-faults: $(BUILD)/test/faults
-	@$< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua' spec/faults/scenario.lua $(EVERY) $(TROUBLE)
+	@$< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua' spec/faults $(EVERY) $(TROUBLE)
 faults: deps-test
 	@$(MAKE) --no-print-directory test-faults
 
@@ -337,6 +337,11 @@ format:
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4
+COMMA := ,
+# what spec/faults/system.c stands before
+SYSTEM_CALLS := access mkdir mknod mkstemp mkostemp fstat stat lstat fstatat fchmodat fsync ftruncate read pread write pwrite \
+                readlink rename link unlink unlinkat flock eventfd socket bind setsockopt sendto recv poll getrandom fseek open \
+                openat fcntl opendir fdopendir readdir fdopen pthread_create
 LUA_CDIR ?= $(PREFIX)/lib/lua/5.4
 install: lib
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/timmsg \

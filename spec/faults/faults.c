@@ -1,9 +1,11 @@
 /* Faults: plays spec/faults/scenario.lua over and over; each time one thing fails, another one each time: an allocation, or
- * something that SQLite asks of its files. Nothing may crash or leak, and what the scenario says of it must be right.
+ * something that SQLite asks of its files, or the library of the system. Nothing may crash or leak, and what the scenario
+ * says of it must be right.
  *
- *   faults LUA_PATH SCENARIO EVERY [TROUBLE...]     EVERY: only every so manieth fails; TROUBLE: all if none is given
+ *   faults LUA_PATH DIRECTORY EVERY [TROUBLE...]     EVERY: only every so manieth fails; TROUBLE: all if none is given
  *
- * The scenario runs in a test world, so that the same calls come in the same order each time. */
+ * DIRECTORY has scenario.lua, which runs in a test world, so that the same calls come in the same order each time, and
+ * disk.lua, which runs on directories and with threads. */
 #include "trouble.h"
 
 #include "include/timmsg.h"
@@ -11,26 +13,39 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TROUBLES = MEMORY_TROUBLES + FILE_TROUBLES };
+enum { TROUBLES = MEMORY_TROUBLES + FILE_TROUBLES + SYSTEM_TROUBLES };
 static trouble *all[TROUBLES];
 
-bool trouble_is_on;
+atomic_bool trouble_is_on;
 
 bool trouble_passes(trouble *of)
 {
-    if (!trouble_is_on || ++of->asked != of->fail_at) return true;
+    if (!trouble_is_on || atomic_fetch_add(&of->asked, 1) + 1 != of->fail_at) return true;
     of->failed = true;
     return false;
 }
 
+static void complain(const trouble *of, long number, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s %ld%s%s: ", of->name, number, of->what ? " " : "", of->what ? of->what : "");
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
 /* ---- a run ---- */
 
-static lua_State *open_state(const char *path, const char *scenario)
+static lua_State *open_state(const char *path, const char *directory, const trouble *of)
 {
+    char scenario[4096];
+    snprintf(scenario, sizeof scenario, "%s/%s.lua", directory, of->is_on_disk ? "disk" : "scenario");
     lua_State *L = lua_newstate(memory_for_lua, NULL);
     if (!L) exit(2);
     luaL_openlibs(L);
@@ -49,13 +64,14 @@ static lua_State *open_state(const char *path, const char *scenario)
 }
 
 /* One run in which the call of that number fails; false: something is wrong. *over: there is none of that number. */
-static bool run(const char *path, const char *scenario, trouble *of, long number, bool *over)
+static bool run(const char *path, const char *directory, trouble *of, long number, bool *over)
 {
     bool ok = true;
-    lua_State *L = open_state(path, scenario);
+    lua_State *L = open_state(path, directory, of);
     for (int i = 0; i < TROUBLES; i++) {
         all[i]->asked = all[i]->fail_at = 0;
         all[i]->failed = false;
+        all[i]->what = NULL;
     }
     of->fail_at = number;
     lua_pushvalue(L, 1);
@@ -64,16 +80,17 @@ static bool run(const char *path, const char *scenario, trouble *of, long number
     trouble_is_on = false;
     *over = !of->failed;
     if (raised && !of->failed) {
-        fprintf(stderr, "%s %ld: %s\n", of->name, number, lua_tostring(L, -1));
+        complain(of, number, "%s", lua_tostring(L, -1));
         ok = false;
     }
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_pcall(L, 0, 0, 0)) {
-        fprintf(stderr, "%s %ld: afterwards: %s\n", of->name, number, lua_tostring(L, -1));
+        complain(of, number, "afterwards: %s", lua_tostring(L, -1));
         ok = false;
     }
     lua_close(L);
+    system_count();
     return ok;
 }
 
@@ -82,8 +99,7 @@ static bool none_left(const trouble *of, long number, const long before[TROUBLES
     bool ok = true;
     for (int i = 0; i < TROUBLES; i++) {
         if (all[i]->live == before[i]) continue;
-        fprintf(stderr, "%s %ld: %ld blocks of %s are left\n", of->name, number, all[i]->live - before[i],
-                all[i]->name);
+        complain(of, number, "%ld of %s are left", all[i]->live - before[i], all[i]->name);
         ok = false;
     }
     return ok;
@@ -102,12 +118,15 @@ int main(int argc, char **argv)
     bool over;
     if (every < 1) return 2;
     for (int i = 0; i < TROUBLES; i++)
-        all[i] = i < MEMORY_TROUBLES ? memory_troubles[i] : file_troubles[i - MEMORY_TROUBLES];
+        all[i] = i < MEMORY_TROUBLES                   ? memory_troubles[i]
+                 : i < MEMORY_TROUBLES + FILE_TROUBLES ? file_troubles[i - MEMORY_TROUBLES]
+                                                       : system_troubles[i - MEMORY_TROUBLES - FILE_TROUBLES];
     memory_hook_up();
     sqlite3_initialize();
     files_hook_up();
     /* SQLite and others keep a little for ever: what is there after a run without trouble may stay */
-    if (!run(argv[1], argv[2], all[0], 0, &over)) return 1;
+    for (int i = 0; i < TROUBLES; i += TROUBLES - 1)
+        if (!run(argv[1], argv[2], all[i], 0, &over)) return 1;
     for (int i = 0; i < TROUBLES; i++) {
         trouble *of = all[i];
         long number = 1, before[TROUBLES], runs = 0, bad = 0;
@@ -120,7 +139,7 @@ int main(int argc, char **argv)
         }
         /* the last run had no trouble left: it shows that all goes well without */
         printf("  %s: %ld times, each another of %ld calls; %ld of them wrongly\n", of->name, runs - 1,
-               of->asked, bad);
+               (long)of->asked, bad);
         passed += runs - bad;
         failed += bad;
     }

@@ -55,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize crash bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize cycles test-cycles tsan test-tsan test-tsan-short eager test-eager valgrind test-valgrind crash bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -78,6 +78,10 @@ help:
 	@echo 'make format   lay the C sources out with clang-format'
 	@echo 'make clean    remove $(BUILD)/'
 	@echo 'make sanitize the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make cycles   start and end the library 1,000 times in each way, and count what stays: descriptors, threads, bytes'
+	@echo 'make eager    the specs while Lua collects its garbage all the time, under those two'
+	@echo 'make valgrind the C tests under memcheck; SPECS=spec/lua_face_spec.lua: that one too'
+	@echo 'make tsan     the C tests and the specs on the hub under ThreadSanitizer'
 
 # ---- setting up ----
 # Installs the packages of a list that are missing; where there is no apt-get it names them. SYSTEMD_OFFLINE: the servers
@@ -195,13 +199,17 @@ $(BUILD)/test/source_examples: spec/c/source_examples.cpp $(LIB_SO)
 	@mkdir -p $(@D)
 	@echo '  CXX $@'
 	@$(CXX) -std=c++17 -Wall -Wextra -Werror $(OPT) $(SANITIZE) -Icsrc/include $(shell pkg-config --cflags jsoncpp) -o $@ $< -L$(BUILD) -ltimmsg -Wl,-rpath,$(CURDIR)/$(BUILD) $(shell pkg-config --libs jsoncpp) -pthread
-$(BUILD)/test/%_test: spec/c/%_test.c $(CORE_OBJ) $(FACE_OBJ)
+$(BUILD)/test/%_test: spec/c/%_test.c $(wildcard spec/c/*.h) $(CORE_OBJ) $(FACE_OBJ)
 	@mkdir -p $(@D)
 	@echo '  CC $@'
 	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -o $@ $< $(CORE_OBJ) $(FACE_OBJ) $(TEST_LIBS) $(LIBS)
 
+# UNDER='valgrind …': each of them under that
+UNDER ?=
+# those with threads of their own
+THREADED := cloud inside threads cycles mailbox
 test-c: $(C_TESTS) $(BUILD)/test/source_examples
-	@BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
+	@UNDER='$(UNDER)' BUILD=$(BUILD) LIBTIMMSG=$(CURDIR)/$(LIB_SO) sh spec/c/run $(C_TESTS) $(BUILD)/test/source_examples
 
 # The library of the specs about crashes: it dies where it is told to, and records what it has synced (spec/crash/disk.h).
 CRASH_SO    := $(BUILD)/crash/timmsg/core.so
@@ -222,11 +230,60 @@ test-lua test-prosody test-ejabberd: $(LUA_SO)
 	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
 
 # The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 sanitize: deps-test
-	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' lib
+	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE='$(ASAN)' lib
 	@ASAN_OPTIONS=detect_leaks=1 \
-	  $(MAKE) --no-print-directory BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+	  $(MAKE) --no-print-directory BUILD=build/asan SANITIZE='$(ASAN)' \
 	  LUA_PRELOAD="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so):$$($(CC) -print-file-name=libubsan.so)" XMPP_TESTS=0 run-test
+
+# The library set up and ended again and again, from C and from Lua.
+CYCLES ?= 1000
+cycles: deps-test
+	@$(MAKE) --no-print-directory lib test-cycles
+test-cycles: $(BUILD)/test/cycles_test
+	@CYCLES=$(CYCLES) $<
+	@CYCLES=$(CYCLES) $(MAKE) --no-print-directory test-lua BUSTED_FLAGS="--filter='again and again' spec/inside_spec.lua"
+
+# An interpreter that brings the sanitizer along, for itself and for all that is called lua5.4 (spec/c/lua.c).
+$(BUILD)/bin/lua5.4: spec/c/lua.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -o $@ $< $(shell pkg-config --libs lua5.4)
+OWN_LUA = PATH="$(CURDIR)/$(BUILD)/bin:$$PATH"
+
+# ThreadSanitizer: the C tests and the specs on the hub. Left out are the specs that count what an idle process does:
+# the sanitizer has a thread of its own, which is never idle. SHORT=1: those tests alone that have threads of their own.
+SHORT ?=
+tsan: deps-test
+	@$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=-fsanitize=thread $(if $(SHORT),test-tsan-short,lib test-tsan)
+test-tsan: $(BUILD)/bin/lua5.4
+	@$(MAKE) --no-print-directory test-c
+	@$(OWN_LUA) TIMMSG_PATIENCE=6 $(MAKE) --no-print-directory test-lua \
+	  BUSTED_FLAGS='$(BUSTED_FLAGS) --filter-out="is woken by nothing else" --filter-out="an idle client costs nothing"'
+test-tsan-short: $(THREADED:%=$(BUILD)/test/%_test)
+	@sh spec/c/run $^
+
+# valgrind's memcheck: the C tests, and those of the specs that are asked for, on the plain build: SPECS=spec/lua_face_spec.lua
+SPECS    ?=
+VALGRIND := valgrind -q --leak-check=full --error-exitcode=9 --fair-sched=yes
+valgrind: deps-test
+	$(call install_packages,valgrind)
+	@$(MAKE) --no-print-directory lib test-valgrind
+test-valgrind:
+	@GLIBC_TUNABLES=glibc.malloc.tcache_count=0 CYCLES=3 CALLS=100 $(MAKE) --no-print-directory UNDER='$(VALGRIND)' test-c
+	@$(if $(SPECS),TIMMSG_PATIENCE=10 CYCLES=4 $(MAKE) --no-print-directory LUA_PRELOAD='$(VALGRIND)' BUSTED_FLAGS='$(SPECS)' test-lua)
+
+# The specs with a collector as eager as one can bear (spec/c/lua.c), and a library under AddressSanitizer, which sees
+# what was used after it was collected. SHORT=1: those specs alone that are about Lua. EAGER=7: everything is collected
+# at each 7th new object.
+EAGER ?= 499
+eager: deps-test
+	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE='$(ASAN)' lib test-eager
+test-eager: $(BUILD)/bin/lua5.4
+	@$(LUA_ENV) TIMMSG_EAGER=1 $< spec/eager.lua
+	@$(OWN_LUA) TIMMSG_EAGER=$(EAGER) TIMMSG_PATIENCE=6 $(if $(SHORT),CYCLES=8) $(MAKE) --no-print-directory test-lua \
+	  $(if $(SHORT),BUSTED_FLAGS='$(patsubst %,spec/%_spec.lua,lua_face await value inside)')
 
 # ---- measuring ----
 # Prints one table; BENCH=page: some of the rows, whose options BENCH_FLAGS may have (ROUNDS=9).
@@ -276,11 +333,16 @@ model: deps-test
 	@$(MAKE) --no-print-directory lib
 	@$(LUA_ENV) $(LUA) spec/model/run.lua PROGRAMS=$(PROGRAMS) STEPS=$(STEPS) SEED=$(SEED) REPLAY=$(REPLAY)
 
-# Every allocation fails once, everything that SQLite asks of its files, and all that the library asks of the system. EVERY=97: only every 97th; TROUBLE="lua busy":
-# only these (spec/faults/memory.c, files.c, system.c).
+# Every allocation fails once, everything that SQLite asks of its files, and all that the library asks of the system.
+# EVERY=97: only every 97th; TROUBLE="lua busy": only these (spec/faults/memory.c, files.c, system.c).
 EVERY   ?= 1
 TROUBLE ?=
 FAULTS_SRC := $(wildcard spec/faults/*.c)
+COMMA := ,
+# what spec/faults/system.c stands before
+SYSTEM_CALLS := access mkdir mknod mkstemp mkostemp fstat stat lstat fstatat fchmodat fsync ftruncate read pread write pwrite \
+                readlink rename link unlink unlinkat flock eventfd socket bind setsockopt sendto recv poll getrandom fseek open \
+                openat fcntl opendir fdopendir readdir fdopen pthread_create
 $(BUILD)/test/faults: $(FAULTS_SRC) spec/faults/trouble.h $(CORE_OBJ) $(LUA_OBJ)
 	@mkdir -p $(@D)
 	@echo '  CC $@'
@@ -337,11 +399,6 @@ format:
 
 # ---- installing ----
 LUA_DIR  ?= $(PREFIX)/share/lua/5.4
-COMMA := ,
-# what spec/faults/system.c stands before
-SYSTEM_CALLS := access mkdir mknod mkstemp mkostemp fstat stat lstat fstatat fchmodat fsync ftruncate read pread write pwrite \
-                readlink rename link unlink unlinkat flock eventfd socket bind setsockopt sendto recv poll getrandom fseek open \
-                openat fcntl opendir fdopendir readdir fdopen pthread_create
 LUA_CDIR ?= $(PREFIX)/lib/lua/5.4
 install: lib
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/timmsg \

@@ -1,4 +1,4 @@
-/* Cloud kit: what cloud_test.c stands on. Callbacks that count and keep what came, waits with a deadline, a
+/* Cloud kit: what cloud_test.c, inside_test.c and others stand on. Callbacks that count and keep what came, waits with a deadline, a
  * scratch directory, a session of the default client, and peers: this binary again, as another user in
  * another process.
  *
@@ -27,6 +27,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* Each test uses what it needs of this. */
+#pragma GCC diagnostic ignored "-Wunused-function"
 
 /* Far more than anything here takes, also under a sanitizer. */
 #define DEADLINE_S 60

@@ -64,8 +64,11 @@ static void check_parser(const char *text, const cJSON *ours, const tm_error *er
         char *clean = cJSON_PrintUnformatted(theirs);
         cJSON *again = clean ? tm_json_parse(clean, strlen(clean), 0, &why) : NULL;
         cJSON *cleaned = clean ? cJSON_Parse(clean) : NULL;
-        if (!again) stage_wrong(why.text);
-        if (!same_trees(again, cleaned)) stage_wrong("cJSON's text is another tree");
+        /* and the greatest numbers, with fewer digits, are infinite */
+        if (cleaned && same_is_strict(cleaned)) {
+            if (!again) stage_wrong(why.text);
+            if (!same_trees(again, cleaned)) stage_wrong("cJSON's text is another tree");
+        }
         cJSON_Delete(again);
         cJSON_Delete(cleaned);
         cJSON_free(clean);

@@ -89,7 +89,7 @@ class Peer(slixmpp.ClientXMPP):
                 return jid
         raise LookupError("no service for uploads")
 
-    # what the plugin's upload_file does, without aiohttp
+    # what the plugin's upload_file does
     async def do_upload(self, path, content_type):
         service = await self.find_upload_service()
         slot = await self["xep_0363"].request_slot(service, os.path.basename(path), os.path.getsize(path), content_type)

@@ -318,9 +318,8 @@ describe("delete", function()
     assert.same({}, completed(alice, "bob", C2C))
   end)
 
-  it("rule 36: what is still to come was not deleted", function()
-    local count = 1500
-    relog_bob()
+  -- Bob, who was away, deletes all while `count` messages are on their way to him. How many came after that.
+  local function delete_meanwhile(count)
     bob:close()
     local done = 0
     for i = 1, count do
@@ -342,13 +341,22 @@ describe("delete", function()
     assert.equal(0, deleted)
     assert.equal(count, #at_bob.messages) -- all of them were told
     local left = texts(bob, "alice", C2C)
-    -- on XMPP a log-in is over when all is here
-    assert.is_true(#left > 0 or not support.is_hub, "the deletion was too late for this spec to see anything")
     for i, text in ipairs(left) do
       assert.equal("message " .. count - #left + i, text)
     end
     assert.same(left, completed(bob, "alice", C2C))
-    assert.equal(#left, support.conv(bob, "alice", C2C).conv_unread_num)
+    assert.equal(#left, (support.conv(bob, "alice", C2C) or { conv_unread_num = 0 }).conv_unread_num)
+    return #left
+  end
+
+  it("rule 36: what is still to come was not deleted", function()
+    relog_bob()
+    local left = delete_meanwhile(1500)
+    -- on XMPP a log-in is over when all is here; on the hub all may be here before this process has its turn
+    for more = 1, 4 do
+      if left == 0 and support.is_hub then left = delete_meanwhile(1500 << more) end
+    end
+    assert.is_true(left > 0 or not support.is_hub, "each deletion was too late for this spec to see anything")
   end)
 
   it("rule 36: times that somebody made up swallow nothing", function()

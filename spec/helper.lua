@@ -1,10 +1,31 @@
--- What busted loads before the spec files: on XMPP the module that has the server, so that one serves them all.
+-- What busted loads before the spec files: a watch over specs that hang, and on XMPP the module that has the server, so that
+-- one serves them all.
 
-local backend = os.getenv "TIMMSG_BACKEND"
-if backend and backend ~= "" and backend ~= "hub" then
+local busted = require "busted"
+local support = require "support"
+local uv = require "luv"
+
+local ROOT <const> = debug.getinfo(1, "S").source:match "^@(.*)helper%.lua$"
+-- Far more than any spec takes.
+local HANGS_S <const> = 600
+
+local seconds = HANGS_S * support.PATIENCE
+local watch = assert(io.popen(("exec env -u LD_PRELOAD %swatch %d %d"):format(ROOT, uv.os_getpid(), seconds), "w"))
+watch:setvbuf "line"
+busted.subscribe({ "test", "start" }, function(test, parent)
+  watch:write(("%s: %s %s"):format(test.trace.short_src, parent.name, test.name):gsub("\n", " "), "\n")
+  return nil, true -- others want to know, too
+end)
+busted.subscribe({ "suite", "end" }, function()
+  watch:write "\n"
+  watch:close()
+  return nil, true
+end)
+
+if not support.is_hub then
   local xmpp_server = require "xmpp_server"
-  require "busted".subscribe({ "suite", "end" }, function()
+  busted.subscribe({ "suite", "end" }, function()
     xmpp_server.close_shared()
-    return nil, true -- others want to know, too
+    return nil, true
   end)
 end

@@ -17,6 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Far more than a run takes: one that hangs is ended by SIGALRM. */
+#define HANGS_S 300
 
 enum { TROUBLES = MEMORY_TROUBLES + FILE_TROUBLES + SYSTEM_TROUBLES };
 static trouble *all[TROUBLES];
@@ -67,6 +71,7 @@ static lua_State *open_state(const char *path, const char *directory, const trou
 static bool run(const char *path, const char *directory, trouble *of, long number, bool *over)
 {
     bool ok = true;
+    alarm(HANGS_S);
     lua_State *L = open_state(path, directory, of);
     for (int i = 0; i < TROUBLES; i++) {
         all[i]->asked = all[i]->fail_at = 0;

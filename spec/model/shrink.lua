@@ -5,6 +5,9 @@ local player = require "model.player"
 
 local shrink = {}
 
+-- A program that differs because something takes too long takes long each time: after that it is small enough.
+local LONGEST_S <const> = 240
+
 -- What stays the same of a difference when numbers change.
 local function kind(difference) return (difference:match "^[^\n]*":gsub("%d+", ""):gsub("%a+%. ", ""):sub(1, 40)) end
 
@@ -20,6 +23,7 @@ end
 function shrink.shrink(list, seed, number, difference)
   local wanted = kind(difference)
   local best, best_number, best_difference = list, number, difference
+  local deadline = os.time() + LONGEST_S
   local function try(candidate)
     local failed, how = player.play(candidate, seed)
     if not failed or kind(how) ~= wanted then return false end
@@ -32,9 +36,9 @@ function shrink.shrink(list, seed, number, difference)
   end
   try(list)
   local size = #best
-  while size >= 1 do
+  while size >= 1 and os.time() < deadline do
     local from, any = 1, false
-    while from <= #best do
+    while from <= #best and os.time() < deadline do
       if try(without(best, from, size)) then any = true else from = from + size end
     end
     if not any or size > #best then size = size // 2 end

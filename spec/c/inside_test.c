@@ -209,9 +209,9 @@ static void *serve_slowly(void *listener)
     char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n", body[1000] = "", rest[2000];
     int fd = accept(*(int *)listener, NULL, NULL);
     if (fd < 0) return NULL;
-    if (read(fd, rest, sizeof rest) > 0 && write(fd, head, sizeof head - 1) > 0)
+    if (read(fd, rest, sizeof rest) > 0 && send(fd, head, sizeof head - 1, MSG_NOSIGNAL) > 0)
         for (int i = 0; i < 10; i++)
-            if (write(fd, body, sizeof body) < 0) break;
+            if (send(fd, body, sizeof body, MSG_NOSIGNAL) < 0) break;
     while (read(fd, rest, sizeof rest) > 0)
         ;
     close(fd);

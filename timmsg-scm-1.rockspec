@@ -97,6 +97,7 @@ build = {
         "csrc/xmpp_address.c",
         "csrc/xmpp_archive.c",
         "csrc/xmpp_bookmark.c",
+        "csrc/xmpp_bytes.c",
         "csrc/xmpp_connection.c",
         "csrc/xmpp_group.c",
         "csrc/xmpp_history.c",

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "include/TIMCloudDef.h"
+#include "xmpp_bytes.h"
 #include "xmpp_jid.h"
 #include "xmpp_stanza.h"
 
@@ -30,9 +31,11 @@ enum { UNACKNOWLEDGED_MS = 120 * 1000 };
 #define MAX_PASSES 64
 /* How often libstrophe is run while it connects and logs in. */
 #define TRYING_MS 5
-/* A pass reads 4 KB, and what TLS holds back of a record of 16 KB shows on no descriptor: only after so many
- * passes that brought no stanza there is nothing left. */
-#define IDLE_PASSES 5
+/* A pass reads 4 KB, and what TLS holds back of a record of 16 KB shows on no descriptor: only after so many passes that
+ * brought no stanza and took nothing from the socket there is nothing left. */
+#define QUIET_PASSES 5
+/* How often is looked where the system does not tell what a pass took. */
+#define BLIND_MS 100
 
 typedef struct question {
     struct question *next;
@@ -59,6 +62,7 @@ struct tm_link {
     char *why;         /* of a drop; owned */
     uint64_t deadline; /* of connecting */
     int fd;
+    bool blind;       /* the system does not tell how many bytes have come */
     unsigned handled; /* stanzas, to see whether a pass brought something */
     question *questions;
 };
@@ -449,25 +453,39 @@ static void expire_questions(tm_link *link)
     }
 }
 
+/* Runs libstrophe until nothing is left in the connection that came over it. False: there may be more. */
+static bool drain(tm_link *link)
+{
+    uint64_t bytes = 0;
+    int quiet = 0;
+    link->blind = link->fd >= 0 && !tm_bytes_received(link->fd, &bytes);
+    for (int pass = 0; pass < MAX_PASSES && quiet < QUIET_PASSES; pass++) {
+        unsigned before = link->handled;
+        uint64_t now = bytes;
+        bool unread = link->fd >= 0 && tm_bytes_unread(link->fd);
+        xmpp_run_once(link->ctx, 0);
+        if (link->fd >= 0 && !link->blind) tm_bytes_received(link->fd, &now);
+        quiet = link->handled == before && !unread && now == bytes ? quiet + 1 : 0;
+        bytes = now;
+    }
+    return quiet == QUIET_PASSES;
+}
+
 bool tm_link_run(tm_link *link)
 {
     unsigned first = link->handled;
-    for (int pass = 0, idle = 0; pass < MAX_PASSES && idle < IDLE_PASSES; pass++) {
-        unsigned before = link->handled;
-        xmpp_run_once(link->ctx, 0);
-        idle = link->handled == before ? idle + 1 : 0;
-    }
+    bool drained = drain(link);
     expire_questions(link);
     if (link->trying && link->deadline && tm_clock_ms() >= link->deadline)
         tm_link_drop(link, "logging in takes too long");
-    return link->handled != first;
+    return link->handled != first || !drained;
 }
 
 uint64_t tm_link_deadline(const tm_link *link)
 {
     /* what libstrophe itself has to write while it logs in shows nowhere */
     if (link->trying) return tm_clock_ms() + TRYING_MS;
-    uint64_t first = 0;
+    uint64_t first = link->blind ? tm_clock_ms() + BLIND_MS : 0;
     for (const question *asked = link->questions; asked; asked = asked->next)
         if (!first || asked->deadline < first) first = asked->deadline;
     return first;

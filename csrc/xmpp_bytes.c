@@ -2,7 +2,6 @@
  * first has the count. */
 #include "xmpp_bytes.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #if defined(__linux__)
@@ -35,10 +34,4 @@ bool tm_bytes_received(int fd, uint64_t *count)
     (void)count;
     return false;
 #endif
-}
-
-bool tm_bytes_unread(int fd)
-{
-    struct pollfd one = {.fd = fd, .events = POLLIN};
-    return poll(&one, 1, 0) > 0;
 }

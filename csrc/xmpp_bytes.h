@@ -8,7 +8,5 @@
 /* The bytes that the system has received for a TCP socket since it was connected, read or not. False: this system does not
  * tell. Any thread. */
 bool tm_bytes_received(int fd, uint64_t *count);
-/* Whether some of them are still to be read. Any thread. */
-bool tm_bytes_unread(int fd);
 
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,9 @@ enum { UNACKNOWLEDGED_MS = 120 * 1000 };
 /* A pass reads 4 KB, and what TLS holds back of a record of 16 KB shows on no descriptor: only after so many passes that
  * brought no stanza and took nothing from the socket there is nothing left. */
 #define QUIET_PASSES 5
+/* libstrophe does not count a stanza that it has begun to write, and says nowhere when it is through with it. What a pass writes
+ * at least, if the socket takes something. */
+#define LEAST_WRITE 4096
 /* How often is looked where the system does not tell what a pass took. */
 #define BLIND_MS 100
 
@@ -64,6 +68,7 @@ struct tm_link {
     int fd;
     bool blind;       /* the system does not tell how many bytes have come */
     unsigned handled; /* stanzas, to see whether a pass brought something */
+    unsigned owed;    /* passes on a writable socket after which the last stanza is out */
     question *questions;
 };
 
@@ -296,6 +301,7 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
     link->why = NULL;
     link->up = link->trying = false;
     link->deadline = 0;
+    link->owed = 0;
     link->fd = -1;
     give_up_questions(link);
     link->host.lost(link->host.owner, &err);
@@ -426,6 +432,7 @@ bool tm_link_send(tm_link *link, xmpp_stanza_t *stanza)
     /* the text is made here, since xmpp_send says nothing of what went wrong */
     bool ok = link->up && xmpp_stanza_to_text(stanza, &text, &length) == XMPP_EOK && length < TM_STANZA_MAX;
     if (ok) xmpp_send_raw(link->conn, text, length);
+    if (ok) link->owed = (unsigned)(length / LEAST_WRITE) + 2;
     if (text) xmpp_free(link->ctx, text);
     xmpp_stanza_release(stanza);
     return ok;
@@ -435,8 +442,16 @@ bool tm_link_send(tm_link *link, xmpp_stanza_t *stanza)
 
 int tm_link_fd(const tm_link *link, bool *wants_write)
 {
-    *wants_write = xmpp_conn_is_connecting(link->conn) || xmpp_conn_send_queue_len(link->conn) > 0;
+    *wants_write =
+        xmpp_conn_is_connecting(link->conn) || xmpp_conn_send_queue_len(link->conn) > 0 || link->owed > 0;
     return link->fd;
+}
+
+/* What poll says of the socket: POLLIN, POLLOUT; 0 if there is none. */
+static int look(const tm_link *link)
+{
+    struct pollfd fd = {.fd = link->fd, .events = POLLIN | POLLOUT};
+    return poll(&fd, 1, 0) > 0 ? fd.revents : 0;
 }
 
 static void expire_questions(tm_link *link)
@@ -462,10 +477,11 @@ static bool drain(tm_link *link)
     for (int pass = 0; pass < MAX_PASSES && quiet < QUIET_PASSES; pass++) {
         unsigned before = link->handled;
         uint64_t now = bytes;
-        bool unread = link->fd >= 0 && tm_bytes_unread(link->fd);
+        int ready = look(link);
+        if (link->owed && (ready & POLLOUT) && xmpp_conn_send_queue_len(link->conn) <= 0) link->owed--;
         xmpp_run_once(link->ctx, 0);
         if (link->fd >= 0 && !link->blind) tm_bytes_received(link->fd, &now);
-        quiet = link->handled == before && !unread && now == bytes ? quiet + 1 : 0;
+        quiet = link->handled == before && !(ready & ~POLLOUT) && now == bytes ? quiet + 1 : 0;
         bytes = now;
     }
     return quiet == QUIET_PASSES;

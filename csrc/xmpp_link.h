@@ -65,7 +65,8 @@ void tm_link_make_id(char id[TM_LINK_ID]);
 /* ---- the loop's part ---- */
 /* The socket (-1: none), and whether there is something to write. */
 int tm_link_fd(const tm_link *link, bool *wants_write);
-/* Handles what has come and what has to go out. Never waits (but see above). True if something has come. */
+/* Handles what has come and what has to go out. Never waits (but see above). True if something has come, and as long as more may
+ * be there: then nobody may wait for the socket. */
 bool tm_link_run(tm_link *link);
 /* When `tm_link_run` must be called at the latest (tm_clock_ms); 0: no such time. */
 uint64_t tm_link_deadline(const tm_link *link);

@@ -151,6 +151,7 @@ static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
         const tm_message *message = &import->rows[i];
         if (atomic_load(&worker->client->stop))
             return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
+        if (tm_store_is_renumbered(worker->store, &conv, message)) continue;
         code = tm_store_add(worker->store, &conv, message, 0, &id, err);
         if (!id) continue;
         if (tm_store_place_time(message) > newest) newest = tm_store_place_time(message);

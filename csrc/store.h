@@ -95,6 +95,8 @@ typedef struct tm_identity {
 /* 0 and out->id 0 when there is none. */
 int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *identity, tm_stored *out,
                       tm_error *err);
+/* Whether a message of the user's own is there under another seq, which the group gave it. */
+bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_message *message);
 /* The user's own message that was not accepted yet (states 1 and 3), by (rand, client_time); `sent_too`: or one
  * that the backend has. */
 int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,

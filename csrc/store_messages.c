@@ -101,6 +101,15 @@ int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *i
     return find_by_client_time(store, conv, identity, out, err);
 }
 
+bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_message *message)
+{
+    return conv->type == kTIMConv_Group && message->is_self &&
+           tm_sql_int(store->sql, NULL, 0,
+                      "SELECT 1 FROM messages INDEXED BY message_attempt WHERE conv = ? AND rand = ? AND "
+                      "client_time = ? AND is_self AND position NOTNULL AND seq != ?",
+                      "iuuu", conv->id, message->rand, message->client_time, message->seq);
+}
+
 int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
                               bool sent_too, tm_stored *out, tm_error *err)
 {

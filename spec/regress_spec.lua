@@ -623,4 +623,22 @@ describe("What was wrong once:", function()
     assert.equal(1, first.message_seq) -- the group has that already, and gave it 2
     assert.equal(3, under_way("second").message_seq)
   end)
+
+  -- Found by make model.
+  support.hub_only(it)("a message that a group gave another seq was there twice when its list was imported again (rule 31)", function()
+    local hub <close> = testing.new()
+    local ann = hub:login "ann"
+    assert(ann.await:group_create { create_group_param_group_id = "crew", create_group_param_group_name = "crew" })
+    local failed = timmsg.text "mine"
+    failed.message_sender, failed.message_status, failed.message_client_time = "ann", timmsg.TIMMsg_SendFail, hub:now() - 10
+    failed.message_seq, failed.message_rand = 77, 7
+    assert(ann.await:import_msg_list("crew", timmsg.GROUP, { failed }))
+    local sent = assert(ann.await:send_new_msg("crew", timmsg.GROUP, assert(ann.await:get_msg_list("crew", timmsg.GROUP, {}))[1]))
+    assert.not_equal(77, sent.message_seq)
+    local events = 0
+    ann:on("conv_event", function() events = events + 1 end)
+    assert(ann.await:import_msg_list("crew", timmsg.GROUP, { failed }))
+    assert.same({ "mine" }, support.texts(assert(ann.await:get_msg_list("crew", timmsg.GROUP, {}))))
+    assert.equal(0, events)
+  end)
 end)

@@ -142,7 +142,9 @@ local function learn_from_history(model, device, conv, got)
     if not row.id.rand then take(row) end
     if row.id.rand and here[row.id.rand] and not store.find(conv, row.id) then
       maybe.learn()
+      device.store.moment = device.store.last_moment -- it came in what the step began with
       store.settle(device.store, conv, row)
+      device.store.moment = nil
     end
   end
   local by_rand = {}

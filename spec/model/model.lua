@@ -155,7 +155,7 @@ function Model:deliver()
   local later = self.later
   self.later = {}
   for _, done in ipairs(later) do done() end
-  for _, device in pairs(self.devices) do device.store.moment = nil end
+  for _, device in pairs(self.devices) do device.store.moment, device.store.last_moment = nil, device.store.moment end
 end
 
 -- ---- what goes to the backend ----

@@ -7,6 +7,7 @@ local support = require "support"
 local timmsg = require "timmsg"
 local uv = require "luv"
 
+local HERE <const> = debug.getinfo(1, "S").source:match "^@(.*)game_spec%.lua$"
 local GAME <const> = (os.getenv "TIMMSG_BUILD" or lfs.currentdir() .. "/build") .. "/game"
 local GROUP <const> = timmsg.GROUP
 local FRAMES <const> = 600
@@ -24,6 +25,7 @@ describe("the example game", function()
   local function start(program, args, env)
     for _, name in ipairs { "PATH", "HOME" } do table.insert(env, name .. "=" .. (os.getenv(name) or "")) end
     table.insert(env, "ASAN_OPTIONS=detect_leaks=0") -- X's and D-Bus's libraries leave things behind when they are unloaded
+    table.insert(env, ("TSAN_OPTIONS=suppressions=%sc/tsan.supp"):format(HERE))
     local self = { lines = {}, rest = "", complaint = "", taken = 0 }
     self.input, self.output, self.errors, self.extra = uv.new_pipe(), uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
     local handle, pid = uv.spawn(program, {

@@ -119,8 +119,11 @@ function looking:page(device, number, step)
     conv.maybe = { peer_read = topic.reads[conv.name] or 0, learn = function() learn_reads(device, conv, topic) end }
     for row in pairs(fetched) do table.insert(conv.maybe, row) end
     if any then learn_reads(device, conv, topic) end
+    local there = {}
+    for _, msg in ipairs(topic.msgs) do there[msg.id] = msg end
     for _, row in ipairs(page) do
       if fetched[row] then store.settle(device.store, conv, row) end
+      if there[row.id] then store.see(conv, there[row.id].seq) end -- 10: one that was imported is seen now
     end
     self:touch(device, conv)
     if is_unsettled(self, conv) then return self:answer(device, number, 0, { anything = true }) end

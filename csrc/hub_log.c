@@ -250,7 +250,7 @@ int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id
                        "SELECT r.target FROM events r WHERE r.topic = ?1 AND r.kind = 2"
                        " AND EXISTS(SELECT 1 FROM inbox WHERE user = ?2 AND event = r.target)"
                        " AND NOT EXISTS(SELECT 1 FROM events s JOIN inbox i ON i.user = ?2 AND i.event = s.id"
-                       "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target = r.target) LIMIT 1",
+                       "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target = r.target) ORDER BY r.id LIMIT 1",
                        "ii", topic, user_id);
         if (local.code) return tm_fail(err, local.code, "%s", local.text);
         if (!message) return 0;

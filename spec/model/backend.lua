@@ -117,6 +117,8 @@ function backend.revoke(hub, now, device, conv_type, name, id, seq, wrong)
   if msg.sender ~= user and role == 0 then return 10007 end
   if now - msg.stime > REVOKE_WINDOW_S then return is_group and 10031 or 20016 end
   msg.revoked, msg.elems, msg.revoke_told = true, {}, {}
+  topic.revoked = topic.revoked or {}
+  table.insert(topic.revoked, msg)
   backend.tell_revoked(hub, msg, backend.audience(topic), device)
   return 0
 end

@@ -32,10 +32,10 @@ local function is_full(group)
   return group.max and count >= group.max
 end
 
--- Who comes back hears what was revoked meanwhile of what it had been given.
+-- Who comes back hears what was revoked meanwhile of what it had been given, in the order of that.
 local function tell_missed_revokes(hub, topic, user)
-  for _, msg in ipairs(topic.msgs) do
-    if msg.revoked and hub.log[msg.pos].to[user] and not msg.revoke_told[user] then backend.tell_revoked(hub, msg, { [user] = true }) end
+  for _, msg in ipairs(topic.revoked or {}) do
+    if hub.log[msg.pos].to[user] and not msg.revoke_told[user] then backend.tell_revoked(hub, msg, { [user] = true }) end
   end
 end
 

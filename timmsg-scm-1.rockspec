@@ -101,6 +101,7 @@ build = {
         "csrc/xmpp_connection.c",
         "csrc/xmpp_group.c",
         "csrc/xmpp_history.c",
+        "csrc/xmpp_info.c",
         "csrc/xmpp_item.c",
         "csrc/xmpp_item_write.c",
         "csrc/xmpp_jid.c",

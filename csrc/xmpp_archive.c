@@ -189,15 +189,7 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
     if (news) tm_xmpp_ring(x);
     /* removed, or gone on another device: an open room would go on letting the user in */
     tm_room *room = out ? tm_room_find(x, archive->group) : NULL;
-    if (!room || room->leaving) return;
-    uint64_t invited = room->invited;
-    char group[TM_MAX_GROUP_ID + 1];
-    strcpy(group, room->group);
-    tm_room_found_out(x, room);
-    if (invited < out_at) return;
-    /* the invitation back was read first: it is in another archive */
-    tm_bookmark_set(x, group, true, invited / 1000000);
-    tm_room_begin(x, group, invited / 1000000, invited);
+    if (room && !room->leaving) tm_room_put_out(x, room, out_at);
 }
 
 /* The next reading is a sweep. */

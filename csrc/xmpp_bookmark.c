@@ -159,10 +159,21 @@ static void set_options(tm_stanza *iq, xmpp_stanza_t *parent, const char *type, 
     tm_stanza_field(iq, form, "pubsub#access_model", "whitelist");
 }
 
+/* Whether the user has left since, or come back: then the change after this one was sent already, and counts. */
+static bool is_overtaken(tm_xmpp *x, const change *of)
+{
+    return tm_mirror_in_group(x->mirror, of->group, NULL) != of->member;
+}
+
 static void made_list(void *owner, void *argument, xmpp_stanza_t *answer)
 {
+    tm_xmpp *x = owner;
+    change *of = argument;
     (void)answer; /* refused where it is there already */
-    send_change(owner, argument);
+    if (is_overtaken(x, of))
+        tm_free(of);
+    else
+        send_change(x, of);
 }
 
 /* Some servers take the options that keep all of a list's items only when the list is made. */
@@ -183,7 +194,7 @@ static void changed(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_xmpp *x = owner;
     change *of = argument;
     bool refused = answer && strcmp(xmpp_stanza_get_type(answer), "result") != 0;
-    if (refused && of->member && !of->made) {
+    if (refused && of->member && !of->made && !is_overtaken(x, of)) {
         make_list(x, of);
         return;
     }

@@ -1,7 +1,6 @@
 /* XMPP group: task GROUP: groups made, joined, left, ended and listed (rule 42). See xmpp_session.h.
  *
- * A group is a persistent room. What the API knows of it and a room does not stands as JSON in the last line of the
- * room's description, where everybody can read it. */
+ * A group is a persistent room; xmpp_info.c has what the API knows of it and a room does not. */
 #include "xmpp_session.h"
 
 #include "clock.h"
@@ -13,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MARK "timmsg:"
+/* An id whose room says nothing of a group is looked for again so often, with that pause. */
+#define LOOKS 10
+#define LOOK_AGAIN_MS 200
 
 /* A task that has just come waits until the archives were read. */
 enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_READING_ROOM, STEP_GOING };
@@ -23,7 +24,8 @@ typedef struct group_state {
     char group[TM_MAX_GROUP_ID + 1];
     cJSON *names; /* create: the first members; list: the groups; owned */
     cJSON *roles; /* create: theirs; owned */
-    int at;       /* list: the next one */
+    cJSON *info;  /* create: what the room will say of itself; owned */
+    int at;       /* list: the next one; create: how often the id was looked for */
 } group_state;
 
 static void drop_state(tm_task *task)
@@ -32,6 +34,7 @@ static void drop_state(tm_task *task)
     if (!of) return;
     cJSON_Delete(of->names);
     cJSON_Delete(of->roles);
+    cJSON_Delete(of->info);
     tm_free(of);
     task->state = NULL;
 }
@@ -53,48 +56,7 @@ static void fail_memory(tm_xmpp *x, tm_task *task)
     tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
 }
 
-/* ---- what a room says of itself ---- */
-
-static void ask_info(tm_xmpp *x, tm_task *task, const char *group, tm_link_answer answer)
-{
-    tm_stanza iq;
-    char *jid = tm_jid_of(group, x->rooms);
-    tm_xmpp_iq(x, &iq, "get", jid ? jid : "");
-    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
-    tm_free(jid);
-    tm_xmpp_ask(x, &iq, answer, number_of(task));
-}
-
-static bool has_feature(xmpp_stanza_t *answer, const char *feature)
-{
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_INFO);
-    for (xmpp_stanza_t *at = query ? xmpp_stanza_get_children(query) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at);
-        if (name && strcmp(name, "feature") == 0 && strcmp(tm_stanza_attribute(at, "var"), feature) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The JSON in the room's description; NULL if there is none. Owned by the caller. */
-static cJSON *read_info(xmpp_stanza_t *answer)
-{
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_DISCO_INFO);
-    xmpp_stanza_t *form = tm_stanza_child(query, "x", TM_NS_FORM);
-    for (xmpp_stanza_t *at = form ? xmpp_stanza_get_children(form) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
-        if (strcmp(tm_stanza_attribute(at, "var"), "muc#roominfo_description") != 0) continue;
-        char *text = tm_stanza_text(tm_stanza_child(at, "value", NULL));
-        const char *mark = NULL;
-        for (const char *next = text ? strstr(text, MARK) : NULL; next; next = strstr(next + 1, MARK))
-            mark = next;
-        cJSON *info = mark ? tm_json_parse(mark + strlen(MARK), strlen(mark + strlen(MARK)), 0, NULL) : NULL;
-        tm_free(text);
-        return info;
-    }
-    return NULL;
-}
+/* ---- what a task is about ---- */
 
 static const char *group_of(const tm_op *op)
 {
@@ -112,22 +74,6 @@ static const char *group_of(const tm_op *op)
         if (op->kind != TM_OP_GROUP) return op->message->conv_id;
         return op->text ? op->text : "";
     }
-}
-
-static void note_info(tm_room *room, const cJSON *info, const char *name_key, const char *max_key)
-{
-    const char *name = tm_json_get_string(info, name_key, NULL);
-    room->max = tm_json_get_int(info, max_key, 0);
-    if (!name) return;
-    tm_free(room->title);
-    room->title = tm_strdup(name);
-}
-
-void tm_group_read_info(tm_room *room, xmpp_stanza_t *answer)
-{
-    cJSON *info = read_info(answer);
-    note_info(room, info, "name", "max");
-    cJSON_Delete(info);
 }
 
 /* ---- a group that the user is not in ---- */
@@ -174,7 +120,7 @@ void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
     }
     if (!make_state(x, task, group)) return;
     if (!tm_xmpp_find(x, number_of(task))) tm_xmpp_keep(x, task);
-    ask_info(x, task, group, explain);
+    tm_info_ask(x, group, explain, number_of(task));
 }
 
 /* ---- making a group ---- */
@@ -251,32 +197,8 @@ static void configured(void *owner, void *argument, xmpp_stanza_t *answer)
     }
     group_state *of = task->state;
     tm_room *room = tm_room_find(x, of->group);
-    if (room)
-        note_info(room, task->op.param, kTIMCreateGroupParamGroupName, kTIMCreateGroupParamMaxMemberCount);
+    if (room) tm_info_note(room, of->info);
     tm_member_add(x, task, of->names, of->roles, made);
-}
-
-/* The description that says what a room does not. Owned by the caller. */
-static char *description(const cJSON *param, const char *owner)
-{
-    cJSON *info = cJSON_CreateObject();
-    bool ok =
-        tm_json_add_string(info, "owner", owner) &&
-        tm_json_add_string(info, "name", tm_json_get_string(param, kTIMCreateGroupParamGroupName, "")) &&
-        tm_json_add_int(info, "type",
-                        tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public)) &&
-        tm_json_add_int(info, "add",
-                        tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any)) &&
-        tm_json_add_int(info, "max", tm_json_get_int(param, kTIMCreateGroupParamMaxMemberCount, 0)) &&
-        tm_json_add_string(info, "face", tm_json_get_string(param, kTIMCreateGroupParamFaceUrl, "")) &&
-        tm_json_add_string(info, "notice", tm_json_get_string(param, kTIMCreateGroupParamNotification, ""));
-    char *json = ok ? tm_json_print(info) : NULL;
-    char *text = json ? tm_format("%s\n" MARK "%s",
-                                  tm_json_get_string(param, kTIMCreateGroupParamIntroduction, ""), json)
-                      : NULL;
-    cJSON_Delete(info);
-    tm_free(json);
-    return text;
 }
 
 static bool offers(xmpp_stanza_t *form, const char *var)
@@ -320,7 +242,9 @@ static void form_came(void *owner, void *argument, xmpp_stanza_t *answer)
     if (!task) return;
     xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_OWNER);
     xmpp_stanza_t *form = tm_stanza_child(query, "x", TM_NS_FORM);
-    char *text = form ? description(task->op.param, x->user) : NULL;
+    group_state *of = task->state;
+    if (form && !of->info) of->info = tm_info_make(task->op.param, x->user);
+    char *text = form ? tm_info_describe(of->info, task->op.param) : NULL;
     if (!text) {
         fail_by_answer(x, task, answer);
         return;
@@ -342,12 +266,32 @@ static void fail_taken(tm_xmpp *x, tm_task *task)
     tm_xmpp_fail(x, task, ERR_SVR_GROUP_GROUPID_IN_USED, text);
 }
 
+/* Who enters a room that ends that very moment makes it anew, and then ends it: that is no group. Nor is a room that
+ * is being made one yet. */
+static bool is_group(xmpp_stanza_t *answer)
+{
+    cJSON *info = tm_info_read(answer);
+    cJSON_Delete(info);
+    return info;
+}
+
+/* The id is looked for again after a while. False: that was done often enough. */
+static bool look_later(tm_task *task)
+{
+    group_state *of = task->state;
+    if (of->at >= LOOKS) return false;
+    of->at++;
+    task->again_at = tm_clock_ms() + LOOK_AGAIN_MS;
+    return true;
+}
+
 static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     const char *error = answer ? tm_stanza_error(answer) : "";
+    if (answer && !*error && !is_group(answer) && look_later(task)) return;
     if (strcmp(error, "item-not-found") != 0) {
         /* a room that is not for everybody's eyes is there */
         bool is_taken =
@@ -419,7 +363,7 @@ static void create(tm_xmpp *x, tm_task *task)
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
         return;
     }
-    ask_info(x, task, of->group, name_looked_up);
+    tm_info_ask(x, of->group, name_looked_up, number_of(task));
 }
 
 /* ---- joining ---- */
@@ -435,11 +379,11 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
         explain(x, argument, answer);
         return;
     }
-    cJSON *info = read_info(answer);
+    cJSON *info = tm_info_read(answer);
     bool private = tm_json_get_int(info, "type", kTIMGroup_Public) == kTIMGroup_Private;
     int64_t add = tm_json_get_int(info, "add", kTIMGroupAddOpt_Any);
     cJSON_Delete(info);
-    if (private || add != kTIMGroupAddOpt_Any || has_feature(answer, "muc_membersonly")) {
+    if (private || add != kTIMGroupAddOpt_Any || tm_info_has(answer, "muc_membersonly")) {
         snprintf(text, sizeof text,
                  private ? "a private group is joined by invitation"
                  : add == kTIMGroupAddOpt_Forbid
@@ -484,8 +428,10 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
             joined(x, task);
         }
     } else if (!created) {
-        if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
-        fail_taken(x, task);
+        bool known = tm_mirror_in_group(x->mirror, room->group, NULL);
+        if (!known) tm_room_leave(x, room);
+        if (!known) tm_room_drop(x, room);
+        if (known || !look_later(task)) fail_taken(x, task);
     } else {
         tm_xmpp_iq(x, &iq, "get", room->jid);
         tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
@@ -581,7 +527,7 @@ static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
     if (!task) return;
     group_state *of = task->state;
     const char *group = cJSON_GetArrayItem(of->names, of->at)->valuestring;
-    cJSON *info = read_info(answer), *entry = cJSON_CreateObject();
+    cJSON *info = tm_info_read(answer), *entry = cJSON_CreateObject();
     bool ok =
         tm_json_append(task->op.result, entry) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoGroupId, group) &&
@@ -602,7 +548,7 @@ static void list_next(tm_xmpp *x, tm_task *task)
     group_state *of = task->state;
     const cJSON *name = cJSON_GetArrayItem(of->names, of->at);
     if (name)
-        ask_info(x, task, name->valuestring, info_came);
+        tm_info_ask(x, name->valuestring, info_came, number_of(task));
     else
         tm_xmpp_answer(x, task);
 }
@@ -635,7 +581,7 @@ static void join(tm_xmpp *x, tm_task *task, const char *group)
         snprintf(text, sizeof text, "\"%s\" is a member of group \"%s\"", x->user, group);
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_ALLREADY_MEMBER, text);
     } else if (make_state(x, task, group)) {
-        ask_info(x, task, group, looked_at);
+        tm_info_ask(x, group, looked_at, number_of(task));
     }
 }
 
@@ -747,6 +693,16 @@ bool tm_group_must_wait(const tm_xmpp *x, const tm_task *task)
 
 void tm_group_run(tm_xmpp *x)
 {
+    uint64_t now = tm_clock_ms();
+    for (tm_task *task = x->working; task;) {
+        if (!task->again_at || task->again_at > now) {
+            task = task->next;
+            continue;
+        }
+        task->again_at = 0;
+        tm_info_ask(x, ((group_state *)task->state)->group, name_looked_up, number_of(task));
+        task = x->working; /* others may be gone */
+    }
     for (tm_task *task = x->working; task;) {
         if (!is_parked(task) || !is_up_to_date(x, task)) {
             task = task->next;

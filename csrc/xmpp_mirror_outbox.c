@@ -110,8 +110,21 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
         "INSERT INTO groups(name, member, joined, place, listed) VALUES(?1, ?2, ?3,"
         " (SELECT coalesce(max(place), 0) + 1 FROM groups), 0) ON CONFLICT DO UPDATE SET"
         " place = CASE WHEN member THEN place ELSE excluded.place END, member = excluded.member,"
-        " joined = excluded.joined, listed = 0",
+        " joined = excluded.joined, listed = 0, born = ''",
         "tiu", group, (int64_t)member, joined);
+}
+
+int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *born, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE groups SET born = ? WHERE name = ? AND member AND born = ''",
+                      "tt", born, group);
+}
+
+bool tm_mirror_is_another(tm_mirror *mirror, const char *group, const char *born)
+{
+    return tm_sql_int(mirror->sql, NULL, 0,
+                      "SELECT 1 FROM groups WHERE name = ? AND member AND born NOT IN ('', ?)", "tt", group,
+                      born);
 }
 
 int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err)

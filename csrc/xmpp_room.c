@@ -16,8 +16,10 @@
 /* A room that says nothing for so long is asked whether the user is in it still: it may have gone down with its
  * node, and come up again empty on another one. */
 #define SILENCE_MS 60000
-/* Entering that nobody answers is tried again. */
-#define ENTER_MS 30000
+/* Entering that nobody answers is tried again: the room may have ended. At first after a short while, so that who
+ * waits to say something there need not wait for long. */
+#define FIRST_ENTER_MS 2000
+#define LONGEST_ENTER_MS 30000
 
 static uint64_t microseconds(uint64_t seconds)
 {
@@ -198,6 +200,8 @@ static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint
     int32_t code = tm_mirror_begin(x->mirror, err);
     if (!code) code = tm_mirror_set_group(x->mirror, group, member, joined, err);
     if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
+    const tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
+    if (room && *room->born) code = tm_mirror_note_born(x->mirror, group, room->born, err);
     if (!code)
         code = tm_mirror_add_membership(x->mirror, group, member, joined ? joined : tm_clock_seconds(), err);
     if (!code) code = tm_mirror_commit(x->mirror, err);
@@ -236,11 +240,18 @@ void tm_room_end(tm_xmpp *x, const char *group)
         tm_xmpp_ring(x);
 }
 
+/* `first`, doubled with each failure so far. */
+static uint32_t grown(const tm_room *room, uint32_t first, uint32_t longest)
+{
+    uint32_t pause = first;
+    for (int i = 0; i < room->failures && pause < longest; i++)
+        pause *= 2;
+    return pause < longest ? pause : longest;
+}
+
 static void try_again(tm_room *room)
 {
-    uint32_t pause = FIRST_PAUSE_MS;
-    for (int i = 0; i < room->failures && pause < LONGEST_PAUSE_MS; i++)
-        pause *= 2;
+    uint32_t pause = grown(room, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
     room->failures++;
     room->entering = room->in = false;
     room->entered_at = 0;
@@ -290,6 +301,31 @@ void tm_room_found_out(tm_xmpp *x, tm_room *room)
     if (member) tm_bookmark_set(x, group, false, 0);
 }
 
+void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
+{
+    char group[TM_MAX_GROUP_ID + 1];
+    uint64_t invited = room->invited;
+    snprintf(group, sizeof group, "%s", room->group);
+    tm_room_found_out(x, room);
+    if (!invited || invited < out_at) return;
+    /* the invitation back was read first: it is in another archive */
+    tm_bookmark_set(x, group, true, invited / 1000000);
+    tm_room_begin(x, group, invited / 1000000, invited);
+}
+
+/* False: it is a new group that has the id of one which the user was in. */
+static bool is_same_group(tm_xmpp *x, tm_room *room, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    cJSON *info = tm_info_read(answer);
+    tm_info_note(room, info);
+    cJSON_Delete(info);
+    if (!*room->born) return true;
+    if (tm_mirror_is_another(x->mirror, room->group, room->born)) return false;
+    if (tm_mirror_note_born(x->mirror, room->group, room->born, &err)) tm_link_drop(x->link, err.text);
+    return true;
+}
+
 static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
@@ -307,8 +343,9 @@ static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answe
         tm_task *task = waiting_task(x, room);
         if (task) tm_group_refused(x, task, answer);
         if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
+    } else if (!is_same_group(x, room, answer)) {
+        tm_room_put_out(x, room, 0);
     } else {
-        tm_group_read_info(room, answer);
         send_presence(x, room, false);
     }
     tm_free(group);
@@ -316,7 +353,6 @@ static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answe
 
 void tm_room_enter(tm_xmpp *x, tm_room *room)
 {
-    tm_stanza iq;
     room->retry_at = 0;
     if (room->entering || !x->welcome) return;
     if (room->may_create) {
@@ -328,9 +364,7 @@ void tm_room_enter(tm_xmpp *x, tm_room *room)
     if (!group) return;
     room->entering = true;
     room->entered_at = 0; /* the question has a time-out of its own */
-    tm_xmpp_iq(x, &iq, "get", room->jid);
-    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
-    tm_xmpp_ask(x, &iq, existence_answered, group);
+    tm_info_ask(x, group, existence_answered, group);
 }
 
 void tm_room_reenter(tm_xmpp *x, tm_room *room)
@@ -401,6 +435,7 @@ static void self_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         heard(room);
         bool out = !answer || strcmp(why, "not-acceptable") == 0 || strcmp(why, "item-not-found") == 0 ||
                    strncmp(why, "remote-server-", 14) == 0;
+        if (!out) room->failures = 0;
         if (room->in && out && tm_link_is_up(x->link)) tm_room_reenter(x, room);
     }
     tm_free(group);
@@ -422,12 +457,19 @@ static void ask_self(tm_xmpp *x, tm_room *room)
     tm_xmpp_ask(x, &iq, self_answered, group);
 }
 
+/* When its answer is waited for no more: the room, or its node, may have died with the question. 0: none is. */
+static uint64_t given_up(const tm_room *room)
+{
+    bool waits = room->entering && room->entered_at;
+    return waits ? room->entered_at + grown(room, FIRST_ENTER_MS, LONGEST_ENTER_MS) : 0;
+}
+
 void tm_rooms_run(tm_xmpp *x)
 {
     uint64_t now = tm_clock_ms();
     for (tm_room *room = x->first_room; room; room = room->next) {
-        /* the room's node may have died with the question */
-        if (room->entering && room->entered_at && room->entered_at + ENTER_MS <= now) try_again(room);
+        uint64_t given_up_at = given_up(room);
+        if (given_up_at && given_up_at <= now) try_again(room);
         if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
         if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
     }
@@ -441,7 +483,7 @@ uint64_t tm_rooms_deadline(tm_xmpp *x)
         uint64_t ask_at = room->in && !room->asking ? room->heard_at + SILENCE_MS : 0;
         if (room->retry_at && (!first || room->retry_at < first)) first = room->retry_at;
         if (ask_at && (!first || ask_at < first)) first = ask_at;
-        uint64_t given_up_at = room->entering && room->entered_at ? room->entered_at + ENTER_MS : 0;
+        uint64_t given_up_at = given_up(room);
         if (given_up_at && (!first || given_up_at < first)) first = given_up_at;
     }
     return first;
@@ -457,6 +499,14 @@ static bool has_status(xmpp_stanza_t *muc, const char *code)
             return true;
     }
     return false;
+}
+
+static void ended(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    (void)argument;
+    if (answer && *tm_stanza_error(answer))
+        tm_xmpp_log(owner, kTIMLog_Warn, "a room that was made by mistake was not ended: %s",
+                    tm_stanza_error(answer));
 }
 
 static void entered(tm_xmpp *x, tm_room *room, bool created)
@@ -476,7 +526,8 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         tm_xmpp_iq(x, &iq, "set", room->jid);
         xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
         tm_stanza_add(&iq, query, "destroy", NULL, NULL);
-        tm_link_send(x->link, tm_stanza_finish(&iq));
+        tm_xmpp_ask(x, &iq, ended, NULL);
+        room->in = false; /* it ends: there is nothing to leave */
         tm_room_found_out(x, room);
         return;
     }

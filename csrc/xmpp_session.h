@@ -49,6 +49,7 @@ typedef struct tm_task {
     int looks;         /* how often the archive was read behind the ping without showing it */
     /* a handler of several steps */
     int step, outstanding;
+    uint64_t again_at;                  /* the handler goes on then (tm_clock_ms); 0: it waits for answers */
     void *state;                        /* owned by the handler */
     void (*drop)(struct tm_task *task); /* frees `state`; may be NULL */
     /* Called instead of handing an answer to the worker: a task that the session gave itself. */
@@ -286,11 +287,12 @@ struct tm_room {
     int failures;
     uint64_t
         invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
-    uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
-    uint64_t task;  /* number of a GROUP task that waits to be let in; 0: none */
-    char *title;    /* the group\'s name; owned; NULL: not known */
-    int64_t max;    /* members at most; 0: any number */
-    cJSON *notes;   /* member.c: who came and went by GroupTips; owned */
+    uint64_t start;        /* from when on what is said is news (microseconds); 0: from its present end on */
+    uint64_t task;         /* number of a GROUP task that waits to be let in; 0: none */
+    char *title;           /* the group's name; owned; NULL: not known */
+    char born[TM_LINK_ID]; /* what tells it from other groups of that id; "": not known */
+    int64_t max;           /* members at most; 0: any number */
+    cJSON *notes;          /* member.c: who came and went by GroupTips; owned */
 };
 tm_room *tm_room_find(tm_xmpp *x, const char *group);
 /* The room of a bare or full JID; NULL if it is none of ours. */
@@ -314,6 +316,8 @@ void tm_room_leave(tm_xmpp *x, tm_room *room);
 void tm_room_end(tm_xmpp *x, const char *group);
 /* The same, found out by what the room says: the user's list of groups is brought in line. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room);
+/* The same; but if an invitation was found that is not from before `out_at` (microseconds), it leads in again. */
+void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at);
 tm_standing tm_room_standing(const tm_room *room, const char *user);
 /* Notes what a room said of a user. */
 void tm_room_note(tm_room *room, const char *user, tm_standing standing);
@@ -345,6 +349,23 @@ void tm_bookmarks_read(tm_xmpp *x);
 /* Adds or removes a group, and tells the user's other sessions. */
 void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined);
 
+/* ---- xmpp_info.c: what a room says of itself (disco#info) ---- */
+/* Asks. A room that ends takes questions with it: what is not answered is asked again. `answer` is called once; with
+ * NULL if the connection breaks or nobody answers at all. */
+void tm_info_ask(tm_xmpp *x, const char *group, tm_link_answer answer, void *argument);
+/* Whether the answer names a feature. */
+bool tm_info_has(xmpp_stanza_t *answer, const char *feature);
+/* What the answer says of the group. Owned by the caller; NULL: the room is no group, or not yet. */
+cJSON *tm_info_read(xmpp_stanza_t *answer);
+/* What tells the group from others of the same id, before or after it; "" if it says nothing. Borrowed. */
+const char *tm_info_born(const cJSON *info);
+/* Takes it over. */
+void tm_info_note(tm_room *room, const cJSON *info);
+/* What a new group is to say, by a group_create's parameters; and its room's description with that. Both owned by the
+ * caller; NULL: memory. */
+cJSON *tm_info_make(const cJSON *param, const char *owner);
+char *tm_info_describe(const cJSON *info, const cJSON *param);
+
 /* ---- xmpp_group.c: task GROUP ---- */
 /* Also of other tasks that wait until the archives were read first: one that sends into a group that the user is not
  * known to be in (perhaps an invitation is on its way), and HISTORY. */
@@ -360,8 +381,6 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
 /* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
 void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
-/* Takes over what a room's disco#info says of the group. */
-void tm_group_read_info(tm_room *room, xmpp_stanza_t *answer);
 /* Whether the user is the group's owner or an admin. */
 bool tm_group_may_revoke(tm_xmpp *x, const char *group);
 

@@ -695,6 +695,51 @@ describe("Groups", function()
       assert.equal(DENIED, send_code(ben, "team"))
       assert.equal(DENIED, send_code(anna, "team"))
     end)
+
+    it("rule 42: nor does a new one know members of the old who were away", function()
+      local ben, ben_seen = user "ben"
+      support.group(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "old")
+      support.arrival(ben_seen, "old", anna)
+      ben:close()
+      support.must(anna, "group_delete", "team")
+      local cora = user "cora"
+      support.group(cora, "team")
+      support.say(cora, "team", GROUP, "new")
+      ben, ben_seen = user "ben"
+      assert.equal(DENIED, send_code(ben, "team"))
+      assert.same({}, joined(ben))
+      assert.same({}, texts(ben_seen.messages))
+      assert.same({ "old", "may I?" }, texts(support.history(ben, "team", GROUP)))
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+      support.must(ben, "group_join", "team", "")
+      assert.equal(0, send_code(ben, "team"))
+    end)
+
+    -- An XMPP server doesn't ask whether the room still is there that somebody wants to enter: it makes it.
+    local only_prosody = support.backend == "prosody" and it or function() end
+
+    only_prosody("rule 42: the id is free again, though a member was entering when the group ended", function()
+      local ben = user "ben"
+      ben:close()
+      support.group(anna, "team", "ben")
+      anna:close()
+      support.xmpp_server():end_room(("team@conference.%s"):format(support.xmpp_host(dir)))
+      ben = user "ben"
+      support.eventually(function() return #joined(ben) == 0 end, ben)
+      local cora = user "cora"
+      support.group(cora, "team")
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+    end)
+
+    only_prosody("a room that doesn't answer is entered again, before a message to it is late", function()
+      local ben = user "ben"
+      ben:close()
+      support.group(anna, "team", "ben")
+      support.xmpp_server():lose_presence(("team@conference.%s"):format(support.xmpp_host(dir)))
+      ben = user "ben"
+      assert.equal(0, send_code(ben, "team"))
+    end)
   end)
 
   describe("tips", function()

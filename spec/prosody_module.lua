@@ -4,6 +4,9 @@
 --   POST /api/change_password {"user":…,"host":…,"newpass":…}
 --   POST /api/reload_config {}                             hosts that are new in the configuration come, others go
 --   POST /api/status {}                                    nothing: it is up
+-- And what else happens by chance, when rooms end while somebody enters them:
+--   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
+--   POST /api/lose_presence {"room":…}                     the next presence to the room goes lost
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
 
@@ -12,6 +15,7 @@ module:depends "http"
 
 local config = require "core.configmanager"
 local hosts = require "core.hostmanager"
+local jid = require "util.jid"
 local json = require "util.json"
 local users = require "core.usermanager"
 
@@ -46,12 +50,36 @@ local function reload_config()
   return 200
 end
 
+-- Calls `act` with the next presence that comes to the room, which then goes on, or not if the result is true.
+local function at_next_presence(room, act)
+  local host = select(2, jid.split(room))
+  local events = prosody.hosts[host].events
+  local function handler(event)
+    if jid.bare(event.stanza.attr.to) ~= room then return nil end
+    events.remove_handler("presence/full", handler)
+    return act(host)
+  end
+  events.add_handler("presence/full", handler, 1000)
+  return 200
+end
+
+local function end_room(event)
+  local room = json.decode(event.request.body).room
+  return at_next_presence(room, function(host) prosody.hosts[host].modules.muc.get_room_from_jid(room):destroy() end)
+end
+
+local function lose_presence(event)
+  return at_next_presence(json.decode(event.request.body).room, function() return true end)
+end
+
 module:provides("http", {
   default_path = "/api",
   route = {
     ["POST /register"] = register,
     ["POST /change_password"] = change_password,
     ["POST /reload_config"] = reload_config,
+    ["POST /end_room"] = end_room,
+    ["POST /lose_presence"] = lose_presence,
     ["POST /status"] = function() return 200 end,
   },
 })

@@ -287,6 +287,16 @@ function methods:change_password(user, password, host)
   if not ok then error(("%s's password can't be changed: %s"):format(user, failure), 2) end
 end
 
+-- The room ends just before the next one enters it (Prosody).
+function methods:end_room(room)
+  assert(self:call("end_room", ('{"room":%s}'):format(quote(room))))
+end
+
+-- The next presence to the room goes lost (Prosody).
+function methods:lose_presence(room)
+  assert(self:call("lose_presence", ('{"room":%s}'):format(quote(room))))
+end
+
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.
 function methods:new_host()
   if #self.spare == 0 then

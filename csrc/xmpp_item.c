@@ -306,6 +306,8 @@ static bool read_invitation(const tm_item_reader *reader, xmpp_stanza_t *message
         item->conv_id[0] = '\0';
         return false;
     }
+    const char *born = tm_stanza_attribute(tm_stanza_child(message, "group", TM_NS_TIMMSG), "born");
+    if (!invite && *born) item->target = tm_strdup(born);
     item->conv_type = kTIMConv_Group;
     item->kind = TM_ITEM_INVITATION;
     return true;

@@ -201,11 +201,12 @@ void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, b
 }
 
 void tm_item_write_invitation(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *id,
-                              const char *room)
+                              const char *room, const char *born)
 {
     tm_stanza_begin(stanza, ctx, "message", to, "normal", id);
     xmpp_stanza_t *x = tm_stanza_add(stanza, NULL, "x", TM_NS_CONFERENCE, NULL);
     tm_stanza_set(stanza, x, "jid", room);
+    if (*born) tm_stanza_set(stanza, tm_stanza_add(stanza, NULL, "group", TM_NS_TIMMSG, NULL), "born", born);
     tm_stanza_add(stanza, NULL, "body", NULL, "You are invited into a group.");
     hint(stanza, "store");
 }

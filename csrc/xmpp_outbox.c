@@ -277,9 +277,12 @@ void tm_outbox_probe(tm_xmpp *x, const char *user, void (*done)(tm_xmpp *x, tm_t
 
 static void write_invitation(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)
 {
-    char *room = tm_jid_of(task->op.message->elems, x->rooms ? x->rooms : "");
-    tm_item_write_invitation(stanza, tm_link_ctx(x->link), task->to, task->id, room ? room : "");
-    tm_free(room);
+    const char *group = task->op.message->elems;
+    const tm_room *room = tm_room_find(x, group);
+    char *jid = tm_jid_of(group, x->rooms ? x->rooms : "");
+    tm_item_write_invitation(stanza, tm_link_ctx(x->link), task->to, task->id, jid ? jid : "",
+                             room ? room->born : "");
+    tm_free(jid);
 }
 
 static void write_probe(tm_xmpp *x, tm_stanza *stanza, const tm_task *task)

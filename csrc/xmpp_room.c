@@ -648,4 +648,7 @@ void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
     /* whether it still holds shows when the room is entered: that ends it again if it does not */
     tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
     tm_room_begin(x, item->conv_id, item->stamp / 1000000, item->stamp);
+    tm_error err = {0};
+    if (item->target && tm_mirror_note_born(x->mirror, item->conv_id, item->target, &err))
+        tm_link_drop(x->link, err.text);
 }

@@ -716,6 +716,23 @@ describe("Groups", function()
       assert.equal(0, send_code(ben, "team"))
     end)
 
+    it("rule 42: nor is somebody in the new one who was invited into the old when away", function()
+      local ben, ben_seen = user "ben"
+      ben:close()
+      support.group(anna, "team", "ben")
+      support.must(anna, "group_delete", "team")
+      local cora = user "cora"
+      support.group(cora, "team")
+      support.say(cora, "team", GROUP, "new")
+      support.say(cora, "ben", timmsg.C2C, "hello")
+      ben, ben_seen = user "ben"
+      support.arrival(ben_seen, "hello", cora)
+      assert.equal(DENIED, send_code(ben, "team"))
+      assert.same({}, joined(ben))
+      assert.same({ "hello" }, texts(ben_seen.messages))
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+    end)
+
     -- An XMPP server doesn't ask whether the room still is there that somebody wants to enter: it makes it.
     local only_prosody = support.backend == "prosody" and it or function() end
 

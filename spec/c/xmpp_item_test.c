@@ -349,9 +349,10 @@ static void markers_go_there_and_back(void **state)
     assert_non_null(strstr(sent, "<store "));
     tm_item_clear(&item);
     tm_free(sent);
-    tm_item_write_invitation(&stanza, ctx, "bob@im.test", "i1", ROOM);
+    tm_item_write_invitation(&stanza, ctx, "bob@im.test", "i1", ROOM, "f00d");
     item = send_through(&stanza, &own, "alice@im.test/x", NULL, &sent);
     assert_int_equal(item.kind, TM_ITEM_INVITATION);
+    assert_string_equal(item.target, "f00d");
     assert_int_equal(item.conv_type, kTIMConv_Group);
     assert_string_equal(item.conv_id, "Team");
     assert_string_equal(item.sender, "alice");

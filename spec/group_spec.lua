@@ -717,15 +717,14 @@ describe("Groups", function()
     end)
 
     it("rule 42: nor is somebody in the new one who was invited into the old when away", function()
-      local ben, ben_seen = user "ben"
-      ben:close()
+      user "ben":close()
       support.group(anna, "team", "ben")
       support.must(anna, "group_delete", "team")
       local cora = user "cora"
       support.group(cora, "team")
       support.say(cora, "team", GROUP, "new")
       support.say(cora, "ben", timmsg.C2C, "hello")
-      ben, ben_seen = user "ben"
+      local ben, ben_seen = user "ben"
       support.arrival(ben_seen, "hello", cora)
       assert.equal(DENIED, send_code(ben, "team"))
       assert.same({}, joined(ben))

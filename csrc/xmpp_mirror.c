@@ -42,8 +42,8 @@ static const char *const migrations[] = {
     "NULL)"
     " WITHOUT ROWID;",
     /* whether the list of groups that the server keeps says the same */
-    "ALTER TABLE groups ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;"
-    "CREATE INDEX log_heard ON log(conv, conv_type, number) WHERE kind = 1 AND NOT is_self;",
+    ("ALTER TABLE groups ADD COLUMN listed INTEGER NOT NULL DEFAULT 1;"
+     "CREATE INDEX log_heard ON log(conv, conv_type, number) WHERE kind = 1 AND NOT is_self;"),
     /* what tells the group that the user is in from later ones of the same name */
     "ALTER TABLE groups ADD COLUMN born TEXT NOT NULL DEFAULT '';",
 };

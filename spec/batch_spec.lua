@@ -185,7 +185,7 @@ describe("BatchSend", function()
       assert.equal("notes.txt", elem.file_elem_file_name)
       assert.is_nil(elem.file_elem_file_path)
       local to = dir .. "/" .. user .. ".txt"
-      support.must(client, "download_elem_to_path", { msg_download_elem_param_url = elem.file_elem_url }, to)
+      support.download(client, { msg_download_elem_param_url = elem.file_elem_url }, to)
       assert.equal(content, support.read_file(to))
     end
   end)

@@ -41,7 +41,7 @@ describe("media elements", function()
 
   local function download(tim, id, url, kind)
     local target = os.tmpname()
-    support.must(tim, "download_elem_to_path",
+    support.download(tim,
       { msg_download_elem_param_id = id, msg_download_elem_param_url = url, msg_download_elem_param_type = kind }, target)
     local content = support.read_file(target)
     os.remove(target)

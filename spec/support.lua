@@ -333,6 +333,16 @@ function support.conv(client, conv_id, conv_type)
   return nil
 end
 
+-- Downloads what an element names. A busy ejabberd breaks one off now and then: asked for again it goes on (rule 38).
+function support.download(client, param, path)
+  local code, desc
+  for _ = 1, support.is_hub and 1 or 4 do
+    code, desc = support.call(client, "download_elem_to_path", param, path)
+    if code ~= timmsg.ERR_SDK_NET_DISCONNECT then break end
+  end
+  assert(code == 0, ("download_elem_to_path: %s (%d)"):format(desc, code))
+end
+
 -- A public group that the client creates; the others, by name, are its first members.
 function support.group(client, group_id, ...)
   local members = {}

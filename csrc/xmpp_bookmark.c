@@ -61,16 +61,30 @@ static void note_listed(tm_xmpp *x, const char *group, bool member)
     if (code) tm_mirror_rollback(x->mirror); /* the change is sent again with the next connection */
 }
 
-/* One bookmark; false if it is none of a group of ours. */
-static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, char group[TM_MAX_GROUP_ID + 1], uint64_t *joined)
+/* One bookmark; false if it is none of a group of ours. *born is borrowed. */
+static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, char group[TM_MAX_GROUP_ID + 1], uint64_t *joined,
+                          const char **born)
 {
     xmpp_stanza_t *conference = tm_stanza_child(item, "conference", TM_NS_BOOKMARKS);
     const char *autojoin = tm_stanza_attribute(conference, "autojoin");
     xmpp_stanza_t *extensions = tm_stanza_child(conference, "extensions", NULL);
-    *joined =
-        strtoull(tm_stanza_attribute(tm_stanza_child(extensions, "joined", TM_NS_TIMMSG), "time"), NULL, 10);
+    xmpp_stanza_t *entry = tm_stanza_child(extensions, "joined", TM_NS_TIMMSG);
+    *joined = strtoull(tm_stanza_attribute(entry, "time"), NULL, 10);
+    *born = tm_stanza_attribute(entry, "born");
     if (strcmp(autojoin, "true") != 0 && strcmp(autojoin, "1") != 0) return false;
     return tm_jid_id(tm_stanza_attribute(item, "id"), x->rooms, TM_MAX_GROUP_ID, group);
+}
+
+/* Whether another device left the group that is known here and entered it again, or another one of that id. */
+static bool is_another_entry(tm_xmpp *x, const char *group, uint64_t joined, const char *born)
+{
+    uint64_t since = 0;
+    /* what this device did itself later is on its way into the list */
+    if (!tm_mirror_in_group(x->mirror, group, &since) || joined < since) return false;
+    char *known = tm_mirror_born(x->mirror, group);
+    bool another = (since && joined > since) || (known && *born && strcmp(known, born) != 0);
+    tm_free(known);
+    return another;
 }
 
 /* Only what is missing here is taken over: that a group was left shows in its room. */
@@ -83,10 +97,15 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
     tm_mirror_unlisted(x->mirror, note_unlisted, &known, &err);
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(items); at; at = xmpp_stanza_get_next(at)) {
         char group[TM_MAX_GROUP_ID + 1];
+        const char *born;
         uint64_t joined;
-        if (!read_bookmark(x, at, group, &joined) || known.failed) continue;
-        if (!has_name(&known, group))
+        if (!read_bookmark(x, at, group, &joined, &born) || known.failed) continue;
+        bool again = is_another_entry(x, group, joined, born);
+        if (again) tm_room_end(x, group);
+        if (again || !has_name(&known, group)) {
             tm_room_begin(x, group, joined, x->login && x->is_new ? 0 : joined * 1000000);
+            if (*born && tm_mirror_note_born(x->mirror, group, born, &err)) tm_link_drop(x->link, err.text);
+        }
         note_listed(x, group, true);
     }
     tm_free(known.list);
@@ -229,7 +248,11 @@ static void send_change(tm_xmpp *x, change *of)
         tm_stanza_set(&iq, conference, "name", of->group);
         xmpp_stanza_t *extensions = tm_stanza_add(&iq, conference, "extensions", NULL, NULL);
         snprintf(time, sizeof time, "%" PRIu64, of->joined);
-        tm_stanza_set(&iq, tm_stanza_add(&iq, extensions, "joined", TM_NS_TIMMSG, NULL), "time", time);
+        xmpp_stanza_t *entry = tm_stanza_add(&iq, extensions, "joined", TM_NS_TIMMSG, NULL);
+        char *born = tm_mirror_born(x->mirror, of->group);
+        tm_stanza_set(&iq, entry, "time", time);
+        if (born) tm_stanza_set(&iq, entry, "born", born);
+        tm_free(born);
         if (!of->made)
             set_options(&iq, tm_stanza_add(&iq, pubsub, "publish-options", NULL, NULL),
                         TM_NS_PUBSUB "#publish-options", "max");

@@ -22,7 +22,7 @@ bool tm_bytes_received(int fd, uint64_t *count)
         size < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
         return false; /* a kernel before 4.1 */
     *count = info.tcpi_bytes_received;
-    return true;
+    return *count > 0; /* a system that knows the field, but does not count */
 #elif defined(__APPLE__)
     struct tcp_connection_info info = {0};
     socklen_t size = sizeof info;

@@ -174,8 +174,8 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     }
     cJSON_Delete(results);
     uint64_t now = tm_clock_seconds();
-    tm_bookmark_set(x, of->group, true, now);
     tm_room_begin(x, of->group, now, 0);
+    tm_bookmark_set(x, of->group, true, now);
     task->op.result = cJSON_CreateObject();
     if (!added || !tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group))
         fail_memory(x, task);
@@ -271,8 +271,9 @@ static void fail_taken(tm_xmpp *x, tm_task *task)
 static bool is_group(xmpp_stanza_t *answer)
 {
     cJSON *info = tm_info_read(answer);
+    bool found = info != NULL;
     cJSON_Delete(info);
-    return info;
+    return found;
 }
 
 /* The id is looked for again after a while. False: that was done often enough. */
@@ -409,8 +410,8 @@ static void joined(tm_xmpp *x, tm_task *task)
     uint64_t now = tm_clock_seconds();
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
-    tm_bookmark_set(x, group, true, now);
     tm_room_begin(x, group, now, 0);
+    tm_bookmark_set(x, group, true, now);
     if (users) tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, number_of(task));
     cJSON_Delete(users);
 }

@@ -87,7 +87,7 @@ cJSON *tm_info_read(xmpp_stanza_t *answer)
         char *text = tm_stanza_text(tm_stanza_child(at, "value", NULL));
         const char *mark = NULL;
         for (const char *next = text ? strstr(text, MARK) : NULL; next; next = strstr(next + 1, MARK))
-            mark = next;
+            if (next == text || next[-1] == '\n') mark = next; /* there is none in JSON */
         cJSON *info = mark ? tm_json_parse(mark + strlen(MARK), strlen(mark + strlen(MARK)), 0, NULL) : NULL;
         tm_free(text);
         return info;

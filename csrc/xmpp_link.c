@@ -20,7 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libstrophe gives up connecting after 5 s; a handshake or log-in may not take longer than this. */
+/* libstrophe gives up connecting after 5 s; a log-in may not take longer than this. (In TLS's own handshake it waits for as
+ * long as the connection holds: a server that says nothing there is waited for until TCP gives it up.) */
 #define CONNECT_MS 20000
 /* Keep-alive of the TCP connection: seconds of silence, between probes, and how many. */
 enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
@@ -367,13 +368,9 @@ fail:
 void tm_link_free(tm_link *link)
 {
     if (!link) return;
-    while (link->questions) {
-        question *asked = link->questions;
-        link->questions = asked->next;
-        tm_free(asked->to);
-        tm_free(asked);
-    }
-    link->closing = true; /* releasing disconnects, and says so */
+    link->up = false;
+    give_up_questions(link); /* who asked has something to free */
+    link->closing = true;    /* releasing disconnects, and says so */
     if (link->conn) xmpp_conn_release(link->conn);
     if (link->ctx) xmpp_ctx_free(link->ctx);
     tm_free(link->why);

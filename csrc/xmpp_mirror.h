@@ -139,8 +139,8 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
 int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err);
 /* Notes what tells the group from others of its name, if the user is in it and that is not known. */
 int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *born, tm_error *err);
-/* Whether the user is in a group of that name which another `born` was noted of. */
-bool tm_mirror_is_another(tm_mirror *mirror, const char *group, const char *born);
+/* What was noted. Owned by the caller; NULL: nothing, or the user is in no such group. */
+char *tm_mirror_born(tm_mirror *mirror, const char *group);
 /* Calls `each` for every group of which it does not say what tm_mirror_set_group said. `each` must not write. */
 int32_t tm_mirror_unlisted(tm_mirror *mirror,
                            void (*each)(void *argument, const char *group, bool member, uint64_t joined),

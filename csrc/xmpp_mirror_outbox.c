@@ -120,11 +120,17 @@ int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *bo
                       "tt", born, group);
 }
 
-bool tm_mirror_is_another(tm_mirror *mirror, const char *group, const char *born)
+char *tm_mirror_born(tm_mirror *mirror, const char *group)
 {
-    return tm_sql_int(mirror->sql, NULL, 0,
-                      "SELECT 1 FROM groups WHERE name = ? AND member AND born NOT IN ('', ?)", "tt", group,
-                      born);
+    char *born = NULL;
+    tm_error err = {0};
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &err, "SELECT born FROM groups WHERE name = ? AND member AND born <> ''", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        born = tm_strdup(tm_sql_column_text(row, 0));
+        tm_sql_drop(row);
+    }
+    return born;
 }
 
 int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err)

@@ -20,6 +20,8 @@
  * waits to say something there need not wait for long. */
 #define FIRST_ENTER_MS 2000
 #define LONGEST_ENTER_MS 30000
+/* So often a room may say nothing of the group that it was. */
+#define MUTE 3
 
 static uint64_t microseconds(uint64_t seconds)
 {
@@ -301,29 +303,47 @@ void tm_room_found_out(tm_xmpp *x, tm_room *room)
     if (member) tm_bookmark_set(x, group, false, 0);
 }
 
-void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
+/* What the user was invited into at `stamp` (microseconds); `born` "": it is not known which group of that id. */
+static void follow_invitation(tm_xmpp *x, const char *group, uint64_t stamp, const char *born)
 {
-    char group[TM_MAX_GROUP_ID + 1];
-    uint64_t invited = room->invited;
-    snprintf(group, sizeof group, "%s", room->group);
-    tm_room_found_out(x, room);
-    if (!invited || invited < out_at) return;
-    /* the invitation back was read first: it is in another archive */
-    tm_bookmark_set(x, group, true, invited / 1000000);
-    tm_room_begin(x, group, invited / 1000000, invited);
+    tm_error err = {0};
+    tm_room_begin(x, group, stamp / 1000000, stamp);
+    if (*born && tm_mirror_note_born(x->mirror, group, born, &err)) tm_link_drop(x->link, err.text);
+    /* whether it still holds shows when the room is entered: that ends it again if it does not */
+    tm_bookmark_set(x, group, true, stamp / 1000000);
 }
 
-/* False: it is a new group that has the id of one which the user was in. */
-static bool is_same_group(tm_xmpp *x, tm_room *room, xmpp_stanza_t *answer)
+void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
+{
+    char group[TM_MAX_GROUP_ID + 1], born[TM_LINK_ID];
+    uint64_t invited = room->invited;
+    snprintf(group, sizeof group, "%s", room->group);
+    snprintf(born, sizeof born, "%s", room->invited_to);
+    tm_room_found_out(x, room);
+    /* the invitation back was read first: it is in another archive */
+    if (invited && invited >= out_at) follow_invitation(x, group, invited, born);
+}
+
+/* Whether it is a new group that has the id of one which the user was in. */
+typedef enum sameness { GROUP_SAME, GROUP_ANOTHER, GROUP_UNCLEAR } sameness;
+static sameness compare_group(tm_xmpp *x, tm_room *room, xmpp_stanza_t *answer)
 {
     tm_error err = {0};
     cJSON *info = tm_info_read(answer);
     tm_info_note(room, info);
     cJSON_Delete(info);
-    if (!*room->born) return true;
-    if (tm_mirror_is_another(x->mirror, room->group, room->born)) return false;
-    if (tm_mirror_note_born(x->mirror, room->group, room->born, &err)) tm_link_drop(x->link, err.text);
-    return true;
+    char *known = tm_mirror_born(x->mirror, room->group);
+    bool another = known && strcmp(known, room->born) != 0;
+    tm_free(known);
+    if (another) {
+        /* said by a room that is being made one: it is asked again. Not for ever: its owner may have rewritten what it says */
+        if (!*room->born && room->failures >= MUTE) return GROUP_SAME;
+        /* the user may be in that one too: the list says so */
+        return *room->born && x->bookmarked ? GROUP_ANOTHER : GROUP_UNCLEAR;
+    }
+    if (*room->born && tm_mirror_note_born(x->mirror, room->group, room->born, &err))
+        tm_link_drop(x->link, err.text);
+    return GROUP_SAME;
 }
 
 static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -343,10 +363,16 @@ static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answe
         tm_task *task = waiting_task(x, room);
         if (task) tm_group_refused(x, task, answer);
         if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
-    } else if (!is_same_group(x, room, answer)) {
-        tm_room_put_out(x, room, 0);
     } else {
-        send_presence(x, room, false);
+        sameness what = compare_group(x, room, answer);
+        if (what == GROUP_ANOTHER && *room->invited_to && strcmp(room->invited_to, room->born) != 0)
+            room->invited = 0; /* into the old one */
+        if (what == GROUP_ANOTHER)
+            tm_room_put_out(x, room, 0);
+        else if (what == GROUP_UNCLEAR)
+            try_again(room);
+        else
+            send_presence(x, room, false);
     }
     tm_free(group);
 }
@@ -395,6 +421,11 @@ void tm_rooms_enter(tm_xmpp *x)
 {
     tm_error err = {0};
     if (!x->rooms || !*x->rooms) return;
+    for (tm_room *room = x->first_room, *next; room;
+         room = next) { /* those that were to be entered or made */
+        next = room->next;
+        if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
+    }
     tm_mirror_groups(x->mirror, enter_group, x, &err);
     tm_bookmarks_read(x);
 }
@@ -404,7 +435,7 @@ bool tm_rooms_are_settled(const tm_xmpp *x)
     if (!x->rooms || !*x->rooms) return true;
     if (!x->bookmarked) return false;
     for (const tm_room *room = x->first_room; room; room = room->next) {
-        bool waits_to_retry = room->retry_at > 1;
+        bool waits_to_retry = room->retry_at > 1 && room->failures > 1;
         bool is_known = room->in && room->archive && room->archive->known;
         if (!is_known && !waits_to_retry) return false;
     }
@@ -416,6 +447,7 @@ void tm_rooms_lost(tm_xmpp *x)
     x->bookmarked = false;
     for (tm_room *room = x->first_room; room; room = room->next) {
         room->in = room->entering = room->asking = false;
+        room->may_create = false;
         room->retry_at = 0;
         room->failures = 0;
         forget_occupants(room);
@@ -461,7 +493,8 @@ static void ask_self(tm_xmpp *x, tm_room *room)
 static uint64_t given_up(const tm_room *room)
 {
     bool waits = room->entering && room->entered_at;
-    return waits ? room->entered_at + grown(room, FIRST_ENTER_MS, LONGEST_ENTER_MS) : 0;
+    uint64_t last = room->heard_at > room->entered_at ? room->heard_at : room->entered_at;
+    return waits ? last + grown(room, FIRST_ENTER_MS, LONGEST_ENTER_MS) : 0;
 }
 
 void tm_rooms_run(tm_xmpp *x)
@@ -517,22 +550,29 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     room->entering = false;
     room->in = true;
     room->may_create = false;
-    if (task) {
-        tm_group_entered(x, task, room, created);
-        return;
-    }
-    if (created && !wanted) { /* somebody deleted it between the question and the answer */
+    room->retry_at = 0;
+    /* somebody deleted it between the question and the answer, or nobody waits for it any more */
+    if (created && !(wanted && task)) {
         tm_stanza iq;
         tm_xmpp_iq(x, &iq, "set", room->jid);
         xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
         tm_stanza_add(&iq, query, "destroy", NULL, NULL);
         tm_xmpp_ask(x, &iq, ended, NULL);
         room->in = false; /* it ends: there is nothing to leave */
+        if (task) tm_xmpp_fail(x, task, ERR_SVR_GROUP_NOT_FOUND, "the group was deleted just now");
         tm_room_found_out(x, room);
         return;
     }
+    if (task) {
+        tm_group_entered(x, task, room, created);
+        return;
+    }
     uint64_t joined = 0;
-    if (!tm_mirror_in_group(x->mirror, room->group, &joined)) return;
+    if (!tm_mirror_in_group(x->mirror, room->group, &joined)) { /* whoever wanted it does so no more */
+        tm_room_leave(x, room);
+        tm_room_drop(x, room);
+        return;
+    }
     if (!room->start && !(x->is_new && x->login)) room->start = microseconds(joined);
     if (!room->archive) room->archive = tm_archive_open(x, room->group, room->start, &err);
     tm_archive_rewind(x, room->archive);
@@ -610,7 +650,7 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
     if (!gone) room->own = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
     if (gone)
         put_out(x, room, muc);
-    else if (room->entering)
+    else if (room->entering || !room->in) /* it may come late */
         entered(x, room, has_status(muc, "201"));
 }
 
@@ -642,13 +682,9 @@ void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
     tm_room *room = tm_room_find(x, item->conv_id);
     if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) {
         if (room) room->invited = item->stamp;
+        if (room) snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
         return;
     }
     if (room && room->may_create) return;
-    /* whether it still holds shows when the room is entered: that ends it again if it does not */
-    tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
-    tm_room_begin(x, item->conv_id, item->stamp / 1000000, item->stamp);
-    tm_error err = {0};
-    if (item->target && tm_mirror_note_born(x->mirror, item->conv_id, item->target, &err))
-        tm_link_drop(x->link, err.text);
+    follow_invitation(x, item->conv_id, item->stamp, item->target ? item->target : "");
 }

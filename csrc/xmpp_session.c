@@ -145,7 +145,7 @@ static int pause_ms(tm_xmpp *x)
 {
     uint64_t now = tm_clock_ms(), first = tm_link_deadline(x->link);
     for (const tm_task *task = x->working; task; task = task->next)
-        first = earlier(earlier(first, task->deadline), task->again_at);
+        first = earlier(earlier(first, task->deadline), x->welcome ? task->again_at : 0);
     first = earlier(first, x->retry_at);
     if (x->login && x->welcome) first = earlier(first, x->settle_until);
     first = earlier(first, tm_outbox_deadline(x));

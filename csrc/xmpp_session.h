@@ -287,6 +287,7 @@ struct tm_room {
     int failures;
     uint64_t
         invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
+    char invited_to[TM_LINK_ID]; /* the `born` of what that was into; "": not known */
     uint64_t start;        /* from when on what is said is news (microseconds); 0: from its present end on */
     uint64_t task;         /* number of a GROUP task that waits to be let in; 0: none */
     char *title;           /* the group's name; owned; NULL: not known */

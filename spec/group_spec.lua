@@ -732,6 +732,23 @@ describe("Groups", function()
       assert.same({ cora = OWNER }, roles(cora, "team"))
     end)
 
+    it("rule 42: a new one of one's own is there on a device too that was in the old one", function()
+      local first = support.device(dir, "ben", "first")
+      local second = support.device(dir, "ben", "second")
+      support.group(anna, "team", "ben")
+      support.eventually(function() return #joined(first) == 1 and #joined(second) == 1 end, first, second)
+      first:close()
+      support.must(anna, "group_delete", "team")
+      support.eventually(function() return #joined(second) == 0 end, second)
+      support.group(second, "team")
+      support.say(second, "team", GROUP, "mine")
+      first = support.device(dir, "ben", "first")
+      support.eventually(function() return send_code(first, "team") == 0 end, first)
+      assert.same({ "team" }, joined(first))
+      assert.same({ "team" }, joined((support.device(dir, "ben", "third"))))
+      assert.same({ "team" }, joined(second))
+    end)
+
     -- An XMPP server doesn't ask whether the room still is there that somebody wants to enter: it makes it.
     local only_prosody = support.backend == "prosody" and it or function() end
 
@@ -743,6 +760,17 @@ describe("Groups", function()
       support.xmpp_server():end_room(("team@conference.%s"):format(support.xmpp_host(dir)))
       ben = user "ben"
       support.eventually(function() return #joined(ben) == 0 end, ben)
+      local cora = user "cora"
+      support.group(cora, "team")
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+    end)
+
+    only_prosody("rule 42: nor is one a member who joined it when it ended", function()
+      local ben = user "ben"
+      support.group(anna, "team")
+      support.xmpp_server():end_room(("team@conference.%s"):format(support.xmpp_host(dir)))
+      assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (support.call(ben, "group_join", "team", "")))
+      assert.same({}, joined(ben))
       local cora = user "cora"
       support.group(cora, "team")
       assert.same({ cora = OWNER }, roles(cora, "team"))

@@ -293,9 +293,11 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
                 set_affiliation(x, room->group, user->valuestring, "none", nothing, NULL);
             tm_room_note(room, user->valuestring, TM_STANDING_NONE);
         } else if (tip == TM_TIP_JOINED) {
-            /* an open room makes nobody a member whom a plain member invites */
+            /* an open room makes nobody a member whom a plain member invites. Who has powers has done it himself, before
+             * he said so: he may have undone it since */
             note(room, user->valuestring, NOTE_BROUGHT);
-            if (powerful && tm_room_standing(room, user->valuestring) == TM_STANDING_NONE)
+            if (powerful && !item->is_self && !has_powers(room, item) &&
+                tm_room_standing(room, user->valuestring) == TM_STANDING_NONE)
                 set_affiliation(x, room->group, user->valuestring, "member", nothing, NULL);
         } else if (tip == TM_TIP_REMOVED && has_powers(room, item)) {
             note(room, user->valuestring, NOTE_REMOVED);

@@ -423,11 +423,14 @@ static void send_waiting(tm_xmpp *x)
             fail(x, task, ERR_REQUEST_TIMEOUT,
                  tm_link_is_up(x->link) ? "the server's archive did not show it in time"
                                         : "the server could not be reached in time");
-        } else if (task->ping) {
-            on_their_way += !task->acked;
-        } else if (is_out(x, task)) {
+        } else if (task->ping && !task->acked) {
+            on_their_way++;
+        } else if (
+            is_out(
+                x,
+                task)) { /* what was acknowledged and not shown went lost with the group, or will not be shown */
             fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "the user is a member of the group no more");
-        } else if (on_their_way < WINDOW && can_go(x, task)) {
+        } else if (!task->ping && on_their_way < WINDOW && can_go(x, task)) {
             if (is_letter(x, task) && !kept) {
                 if (keep_letters(x, &err)) {
                     tm_xmpp_log(x, kTIMLog_Error, "messages wait: %s", err.text);

@@ -776,11 +776,24 @@ describe("Groups", function()
       assert.same({ cora = OWNER }, roles(cora, "team"))
     end)
 
+    only_prosody("rule 42: nor does a message wait that went lost when the group ended", function()
+      local ben = user "ben"
+      support.group(anna, "team", "ben")
+      assert.equal(0, send_code(ben, "team"))
+      support.xmpp_server():lose("message", ("team@conference.%s"):format(support.xmpp_host(dir)))
+      local code
+      assert(ben:send_new_msg("team", GROUP, timmsg.text "lost", function(got) code = got end))
+      support.idle(300, ben)
+      support.must(anna, "group_delete", "team")
+      support.eventually(function() return code end, ben)
+      assert.equal(DENIED, code)
+    end)
+
     only_prosody("a room that doesn't answer is entered again, before a message to it is late", function()
       local ben = user "ben"
       ben:close()
       support.group(anna, "team", "ben")
-      support.xmpp_server():lose_presence(("team@conference.%s"):format(support.xmpp_host(dir)))
+      support.xmpp_server():lose("presence", ("team@conference.%s"):format(support.xmpp_host(dir)))
       ben = user "ben"
       assert.equal(0, send_code(ben, "team"))
     end)

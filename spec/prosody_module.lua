@@ -6,7 +6,7 @@
 --   POST /api/status {}                                    nothing: it is up
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
---   POST /api/lose_presence {"room":…}                     the next presence to the room goes lost
+--   POST /api/lose {"room":…,"what":…}                     the next presence or message to the room goes lost
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
 
@@ -50,26 +50,28 @@ local function reload_config()
   return 200
 end
 
--- Calls `act` with the next presence that comes to the room, which then goes on, or not if the result is true.
-local function at_next_presence(room, act)
+-- Calls `act` with the next presence or message that comes to the room, which then goes on, or not if the result is true.
+local function at_next(what, room, act)
   local host = select(2, jid.split(room))
   local events = prosody.hosts[host].events
+  local name = what == "presence" and "presence/full" or "message/bare"
   local function handler(event)
     if jid.bare(event.stanza.attr.to) ~= room then return nil end
-    events.remove_handler("presence/full", handler)
+    events.remove_handler(name, handler)
     return act(host)
   end
-  events.add_handler("presence/full", handler, 1000)
+  events.add_handler(name, handler, 1000)
   return 200
 end
 
 local function end_room(event)
   local room = json.decode(event.request.body).room
-  return at_next_presence(room, function(host) prosody.hosts[host].modules.muc.get_room_from_jid(room):destroy() end)
+  return at_next("presence", room, function(host) prosody.hosts[host].modules.muc.get_room_from_jid(room):destroy() end)
 end
 
-local function lose_presence(event)
-  return at_next_presence(json.decode(event.request.body).room, function() return true end)
+local function lose(event)
+  local body = json.decode(event.request.body)
+  return at_next(body.what, body.room, function() return true end)
 end
 
 module:provides("http", {
@@ -79,7 +81,7 @@ module:provides("http", {
     ["POST /change_password"] = change_password,
     ["POST /reload_config"] = reload_config,
     ["POST /end_room"] = end_room,
-    ["POST /lose_presence"] = lose_presence,
+    ["POST /lose"] = lose,
     ["POST /status"] = function() return 200 end,
   },
 })

@@ -292,9 +292,9 @@ function methods:end_room(room)
   assert(self:call("end_room", ('{"room":%s}'):format(quote(room))))
 end
 
--- The next presence to the room goes lost (Prosody).
-function methods:lose_presence(room)
-  assert(self:call("lose_presence", ('{"room":%s}'):format(quote(room))))
+-- The next "presence" or "message" to the room goes lost (Prosody).
+function methods:lose(what, room)
+  assert(self:call("lose", ('{"room":%s,"what":%s}'):format(quote(room), quote(what))))
 end
 
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.

@@ -146,14 +146,10 @@ static void unmade(void *owner, void *argument, xmpp_stanza_t *answer)
 /* A first member who is no user: the group is not made at all. */
 static void unmake(tm_xmpp *x, tm_task *task, const char *nobody)
 {
-    tm_stanza iq;
     tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
     if (room) room->leaving = true;
     tm_fail(&task->op.error, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", nobody);
-    tm_xmpp_iq(x, &iq, "set", room ? room->jid : "");
-    xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    tm_stanza_add(&iq, query, "destroy", NULL, NULL);
-    tm_xmpp_ask(x, &iq, unmade, number_of(task));
+    tm_room_destroy(x, room ? room->jid : "", unmade, number_of(task));
 }
 
 static void made(tm_xmpp *x, tm_task *task, cJSON *results)
@@ -505,16 +501,12 @@ static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
 
 static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
 {
-    tm_stanza iq;
     if (room->own != TM_STANDING_OWNER) {
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner may delete a group");
         return;
     }
     room->leaving = true;
-    tm_xmpp_iq(x, &iq, "set", room->jid);
-    xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    tm_stanza_add(&iq, query, "destroy", NULL, NULL);
-    tm_xmpp_ask(x, &iq, destroyed, number_of(task));
+    tm_room_destroy(x, room->jid, destroyed, number_of(task));
 }
 
 /* ---- the list ---- */

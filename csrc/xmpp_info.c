@@ -95,7 +95,8 @@ cJSON *tm_info_read(xmpp_stanza_t *answer)
     return NULL;
 }
 
-const char *tm_info_born(const cJSON *info)
+/* What tells the group from others of its id; "" if nothing does. Borrowed from `info`. */
+static const char *born_of(const cJSON *info)
 {
     const char *born = tm_json_get_string(info, "born", "");
     return strlen(born) < TM_LINK_ID ? born : "";
@@ -104,7 +105,7 @@ const char *tm_info_born(const cJSON *info)
 void tm_info_note(tm_room *room, const cJSON *info)
 {
     const char *name = tm_json_get_string(info, "name", NULL);
-    snprintf(room->born, sizeof room->born, "%s", tm_info_born(info));
+    snprintf(room->born, sizeof room->born, "%s", born_of(info));
     room->max = tm_json_get_int(info, "max", 0);
     if (!name) return;
     tm_free(room->title);

@@ -17,7 +17,7 @@ typedef enum tm_item_kind {
     TM_ITEM_RETRACT,   /* `target`: the id of the message meant */
     TM_ITEM_DISPLAYED, /* `target`: the id of the last message read */
     TM_ITEM_RECEIVED,  /* `targets`: the ids of messages that a device has */
-    TM_ITEM_INVITATION, /* into the group `conv_id` by `sender`; `target`: which of that id (tm_info_born), or NULL */
+    TM_ITEM_INVITATION, /* into the group `conv_id` by `sender`; `target`: which of that id (tm_room.born), or NULL */
     TM_ITEM_TIPS,   /* a GroupTips message: `elems`; its sender is @TIM#SYSTEM, said by `actor` */
     TM_ITEM_GROUPS, /* a note to oneself: the list of groups has changed */
 } tm_item_kind;
@@ -88,7 +88,7 @@ void tm_item_write_tips(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *room, co
                         const char *id);
 void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, bool group, const char *id,
                            const char *target);
-/* An invitation into a room (XEP-0249); `born`: which group of that id (tm_info_born), or "". */
+/* An invitation into a room (XEP-0249); `born`: which group of that id (tm_room.born), or "". */
 void tm_item_write_invitation(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *id,
                               const char *room, const char *born);
 void tm_item_write_displayed(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *id,

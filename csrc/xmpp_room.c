@@ -292,6 +292,15 @@ void tm_room_leave(tm_xmpp *x, tm_room *room)
     if ((room->in || room->entering) && tm_link_is_up(x->link)) send_presence(x, room, true);
 }
 
+void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument)
+{
+    tm_stanza iq;
+    tm_xmpp_iq(x, &iq, "set", jid);
+    xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+    tm_stanza_add(&iq, query, "destroy", NULL, NULL);
+    tm_xmpp_ask(x, &iq, answer, argument);
+}
+
 /* It turned out that the user is in a group no more. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room)
 {
@@ -421,8 +430,8 @@ void tm_rooms_enter(tm_xmpp *x)
 {
     tm_error err = {0};
     if (!x->rooms || !*x->rooms) return;
-    for (tm_room *room = x->first_room, *next; room;
-         room = next) { /* those that were to be entered or made */
+    /* what was only to be entered or made when the connection broke is forgotten */
+    for (tm_room *room = x->first_room, *next; room; room = next) {
         next = room->next;
         if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
     }
@@ -553,11 +562,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     room->retry_at = 0;
     /* somebody deleted it between the question and the answer, or nobody waits for it any more */
     if (created && !(wanted && task)) {
-        tm_stanza iq;
-        tm_xmpp_iq(x, &iq, "set", room->jid);
-        xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-        tm_stanza_add(&iq, query, "destroy", NULL, NULL);
-        tm_xmpp_ask(x, &iq, ended, NULL);
+        tm_room_destroy(x, room->jid, ended, NULL);
         room->in = false; /* it ends: there is nothing to leave */
         if (task) tm_xmpp_fail(x, task, ERR_SVR_GROUP_NOT_FOUND, "the group was deleted just now");
         tm_room_found_out(x, room);
@@ -681,8 +686,9 @@ void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
     if (!x->welcome) return;
     tm_room *room = tm_room_find(x, item->conv_id);
     if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) {
-        if (room) room->invited = item->stamp;
-        if (room) snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
+        if (!room) return;
+        room->invited = item->stamp;
+        snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
         return;
     }
     if (room && room->may_create) return;

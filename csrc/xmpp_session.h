@@ -313,6 +313,8 @@ void tm_room_retry(tm_room *room);
 void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start);
 /* Goes out of the room, which stays known. */
 void tm_room_leave(tm_xmpp *x, tm_room *room);
+/* Asks the server to end the room of a JID. */
+void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
 /* The user is in it no more: forgotten and told of. */
 void tm_room_end(tm_xmpp *x, const char *group);
 /* The same, found out by what the room says: the user's list of groups is brought in line. */
@@ -358,9 +360,7 @@ void tm_info_ask(tm_xmpp *x, const char *group, tm_link_answer answer, void *arg
 bool tm_info_has(xmpp_stanza_t *answer, const char *feature);
 /* What the answer says of the group. Owned by the caller; NULL: the room is no group, or not yet. */
 cJSON *tm_info_read(xmpp_stanza_t *answer);
-/* What tells the group from others of the same id, before or after it; "" if it says nothing. Borrowed. */
-const char *tm_info_born(const cJSON *info);
-/* Takes it over. */
+/* Takes it over (`info` is borrowed; may be NULL). */
 void tm_info_note(tm_room *room, const cJSON *info);
 /* What a new group is to say, by a group_create's parameters; and its room's description with that. Both owned by the
  * caller; NULL: memory. */

@@ -518,8 +518,10 @@ describe("keeping", function()
       support.must(alice, "report_readed", "bob", C2C, nil)
       assert.equal(0, unread())
       support.eventually(function() return #at_bob.receipts == 1 end, bob)
-      -- what the backend knows to be read can still be made unread here, and read again
+      -- what the backend knows to be read can still be made unread here, and stays so when it completes a page; then read again
       save(msg)
+      assert.equal(1, unread())
+      support.history(alice, "bob", C2C, { msg_getmsglist_param_is_remble = true })
       assert.equal(1, unread())
       support.must(alice, "report_readed", "bob", C2C, nil)
       assert.equal(0, unread())

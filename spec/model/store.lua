@@ -116,9 +116,10 @@ function store.unread(conv)
   return count
 end
 
--- Rule 26: up to a place in the log.
+-- Rule 26: up to a place in the log. What was reported before is not reported again: what was saved as unread since stays so.
 function store.read_up_to(conv, upto)
-  conv.my_read = math.max(conv.my_read, upto)
+  if upto <= conv.my_read then return end
+  conv.my_read = upto
   for _, row in ipairs(conv.rows) do
     if row.pos and row.pos <= upto then row.read = true end
   end

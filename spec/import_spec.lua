@@ -521,7 +521,7 @@ describe("keeping", function()
       -- what the backend knows to be read can still be made unread here, and stays so when it completes a page; then read again
       save(msg)
       assert.equal(1, unread())
-      support.history(alice, "bob", C2C, { msg_getmsglist_param_is_remble = true })
+      assert.equal(2, #support.page(alice, "bob", C2C, { is_remble = true }))
       assert.equal(1, unread())
       support.must(alice, "report_readed", "bob", C2C, nil)
       assert.equal(0, unread())

@@ -349,7 +349,8 @@ $(BUILD)/test/faults: $(FAULTS_SRC) spec/faults/trouble.h $(CORE_OBJ) $(LUA_OBJ)
 	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) $(patsubst %,-Wl$(COMMA)--wrap=%,malloc calloc realloc free $(SYSTEM_CALLS)) -o $@ \
 	  $(FAULTS_SRC) $(CORE_OBJ) $(LUA_OBJ) $(LIBS) $(shell pkg-config --libs lua5.4)
 test-faults: $(BUILD)/test/faults
-	@$< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua' spec/faults $(EVERY) $(TROUBLE)
+	@$(if $(filter hub,$(SERVER)),,$(LUA) spec/serve.lua $(SERVER)) \
+	  $< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua' spec/faults $(EVERY) $(TROUBLE)
 faults: deps-test
 	@$(MAKE) --no-print-directory test-faults
 

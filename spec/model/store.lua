@@ -156,10 +156,12 @@ function store.owe(conv, row)
   if not conv.owed or conv.owed.pos < row.pos then conv.owed = { pos = row.pos, stime = row.stime } end
 end
 
--- Rule 27: whether an own message would be read by the peer, if the backend was asked just now.
+-- Rule 27: whether an own message would be read by the peer, if the backend was asked just now: also an imported one that it
+-- knows.
 function store.would_be_peer_read(conv, row)
-  return conv.type == C2C and row.sender == conv.user and conv.maybe ~= nil and row.pos ~= nil and row.pos > conv.peer_read
-    and row.pos <= conv.maybe.peer_read
+  local pos = row.pos or row.known_pos
+  return conv.type == C2C and row.sender == conv.user and conv.maybe ~= nil and pos ~= nil and pos > conv.peer_read
+    and pos <= conv.maybe.peer_read
 end
 
 -- ---- deleting: rule 36 ----

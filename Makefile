@@ -72,7 +72,7 @@ help:
 	@echo 'make rounds   cut connections, kill clients and servers at any moment, and count messages; SERVER=prosody ROUNDS=200'
 	@echo 'make crash    kill processes on hubs at any moment, and lose power, and count messages; ROUNDS=1000 SEED=1'
 	@echo 'make model    random programs, on the library and on a model of the rules; PROGRAMS=1000 STEPS=100 SEED=1'
-	@echo 'make faults   each allocation, file operation of SQLite and call of the system fails once'
+	@echo 'make faults   each allocation, file operation of SQLite and call of the system fails once (SERVER=prosody: on XMPP)'
 	@echo 'make fuzz     feed it what nobody would, with libFuzzer; FUZZ=log SECONDS_EACH=3600: one target, for an hour'
 	@echo 'make lint     luacheck, cppcheck, clang-format, a build with clang'
 	@echo 'make format   lay the C sources out with clang-format'
@@ -335,6 +335,7 @@ model: deps-test
 
 # Every allocation fails once, everything that SQLite asks of its files, and all that the library asks of the system.
 # EVERY=97: only every 97th; TROUBLE="lua busy": only these (spec/faults/memory.c, files.c, system.c).
+# SERVER=prosody (or ejabberd): memory and the system, on an XMPP server.
 EVERY   ?= 1
 TROUBLE ?=
 FAULTS_SRC := $(wildcard spec/faults/*.c)
@@ -349,7 +350,7 @@ $(BUILD)/test/faults: $(FAULTS_SRC) spec/faults/trouble.h $(CORE_OBJ) $(LUA_OBJ)
 	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) $(patsubst %,-Wl$(COMMA)--wrap=%,malloc calloc realloc free $(SYSTEM_CALLS)) -o $@ \
 	  $(FAULTS_SRC) $(CORE_OBJ) $(LUA_OBJ) $(LIBS) $(shell pkg-config --libs lua5.4)
 test-faults: $(BUILD)/test/faults
-	@$(if $(filter hub,$(SERVER)),,$(LUA) spec/serve.lua $(SERVER)) \
+	@$(if $(filter hub,$(SERVER)),,TIMMSG_PAIRS=100 $(LUA) spec/serve.lua $(SERVER)) \
 	  $< '$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec/?.lua' spec/faults $(EVERY) $(TROUBLE)
 faults: deps-test
 	@$(MAKE) --no-print-directory test-faults

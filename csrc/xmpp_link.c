@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* libstrophe gives up connecting after 5 s; a log-in may not take longer than this. (In TLS's own handshake it waits for as
@@ -75,10 +76,26 @@ struct tm_link {
 
 /* ---- memory for libstrophe ---- */
 
+/* libstrophe does not look at all that it gets: where memory is short it would crash. Its thread waits for some. */
+#define MEMORY_TRIES 100
+#define MEMORY_PAUSE_NS 10000000
+
+static void *try_again(void *block, size_t size)
+{
+    const struct timespec pause = {.tv_nsec = MEMORY_PAUSE_NS};
+    void *found = NULL;
+    for (int i = 0; !found && i < MEMORY_TRIES; i++) {
+        nanosleep(&pause, NULL);
+        found = tm_realloc(block, size);
+    }
+    return found;
+}
+
 static void *strophe_malloc(const size_t size, void *userdata)
 {
     (void)userdata;
-    return tm_malloc(size);
+    void *block = tm_malloc(size);
+    return block ? block : try_again(NULL, size);
 }
 
 static void strophe_release(void *block, void *userdata)
@@ -90,7 +107,8 @@ static void strophe_release(void *block, void *userdata)
 static void *strophe_resize(void *block, const size_t size, void *userdata)
 {
     (void)userdata;
-    return tm_realloc(block, size);
+    void *resized = tm_realloc(block, size);
+    return resized ? resized : try_again(block, size);
 }
 
 static const xmpp_mem_t strophe_memory = {strophe_malloc, strophe_release, strophe_resize, NULL};

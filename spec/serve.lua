@@ -3,8 +3,9 @@
 --   lua5.4 spec/serve.lua prosody lua5.4 examples/demo.lua      (or ejabberd; "make demo SERVER=prosody" does this)
 --   lua5.4 spec/serve.lua prosody sh                            a shell, to try things out
 --
--- TIMMSG_SERVER is the server's address; TIMMSG_PASSWORD is the password of its users, who are alice, bob and carol. All
--- of it is on 127.0.0.1 and in a directory that is gone afterwards.
+-- TIMMSG_SERVER is the server's address; TIMMSG_PASSWORD is the password of its users, who are alice, bob and carol. With
+-- TIMMSG_PAIRS=100 there are alice1, bob1, alice2, … bob100 too. All of it is on 127.0.0.1 and in a directory that is gone
+-- afterwards.
 
 package.path = (arg[0]:match "^(.*/)" or "./") .. "?.lua;" .. package.path
 
@@ -22,6 +23,10 @@ end
 local server = xmpp_server.start(kind)
 for _, name in ipairs { "alice", "bob", "carol" } do
   server:register(name, PASSWORD)
+end
+for i = 1, tonumber(os.getenv "TIMMSG_PAIRS") or 0 do
+  server:register("alice" .. i, PASSWORD)
+  server:register("bob" .. i, PASSWORD)
 end
 
 uv.os_setenv("TIMMSG_SERVER", server:address())

@@ -101,10 +101,12 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
         uint64_t joined;
         if (!read_bookmark(x, at, group, &joined, &born) || known.failed) continue;
         bool again = is_another_entry(x, group, joined, born);
-        if (again) tm_room_end(x, group);
+        if (again) tm_room_end(x, group, &err);
         if (again || !has_name(&known, group)) {
-            tm_room_begin(x, group, joined, x->login && x->is_new ? 0 : joined * 1000000);
-            if (*born && tm_mirror_note_born(x->mirror, group, born, &err)) tm_link_drop(x->link, err.text);
+            uint64_t start = x->login && x->is_new ? 0 : joined * 1000000;
+            if (tm_room_begin(x, group, joined, start, &err) ||
+                (*born && tm_mirror_note_born(x->mirror, group, born, &err)))
+                tm_link_drop(x->link, err.text);
         }
         note_listed(x, group, true);
     }

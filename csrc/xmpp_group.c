@@ -143,39 +143,41 @@ static void unmade(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_xmpp_answer(x, task); /* with the error that was set before */
 }
 
-/* A first member who is no user: the group is not made at all. */
-static void unmake(tm_xmpp *x, tm_task *task, const char *nobody)
+/* The task failed when the room was there: the group is not made at all. */
+static void unmake(tm_xmpp *x, tm_task *task)
 {
     tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
     if (room) room->leaving = true;
-    tm_fail(&task->op.error, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", nobody);
     tm_room_destroy(x, room ? room->jid : "", unmade, number_of(task));
 }
 
 static void made(tm_xmpp *x, tm_task *task, cJSON *results)
 {
     group_state *of = task->state;
+    tm_error *err = &task->op.error;
     const cJSON *result, *name = of->names->child;
     cJSON *added = cJSON_CreateArray();
+    bool has_memory = added != NULL;
     cJSON_ArrayForEach(result, results)
     {
-        if (result->valueint == kTIMGroupMember_HandledErr) {
-            unmake(x, task, name->valuestring);
-            cJSON_Delete(added);
-            cJSON_Delete(results);
-            return;
-        }
-        tm_json_append(added, cJSON_CreateString(name->valuestring));
+        /* a first member who is no user */
+        if (result->valueint == kTIMGroupMember_HandledErr && !err->code)
+            tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name->valuestring);
+        has_memory = has_memory && tm_json_append(added, cJSON_CreateString(name->valuestring));
         name = name->next;
     }
     cJSON_Delete(results);
     uint64_t now = tm_clock_seconds();
-    tm_room_begin(x, of->group, now, 0);
-    tm_bookmark_set(x, of->group, true, now);
     task->op.result = cJSON_CreateObject();
-    if (!added || !tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group))
-        fail_memory(x, task);
-    else if (added->child)
+    has_memory = has_memory && tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group);
+    if (!has_memory && !err->code) tm_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
+    if (err->code || tm_room_begin(x, of->group, now, 0, err)) {
+        unmake(x, task);
+        cJSON_Delete(added);
+        return;
+    }
+    tm_bookmark_set(x, of->group, true, now);
+    if (added->child)
         tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, number_of(task));
     else
         tm_xmpp_answer(x, task);
@@ -405,10 +407,17 @@ static void joined(tm_xmpp *x, tm_task *task)
     const char *group = ((group_state *)task->state)->group;
     uint64_t now = tm_clock_seconds();
     cJSON *users = cJSON_CreateArray();
-    tm_json_append(users, cJSON_CreateString(x->user));
-    tm_room_begin(x, group, now, 0);
-    tm_bookmark_set(x, group, true, now);
-    if (users) tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, number_of(task));
+    bool has_memory = tm_json_append(users, cJSON_CreateString(x->user));
+    if (!has_memory) tm_fail(&task->op.error, ERR_OUT_OF_MEMORY, "out of memory");
+    if (!has_memory || tm_room_begin(x, group, now, 0, &task->op.error)) {
+        tm_room *room = tm_room_find(x, group);
+        if (room) tm_room_leave(x, room);
+        if (room) tm_room_drop(x, room);
+        tm_xmpp_answer(x, task);
+    } else {
+        tm_bookmark_set(x, group, true, now);
+        tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, number_of(task));
+    }
     cJSON_Delete(users);
 }
 
@@ -450,12 +459,11 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 
 /* ---- leaving and ending ---- */
 
-static void leave(tm_xmpp *x, const char *group)
+static void leave(tm_xmpp *x, const char *group, tm_error *err)
 {
     tm_room *room = tm_room_find(x, group);
     if (room) tm_room_leave(x, room);
-    tm_room_end(x, group);
-    tm_bookmark_set(x, group, false, 0);
+    if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
 }
 
 static void quit_was_told(tm_xmpp *x, tm_task *tips)
@@ -466,7 +474,7 @@ static void quit_was_told(tm_xmpp *x, tm_task *tips)
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;
     }
-    leave(x, ((group_state *)task->state)->group);
+    leave(x, ((group_state *)task->state)->group, &task->op.error);
     tm_xmpp_answer(x, task);
 }
 
@@ -493,8 +501,9 @@ static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
         fail_by_answer(x, task, answer);
         return;
     }
+    tm_error err = {0};
     const char *group = ((group_state *)task->state)->group;
-    tm_room_end(x, group);
+    tm_room_end(x, group, &err); /* it is gone, whether or not that could be kept here */
     tm_bookmark_set(x, group, false, 0);
     tm_xmpp_answer(x, task);
 }

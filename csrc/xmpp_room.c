@@ -211,35 +211,34 @@ static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint
     return code;
 }
 
-void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start)
+int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err)
 {
-    tm_error err = {0};
-    if (store_membership(x, group, true, joined, &err)) {
-        tm_link_drop(x->link, err.text);
-        return;
-    }
+    int32_t code = store_membership(x, group, true, joined, err);
+    if (code) return code;
     tm_xmpp_ring(x);
     tm_room *room = tm_room_make(x, group);
-    if (!room) return;
+    if (!room) return 0; /* it is entered with the next connection */
     room->start = start;
     if (!room->in) {
         tm_room_enter(x, room);
     } else if (!room->archive) { /* it was entered to be made: now it counts */
-        room->archive = tm_archive_open(x, group, start, &err);
+        room->archive = tm_archive_open(x, group, start, err);
         tm_archive_rewind(x, room->archive);
     }
+    return 0;
 }
 
-void tm_room_end(tm_xmpp *x, const char *group)
+int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err)
 {
-    tm_error err = {0};
     tm_room *room = tm_room_find(x, group);
     if (room) tm_room_drop(x, room);
-    if (!tm_mirror_in_group(x->mirror, group, NULL)) return;
-    if (store_membership(x, group, false, 0, &err))
-        tm_link_drop(x->link, err.text);
+    if (!tm_mirror_in_group(x->mirror, group, NULL)) return 0;
+    int32_t code = store_membership(x, group, false, 0, err);
+    if (code)
+        tm_link_drop(x->link, err->text);
     else
         tm_xmpp_ring(x);
+    return code;
 }
 
 /* `first`, doubled with each failure so far. */
@@ -304,11 +303,12 @@ void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *a
 /* It turned out that the user is in a group no more. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room)
 {
+    tm_error err = {0};
     char group[TM_MAX_GROUP_ID + 1];
     snprintf(group, sizeof group, "%s", room->group);
     bool member = tm_mirror_in_group(x->mirror, group, NULL);
     tm_room_leave(x, room);
-    tm_room_end(x, group);
+    tm_room_end(x, group, &err);
     if (member) tm_bookmark_set(x, group, false, 0);
 }
 
@@ -316,8 +316,9 @@ void tm_room_found_out(tm_xmpp *x, tm_room *room)
 static void follow_invitation(tm_xmpp *x, const char *group, uint64_t stamp, const char *born)
 {
     tm_error err = {0};
-    tm_room_begin(x, group, stamp / 1000000, stamp);
-    if (*born && tm_mirror_note_born(x->mirror, group, born, &err)) tm_link_drop(x->link, err.text);
+    if (tm_room_begin(x, group, stamp / 1000000, stamp, &err) ||
+        (*born && tm_mirror_note_born(x->mirror, group, born, &err)))
+        tm_link_drop(x->link, err.text);
     /* whether it still holds shows when the room is entered: that ends it again if it does not */
     tm_bookmark_set(x, group, true, stamp / 1000000);
 }

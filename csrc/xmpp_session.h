@@ -309,14 +309,16 @@ void tm_room_reenter(tm_xmpp *x, tm_room *room);
 /* The same after a pause: its archive does not answer. */
 void tm_room_retry(tm_room *room);
 /* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
- * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. */
-void tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start);
+ * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. With an error
+ * it is not remembered, and nothing was done. */
+int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err);
 /* Goes out of the room, which stays known. */
 void tm_room_leave(tm_xmpp *x, tm_room *room);
 /* Asks the server to end the room of a JID. */
 void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
-/* The user is in it no more: forgotten and told of. */
-void tm_room_end(tm_xmpp *x, const char *group);
+/* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
+ * with the next one the room is entered again, or found out to be gone. */
+int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err);
 /* The same, found out by what the room says: the user's list of groups is brought in line. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room);
 /* The same; but if an invitation was found that is not from before `out_at` (microseconds), it leads in again. */

@@ -75,6 +75,7 @@ local function look()
     assert(code == 0, desc)
   end
   table.insert(self.failed, { timmsg.text(text "afterwards"), BOB, C2C })
+  if self.has_group then table.insert(self.failed, { timmsg.text(text "at last"), group, GROUP }) end
   self:send_failed(alice)
   self:has_all(bob, ALICE, BOB, C2C)
   self:has_all(alice, BOB, BOB, C2C)

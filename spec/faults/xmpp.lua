@@ -1,5 +1,5 @@
--- What is played on an XMPP server (faults.c; spec/serve.lua starts it, and has made the accounts): two users, receipts, a
--- group, a file, a revocation. As scenario.lua: returns a function that plays, and may come to grief anywhere, and one that
+-- What is played on an XMPP server (faults.c; spec/serve.lua starts it, and has made the accounts): two users, receipts,
+-- groups, a file, a revocation. As scenario.lua: returns a function that plays, and may come to grief anywhere, and one that
 -- looks at what it left. The server stays over all runs: each has its own texts, new devices, and of the server's pairs of
 -- users (spec/serve.lua) the next, lest what they are told at login becomes more and more.
 
@@ -15,6 +15,7 @@ local pair <const> = ... % math.tointeger(os.getenv "TIMMSG_PAIRS") + 1
 local ALICE <const>, BOB <const> = "alice" .. pair, "bob" .. pair
 local run <const> = self.dir:match "([^/_]+)%.dir$"
 local group <const> = "g" .. run:lower()
+local open_group <const> = "o" .. run:lower()
 
 local function text(what) return run .. " " .. what end
 
@@ -56,6 +57,13 @@ local function play()
     page(bob, group, GROUP, true)
     self:ask(alice, "group_get_member_info_list", { group_get_members_info_list_param_group_id = group })
   end
+  self.has_open_group = self:ask(alice, "group_create",
+    { create_group_param_group_id = open_group, create_group_param_group_name = "For all" }) == 0
+  if self.has_open_group then
+    self.bob_is_out = self:ask(bob, "group_join", open_group, "") ~= 0
+    self:ask(bob, "send_new_msg", open_group, GROUP, timmsg.text(text "hello"))
+    self.bob_is_out = self:ask(bob, "group_quit", open_group) == 0 or self.bob_is_out
+  end
   local code, _, msg = self:ask(alice, "send_new_msg", BOB, C2C, timmsg.file(film))
   if code == 0 then self:download(bob, msg.message_elem_array[1], "film.copy") end
   self:ask(alice, "batch_send", {
@@ -83,6 +91,12 @@ local function look()
     self:has_all(alice, group, group, GROUP, true)
     self:has_all(bob, group, group, GROUP, true)
     local code, desc = self:ask(alice, "group_delete", group)
+    assert(code == 0, desc)
+  end
+  if self.has_open_group then
+    local code, desc = self:ask(bob, "send_new_msg", open_group, GROUP, timmsg.text(text "again"))
+    assert((code == 0) ~= self.bob_is_out, desc)
+    code, desc = self:ask(alice, "group_delete", open_group)
     assert(code == 0, desc)
   end
 end

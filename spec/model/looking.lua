@@ -80,11 +80,11 @@ end
 function looking:page(device, number, step)
   local conv = step.remble and store.conv(device.store, step.type, step.to) or store.known(device.store, step.type, step.to)
     or store.nowhere(step.type, step.to)
-  local _, named = self:meant(device, conv, step.of) -- with what is known now; one that is not known stays so
+  local _, named = self:meant(device, conv, step.of) -- with what is known now, should it be deleted meanwhile
   local function place()
     if not step.of then return nil end
     local row, known = self:meant(device, conv, step.of)
-    return named and (row or known) or { status = SENT, stime = 0, seq = 999, sender = "", id = { rand = 999 } }
+    return named and (row or known or named) or { status = SENT, stime = 0, seq = 999, sender = "", id = { rand = 999 } }
   end
   local function answer()
     local list = {}

@@ -638,13 +638,13 @@ static void list_members(tm_xmpp *x, tm_task *task)
     const cJSON *member, *names = tm_json_get(task->op.param, kTIMGroupGetMemberInfoListParamIdentifierArray);
     cJSON *list = cJSON_CreateArray();
     task->op.result = cJSON_CreateObject();
-    bool ok = tm_json_add_int(task->op.result, kTIMGroupGetMemberInfoListResultNexSeq, 0) &&
-              tm_json_add_item(task->op.result, kTIMGroupGetMemberInfoListResultInfoArray, list);
+    bool ok = tm_json_add_item(task->op.result, kTIMGroupGetMemberInfoListResultInfoArray, list) &&
+              tm_json_add_int(task->op.result, kTIMGroupGetMemberInfoListResultNexSeq, 0);
     cJSON_ArrayForEach(member, of->members)
     {
         if (!is_asked_for(names, member->string)) continue;
-        cJSON *info = cJSON_CreateObject();
-        ok = ok && tm_json_append(list, info) &&
+        cJSON *info = ok ? cJSON_CreateObject() : NULL;
+        ok = tm_json_append(list, info) &&
              tm_json_add_string(info, kTIMGroupMemberInfoIdentifier, member->string) &&
              tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, 0) &&
              tm_json_add_int(info, kTIMGroupMemberInfoMemberRole, role_of((tm_standing)member->valueint)) &&

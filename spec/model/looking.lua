@@ -67,8 +67,7 @@ local function all_is_here(self, device, conv, place, step)
   table.sort(rows, store.before)
   for _, row in ipairs(page_of(rows, place, step.forward, step.count or 20)) do
     -- of what came while it is offline a device can't know, not even that its user was out of the group for a while
-    local is_news = device.is_offline and row.pos > device.cursor
-    if fetched[row] and not is_news then return false end
+    if fetched[row] and not (device.is_offline and row.pos > device.cursor) then return false end
   end
   return true
 end

@@ -149,6 +149,8 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
+        if (!code && item->kind == TM_ITEM_INVITATION && mirrored[i].fresh)
+            code = tm_rooms_keep_invitation(x, item, err);
         /* one that is known, or from before, was put right since: the user is in the room */
         out |= turn < 0 && (i < back_at || (mirrored[i].fresh && item->stamp >= archive->start));
         if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)

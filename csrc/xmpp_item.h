@@ -36,6 +36,7 @@ typedef struct tm_item {
     bool is_self;                   /* the actor is the user */
     bool is_ours;                   /* its id has our form: seq, rand and client_time are its sender's */
     bool may_revoke;                /* group: the actor was its owner or an admin when it wrote this */
+    bool leads_in;                  /* INVITATION: into a group that the user was not in, and is now */
     bool wants_receipt;
     char *id;                        /* owned; never empty */
     uint64_t seq, rand, client_time; /* seq 0: to be made of its place */

@@ -197,35 +197,51 @@ static void ask_powers(tm_xmpp *x, tm_room *room)
 
 /* ---- coming and going of the user ---- */
 
-static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
+/* Within a transaction. */
+static int32_t note_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
 {
-    int32_t code = tm_mirror_begin(x->mirror, err);
-    if (!code) code = tm_mirror_set_group(x->mirror, group, member, joined, err);
+    int32_t code = tm_mirror_set_group(x->mirror, group, member, joined, err);
     if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
     const tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
     if (room && *room->born) code = tm_mirror_note_born(x->mirror, group, room->born, err);
-    if (!code)
-        code = tm_mirror_add_membership(x->mirror, group, member, joined ? joined : tm_clock_seconds(), err);
+    return code ? code
+                : tm_mirror_add_membership(x->mirror, group, member, joined ? joined : tm_clock_seconds(),
+                                           err);
+}
+
+static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    if (!code) code = note_membership(x, group, member, joined, err);
     if (!code) code = tm_mirror_commit(x->mirror, err);
     if (code) tm_mirror_rollback(x->mirror);
     return code;
 }
 
-int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err)
+/* The mirror has it that the user is in. */
+static void enter_as_member(tm_xmpp *x, const char *group, uint64_t start)
 {
-    int32_t code = store_membership(x, group, true, joined, err);
-    if (code) return code;
+    tm_error err = {0};
     tm_xmpp_ring(x);
     tm_room *room = tm_room_make(x, group);
-    if (!room) return 0; /* it is entered with the next connection */
+    if (!room) return; /* it is entered with the next connection */
     room->start = start;
     if (!room->in) {
         tm_room_enter(x, room);
     } else if (!room->archive) { /* it was entered to be made: now it counts */
-        room->archive = tm_archive_open(x, group, start, err);
-        tm_archive_rewind(x, room->archive);
+        room->archive = tm_archive_open(x, group, start, &err);
+        if (room->archive)
+            tm_archive_rewind(x, room->archive);
+        else
+            tm_link_drop(x->link, err.text);
     }
-    return 0;
+}
+
+int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err)
+{
+    int32_t code = store_membership(x, group, true, joined, err);
+    if (!code) enter_as_member(x, group, start);
+    return code;
 }
 
 int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err)
@@ -681,17 +697,28 @@ void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
     tm_archive_ring(x, room->archive, archive_id);
 }
 
+int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
+{
+    tm_room *room = tm_room_find(x, item->conv_id);
+    const char *born = item->target ? item->target : "";
+    if (!x->welcome || tm_mirror_in_group(x->mirror, item->conv_id, NULL) || (room && room->may_create))
+        return 0;
+    item->leads_in = true;
+    int32_t code = note_membership(x, item->conv_id, true, item->stamp / 1000000, err);
+    if (!code && *born) code = tm_mirror_note_born(x->mirror, item->conv_id, born, err);
+    return code;
+}
+
 void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
 {
-    uint64_t left = 0;
     if (!x->welcome) return;
     tm_room *room = tm_room_find(x, item->conv_id);
-    if (tm_mirror_in_group(x->mirror, item->conv_id, &left)) {
-        if (!room) return;
+    if (item->leads_in) {
+        enter_as_member(x, item->conv_id, item->stamp);
+        /* whether it still holds shows when the room is entered: that ends it again if it does not */
+        tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
+    } else if (room && tm_mirror_in_group(x->mirror, item->conv_id, NULL)) {
         room->invited = item->stamp;
         snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
-        return;
     }
-    if (room && room->may_create) return;
-    follow_invitation(x, item->conv_id, item->stamp, item->target ? item->target : "");
 }

@@ -339,7 +339,10 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza);
 /* A live message from a room: rings its archive; one that is stored nowhere goes to the worker, its sender by
  * the presence of its nick. */
 void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
-/* An invitation out of the user's archive. */
+/* A new invitation out of the user's archive, within the transaction that keeps it: into what group it leads the user is
+ * kept with it, lest a crash or an error lose that. Sets `leads_in`. */
+int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err);
+/* The same once it is kept: enters the group. */
 void tm_rooms_invited(tm_xmpp *x, const tm_item *item);
 /* Whether the actor of an item is (now) owner or admin of its group. */
 bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item);

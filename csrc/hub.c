@@ -128,6 +128,12 @@ static bool writes(const tm_op *op)
                                          op->call == TM_CALL_GROUP_GET_MEMBER_INFO_LIST));
 }
 
+/* Whether what it finds depends on the writes before and after it. A page may as well show what a later call adds. */
+static bool takes_turn(const tm_op *op)
+{
+    return !writes(op) && (op->kind == TM_OP_SEND || op->kind == TM_OP_GROUP);
+}
+
 static int32_t perform(tm_hub *hub, tm_op *op, tm_error *err)
 {
     switch (op->kind) {
@@ -234,11 +240,9 @@ static void write_all(tm_hub *hub, tm_op *ops)
     hub->guests.count = 0;
 }
 
-static void flush(tm_backend *self)
+/* Performs a run of operations, its writes first. */
+static void perform_run(tm_hub *hub, tm_op *ops)
 {
-    tm_hub *hub = (tm_hub *)self;
-    tm_op *ops = hub->first;
-    hub->first = hub->last = NULL;
     bool any_writes = false;
     for (tm_op *op = ops; op; op = op->next)
         any_writes |= writes(op);
@@ -260,6 +264,33 @@ static void flush(tm_backend *self)
             perform(hub, op, &op->error);
         }
         hub->host.answer(hub->host.worker, op);
+    }
+}
+
+/* Cuts a list before the first write that comes after an operation that takes its turn: the rest. */
+static tm_op *cut_run(tm_op *ops)
+{
+    bool turn = takes_turn(ops);
+    for (; ops->next; ops = ops->next) {
+        tm_op *rest = ops->next;
+        if (turn && writes(rest)) {
+            ops->next = NULL;
+            return rest;
+        }
+        turn |= takes_turn(rest);
+    }
+    return NULL;
+}
+
+static void flush(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    tm_op *ops = hub->first;
+    hub->first = hub->last = NULL;
+    while (ops) {
+        tm_op *rest = cut_run(ops);
+        perform_run(hub, ops);
+        ops = rest;
     }
 }
 

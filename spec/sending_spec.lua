@@ -651,6 +651,27 @@ describe("SendNewMsg", function()
       assert.same({}, support.page(anna, "bert", C2C))
     end)
 
+    it("rule 18: takes its turn among the calls around it", function()
+      local anna = support.new_client(dir, "anna")
+      for i = 1, 20 do
+        local codes, group = {}, "g" .. i
+        local function note(name)
+          return function(code) codes[name] = code end
+        end
+        local param = { create_group_param_group_name = "g", create_group_param_group_id = group,
+          create_group_param_group_type = timmsg.kTIMGroup_Public }
+        assert(anna:send_new_msg("anna", C2C, timmsg.text "busy", note "busy")) -- the worker finds the rest together
+        assert(anna:send_new_msg(group, GROUP, online "too early", note "early"))
+        assert(anna:group_create(param, note "create"))
+        assert(anna:send_new_msg(group, GROUP, online "in time", note "in time"))
+        assert(anna:group_delete(group, note "delete"))
+        assert(anna:send_new_msg(group, GROUP, online "too late", note "late"))
+        support.eventually(function() return codes.late and codes.delete end, anna)
+        assert.same({ busy = 0, early = timmsg.ERR_SVR_GROUP_NOT_FOUND, create = 0, ["in time"] = 0, delete = 0,
+          late = timmsg.ERR_SVR_GROUP_NOT_FOUND }, codes)
+      end
+    end)
+
     it("rule 18: comes in order, and large", function()
       local anna = support.new_client(dir, "anna")
       local bert, seen = support.device(dir, "bert")

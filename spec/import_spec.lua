@@ -329,6 +329,22 @@ describe("keeping", function()
       assert.same({ "first 一", "-", "mine 三" }, support.texts(support.history(desk, "bob", C2C)))
     end)
 
+    it("rule 31: what was revoked meanwhile is so here too, once the history is fetched", function()
+      support.say(bob, "alice", C2C, "first 一")
+      support.say(bob, "alice", C2C, "second 二")
+      support.arrival(at_alice, "second 二")
+      local all = history()
+      support.must(bob, "revoke", "alice", C2C, support.history(bob, "alice", C2C)[1])
+      support.eventually(function() return #at_alice.revoked == 1 end, alice)
+      local desk = support.device(dir, "alice", "desk")
+      support.must(desk, "import_msg_list", "bob", C2C, all)
+      assert.same({ "first 一", "second 二" }, support.texts(support.history(desk, "bob", C2C)))
+      local page = support.page(desk, "bob", C2C, { is_remble = true, is_forward = true })
+      assert.same({ "-", "second 二" }, support.texts(page))
+      assert.equal(timmsg.TIMMsg_Revoked, page[1].message_status)
+      assert.same(page, support.history(desk, "bob", C2C))
+    end)
+
     hub_it("rule 31: a long one, while other calls go on", function()
       local list = {}
       for i = 1, 6000 do

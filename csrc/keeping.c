@@ -144,7 +144,6 @@ static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
     tm_conv conv;
     tm_import *import = request->import;
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);
-    bool has_buried = !code && tm_store_has_buried(worker->store, &conv);
     uint64_t newest = 0;
     for (size_t i = 0; i < import->count && !code; i++) {
         int64_t id;
@@ -153,9 +152,7 @@ static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
             return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
         if (tm_store_is_renumbered(worker->store, &conv, message)) continue;
         code = tm_store_add(worker->store, &conv, message, 0, &id, err);
-        if (!id) continue;
-        if (tm_store_place_time(message) > newest) newest = tm_store_place_time(message);
-        if (has_buried) code = tm_store_unbury(worker->store, &conv, message, err);
+        if (id && tm_store_place_time(message) > newest) newest = tm_store_place_time(message);
     }
     return code || !newest ? code : tm_store_list_conv(worker->store, &conv, true, newest, err);
 }
@@ -245,7 +242,7 @@ static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message,
         if (made_seq) code = tm_store_set_top_seq(worker->store, conv, message->seq, err);
         if (!code) code = tm_store_insert(worker->store, conv, message, 0, &id, err);
     } while (!code && !id && (made_rand || made_seq));
-    return code ? code : tm_store_unbury(worker->store, conv, message, err);
+    return code;
 }
 
 static int32_t start_save(tm_worker *worker, tm_request *request, tm_error *err)

@@ -154,12 +154,8 @@ int32_t tm_store_peer_read(tm_store *store, tm_conv *conv, tm_position position,
 /* ---- deletion ---- */
 int32_t tm_store_delete(tm_store *store, const tm_conv *conv, const tm_stored *stored, tm_error *err);
 int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err);
-/* Remembers an identity as deleted. */
+/* Remembers an identity as deleted, for good: where Import or Save brings the message back, its row counts. */
 int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
-/* True if a message of the conversation is remembered as deleted, or that could not be found out. */
-bool tm_store_has_buried(tm_store *store, const tm_conv *conv);
-/* Forgets that it was deleted. */
-int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
 /* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion
  * counts, not that of all that was there (which remembers by name what may come again so). */
 int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,

@@ -10,19 +10,6 @@ int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *me
                       conv->id, message->seq, message->rand, message->sender);
 }
 
-bool tm_store_has_buried(tm_store *store, const tm_conv *conv)
-{
-    return tm_sql_int(store->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM buried WHERE conv = ?)", "i",
-                      conv->id);
-}
-
-int32_t tm_store_unbury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err)
-{
-    return tm_sql_run(store->sql, err,
-                      "DELETE FROM buried WHERE conv = ? AND seq = ? AND rand = ? AND sender = ?", "iuut",
-                      conv->id, message->seq, message->rand, message->sender);
-}
-
 int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
                         tm_error *err)
 {

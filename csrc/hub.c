@@ -128,7 +128,8 @@ static bool writes(const tm_op *op)
                                          op->call == TM_CALL_GROUP_GET_MEMBER_INFO_LIST));
 }
 
-/* Whether what it finds depends on the writes before and after it. A page may as well show what a later call adds. */
+/* What it finds depends on the groups, as the calls before it have left them. A page may as well show what a later call
+ * adds. */
 static bool takes_turn(const tm_op *op)
 {
     return !writes(op) && (op->kind == TM_OP_SEND || op->kind == TM_OP_GROUP);
@@ -200,22 +201,23 @@ static int32_t skip_own_messages(tm_hub *hub, tm_error *err)
 }
 
 /* Other operations put events into the own inbox (GroupTips, reads) that the device has to handle. */
-static bool only_sends(const tm_op *ops)
+static bool only_sends(const tm_op *ops, const tm_op *end)
 {
-    for (; ops; ops = ops->next)
+    for (; ops != end; ops = ops->next)
         if (writes(ops) && (ops->kind != TM_OP_SEND || ops->unheard)) return false;
     return true;
 }
 
-static void write_all(tm_hub *hub, tm_op *ops)
+/* Performs what writes of a run, in one transaction. */
+static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
 {
     tm_error err = {0};
     bool skip = false;
     int32_t code = tm_sql_begin(hub->sql, true, &err);
     hub->recent.is_known = false;
     if (!code) {
-        skip = only_sends(ops) && at_end(hub);
-        for (tm_op *op = ops; op; op = op->next)
+        skip = only_sends(ops, end) && at_end(hub);
+        for (tm_op *op = ops; op != end; op = op->next)
             if (writes(op)) perform_under_savepoint(hub, op);
         int64_t cursor = hub->cursor, noted = hub->noted;
         /* the savepoint tells whether the transaction is still there */
@@ -231,7 +233,7 @@ static void write_all(tm_hub *hub, tm_op *ops)
         }
     }
     if (!code) return;
-    for (tm_op *op = ops; op; op = op->next) {
+    for (tm_op *op = ops; op != end; op = op->next) {
         if (!writes(op) || op->error.code) continue;
         tm_fail(&op->error, code, "%s", err.text);
         cJSON_Delete(op->result);
@@ -240,13 +242,15 @@ static void write_all(tm_hub *hub, tm_op *ops)
     hub->guests.count = 0;
 }
 
-/* Performs a run of operations, its writes first. */
-static void perform_run(tm_hub *hub, tm_op *ops)
+static bool any_writes(const tm_op *ops, const tm_op *end)
 {
-    bool any_writes = false;
-    for (tm_op *op = ops; op; op = op->next)
-        any_writes |= writes(op);
-    if (any_writes) write_all(hub, ops);
+    for (; ops != end; ops = ops->next)
+        if (writes(ops)) return true;
+    return false;
+}
+
+static void ring_guests(tm_hub *hub)
+{
     for (size_t i = 0; i < hub->guests.count; i++)
         if (!tm_hub_bell_ring(hub->bell, hub->guests.names[i], "", 0)) {
             /* that session died; its name never comes back */
@@ -254,43 +258,47 @@ static void perform_run(tm_hub *hub, tm_op *ops)
             tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[i]);
         }
     hub->guests.count = 0;
+}
+
+/* A run ends before a write that would change what an earlier operation of it finds: an online-only message depends on
+ * groups alone, what is asked about groups on their messages too. */
+static tm_op *end_of_run(const tm_op *run)
+{
+    bool asks = false, speaks = false;
+    tm_op *end;
+    for (; run; run = end) {
+        asks |= takes_turn(run) && run->kind == TM_OP_GROUP;
+        speaks |= takes_turn(run) && run->kind == TM_OP_SEND;
+        end = run->next;
+        if (end && writes(end) && (asks || (speaks && end->kind == TM_OP_GROUP))) return end;
+    }
+    return NULL;
+}
+
+/* Writes are gathered in runs, what takes its turn comes behind them, and all else last. Answers have the order of the
+ * calls. */
+static void flush(tm_backend *self)
+{
+    tm_hub *hub = (tm_hub *)self;
+    tm_op *ops = hub->first, *end;
+    hub->first = hub->last = NULL;
+    for (tm_op *run = ops; run; run = end) {
+        end = end_of_run(run);
+        if (any_writes(run, end)) write_all(hub, run, end);
+        ring_guests(hub);
+        for (tm_op *op = run; op != end; op = op->next)
+            if (takes_turn(op)) perform(hub, op, &op->error);
+    }
     while (ops) {
         tm_op *op = ops;
         ops = op->next;
         op->next = NULL;
         if (op->kind == TM_OP_UPLOAD) {
             if (start_upload(hub, op)) continue;
-        } else if (!writes(op)) {
+        } else if (!writes(op) && !takes_turn(op)) {
             perform(hub, op, &op->error);
         }
         hub->host.answer(hub->host.worker, op);
-    }
-}
-
-/* Cuts a list before the first write that comes after an operation that takes its turn: the rest. */
-static tm_op *cut_run(tm_op *ops)
-{
-    bool turn = takes_turn(ops);
-    for (; ops->next; ops = ops->next) {
-        tm_op *rest = ops->next;
-        if (turn && writes(rest)) {
-            ops->next = NULL;
-            return rest;
-        }
-        turn |= takes_turn(rest);
-    }
-    return NULL;
-}
-
-static void flush(tm_backend *self)
-{
-    tm_hub *hub = (tm_hub *)self;
-    tm_op *ops = hub->first;
-    hub->first = hub->last = NULL;
-    while (ops) {
-        tm_op *rest = cut_run(ops);
-        perform_run(hub, ops);
-        ops = rest;
     }
 }
 

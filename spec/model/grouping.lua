@@ -14,7 +14,7 @@ local grouping = {}
 
 -- Asks the backend with `ask(hub, now, group, member)`: a code and a result. The group must be there, and unless anybody
 -- may ask, the user in it.
-local function ask_group(self, device, number, call, name, anybody, ask, only_looks)
+local function ask_group(self, device, number, call, name, anybody, ask)
   self:remote(device, number, call, function()
     local group = self.hub.groups[name]
     if not group then return 10010 end
@@ -23,7 +23,7 @@ local function ask_group(self, device, number, call, name, anybody, ask, only_lo
     return ask(self.hub, self:now(), group, member)
   end, function(code, result)
     self:answer(device, number, code, code == 0 and result or nil)
-  end, only_looks)
+  end)
 end
 
 local function is_full(group)
@@ -150,7 +150,7 @@ function grouping:group_modify(device, number, step)
   end)
 end
 
--- ---- looking; in any order ----
+-- ---- looking; what it finds is in any order ----
 
 function grouping:group_list(device, number)
   self:remote(device, number, "group_get_joined_group_list", function()
@@ -166,7 +166,7 @@ function grouping:group_list(device, number)
     return 0, { any_order = list, key = "group_base_info_group_id" }
   end, function(code, result)
     self:answer(device, number, code, code == 0 and result or nil)
-  end, true)
+  end)
 end
 
 function grouping:group_members(device, number, step)
@@ -180,7 +180,7 @@ function grouping:group_members(device, number, step)
       })
     end
     return 0, { any_order = list, key = "group_member_info_identifier", inside = "group_get_memeber_info_list_result_info_array" }
-  end, true)
+  end)
 end
 
 return grouping

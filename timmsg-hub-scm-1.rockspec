@@ -78,6 +78,7 @@ build = {
         "csrc/revoking.c",
         "csrc/schema.c",
         "csrc/schema_check.c",
+        "csrc/schema_known.c",
         "csrc/schema_tables.c",
         "csrc/sending.c",
         "csrc/session.c",

@@ -71,6 +71,10 @@ uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallbac
 int64_t tm_json_get_int(const cJSON *object, const char *key, int64_t fallback);
 bool tm_json_get_bool(const cJSON *object, const char *key, bool fallback);
 const char *tm_json_get_string(const cJSON *object, const char *key, const char *fallback);
+/* The same of a node itself, which may be NULL. */
+uint64_t tm_json_uint(const cJSON *node, uint64_t fallback);
+bool tm_json_bool(const cJSON *node, bool fallback);
+const char *tm_json_string(const cJSON *node, const char *fallback);
 /* The value of any number node, raw ones too; 0 for anything else. */
 double tm_json_double(const cJSON *node);
 

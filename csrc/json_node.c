@@ -73,12 +73,27 @@ bool tm_json_is_empty(const cJSON *object)
     return !child;
 }
 
-uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallback)
+uint64_t tm_json_uint(const cJSON *node, uint64_t fallback)
 {
     int64_t value_int;
     uint64_t value_uint;
-    tm_json_number kind = tm_json_number_kind(tm_json_get(object, key), &value_int, &value_uint);
+    tm_json_number kind = tm_json_number_kind(node, &value_int, &value_uint);
     return kind == TM_JSON_UINT64 || (kind == TM_JSON_INT64 && value_int >= 0) ? value_uint : fallback;
+}
+
+bool tm_json_bool(const cJSON *node, bool fallback)
+{
+    return cJSON_IsBool(node) ? (bool)cJSON_IsTrue(node) : fallback;
+}
+
+const char *tm_json_string(const cJSON *node, const char *fallback)
+{
+    return cJSON_IsString(node) ? node->valuestring : fallback;
+}
+
+uint64_t tm_json_get_uint(const cJSON *object, const char *key, uint64_t fallback)
+{
+    return tm_json_uint(tm_json_get(object, key), fallback);
 }
 
 int64_t tm_json_get_int(const cJSON *object, const char *key, int64_t fallback)
@@ -89,12 +104,10 @@ int64_t tm_json_get_int(const cJSON *object, const char *key, int64_t fallback)
 
 bool tm_json_get_bool(const cJSON *object, const char *key, bool fallback)
 {
-    const cJSON *node = tm_json_get(object, key);
-    return cJSON_IsBool(node) ? (bool)cJSON_IsTrue(node) : fallback;
+    return tm_json_bool(tm_json_get(object, key), fallback);
 }
 
 const char *tm_json_get_string(const cJSON *object, const char *key, const char *fallback)
 {
-    const cJSON *node = tm_json_get(object, key);
-    return cJSON_IsString(node) ? node->valuestring : fallback;
+    return tm_json_string(tm_json_get(object, key), fallback);
 }

@@ -13,15 +13,8 @@
 #define LONGEST_NUMBER 32
 #define SAFE_INTEGER 999999999999999 /* up to here cJSON prints all digits of a whole number */
 
-/* A text that grows. */
-struct out {
-    char *text; /* owned; not terminated; NULL: nothing yet, or memory was short */
-    size_t used, room;
-    bool failed;
-};
-
 /* Room for so many more bytes; NULL when memory is short. They count once `used` says so. */
-static char *reserve(struct out *out, size_t more)
+static char *reserve(tm_json_out *out, size_t more)
 {
     if (out->room - out->used < more && !out->failed) {
         size_t room = out->room ? out->room : ROOM_START;
@@ -38,7 +31,7 @@ static char *reserve(struct out *out, size_t more)
     return out->failed ? NULL : out->text + out->used;
 }
 
-static void put(struct out *out, const char *text, size_t length)
+void tm_json_put(tm_json_out *out, const char *text, size_t length)
 {
     char *to = reserve(out, length);
     if (!to) return;
@@ -46,108 +39,108 @@ static void put(struct out *out, const char *text, size_t length)
     out->used += length;
 }
 
-/* The letter behind the backslash, 'u' where there is none; 0: it stands for itself. */
+/* The letter behind the backslash, 'u' where there is none. */
 static char escape_of(unsigned char c)
 {
     switch (c) {
-    case '"':
-    case '\\': return (char)c;
     case '\b': return 'b';
     case '\f': return 'f';
     case '\n': return 'n';
     case '\r': return 'r';
     case '\t': return 't';
-    default: return c < ' ' ? 'u' : 0;
+    default: return c < ' ' ? 'u' : (char)c;
     }
 }
 
-/* NULL is "". */
-static void put_string(struct out *out, const char *text)
+void tm_json_put_string(tm_json_out *out, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *p = (const unsigned char *)(text ? text : ""), *end = p + strlen((const char *)p);
-    put(out, "\"", 1);
+    tm_json_put(out, "\"", 1);
     while (p < end) {
         const unsigned char *start = p;
         while (end - p >= 8 && tm_utf8_eight_plain(p))
             p += 8;
-        while (p < end && !escape_of(*p))
+        while (p < end && *p >= ' ' && *p != '"' && *p != '\\')
             p++;
-        put(out, (const char *)start, (size_t)(p - start));
+        tm_json_put(out, (const char *)start, (size_t)(p - start));
         if (p == end) break;
         char escape[6] = {'\\', escape_of(*p), '0', '0', hex[*p >> 4], hex[*p & 15]};
-        put(out, escape, escape[1] == 'u' ? 6 : 2);
+        tm_json_put(out, escape, escape[1] == 'u' ? 6 : 2);
         p++;
     }
-    put(out, "\"", 1);
+    tm_json_put(out, "\"", 1);
 }
 
-static void put_integer(struct out *out, int64_t value)
+void tm_json_put_whole(tm_json_out *out, bool negative, uint64_t magnitude)
 {
     char digits[LONGEST_NUMBER], *at = digits + sizeof digits;
-    uint64_t rest = (uint64_t)(value < 0 ? -value : value);
     do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0) *--at = '-';
-    put(out, at, (size_t)(digits + sizeof digits - at));
+        *--at = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude);
+    if (negative) *--at = '-';
+    tm_json_put(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 /* A double that fifteen digits do not hold gets seventeen. */
-static void put_fraction(struct out *out, double value)
+static void put_fraction(tm_json_out *out, double value)
 {
     char text[LONGEST_NUMBER];
     tm_c_locale locale = tm_c_locale_enter();
     int length = snprintf(text, sizeof text, "%1.15g", value);
     if (strtod(text, NULL) != value) length = snprintf(text, sizeof text, "%1.17g", value);
     tm_c_locale_leave(locale);
-    put(out, text, (size_t)length);
+    tm_json_put(out, text, (size_t)length);
 }
 
-static void put_number(struct out *out, double value)
+static void put_number(tm_json_out *out, double value)
 {
     if (!isfinite(value))
-        put(out, "null", 4);
+        tm_json_put(out, "null", 4);
     else if (fabs(value) <= (double)SAFE_INTEGER && floor(value) == value && (value != 0 || !signbit(value)))
-        put_integer(out, (int64_t)value);
+        tm_json_put_whole(out, value < 0, (uint64_t)fabs(value));
     else
         put_fraction(out, value);
 }
 
-/* The depth is bounded by whoever made the tree. */
-static void put_node(struct out *out, const cJSON *node)
+void tm_json_put_node(tm_json_out *out, const cJSON *node)
 {
     bool is_object = cJSON_IsObject(node);
     switch (node->type & 0xff) {
-    case cJSON_NULL: put(out, "null", 4); break;
-    case cJSON_False: put(out, "false", 5); break;
-    case cJSON_True: put(out, "true", 4); break;
+    case cJSON_NULL: tm_json_put(out, "null", 4); break;
+    case cJSON_False: tm_json_put(out, "false", 5); break;
+    case cJSON_True: tm_json_put(out, "true", 4); break;
     case cJSON_Number: put_number(out, node->valuedouble); break;
-    case cJSON_String: put_string(out, node->valuestring); break;
-    case cJSON_Raw: put(out, node->valuestring, strlen(node->valuestring)); break;
+    case cJSON_String: tm_json_put_string(out, node->valuestring); break;
+    case cJSON_Raw: tm_json_put(out, node->valuestring, strlen(node->valuestring)); break;
     default:
-        put(out, is_object ? "{" : "[", 1);
+        tm_json_put(out, is_object ? "{" : "[", 1);
         for (const cJSON *child = node->child; child && !out->failed; child = child->next) {
             if (is_object) {
-                put_string(out, child->string);
-                put(out, ":", 1);
+                tm_json_put_string(out, child->string);
+                tm_json_put(out, ":", 1);
             }
-            put_node(out, child);
-            if (child->next) put(out, ",", 1);
+            tm_json_put_node(out, child);
+            if (child->next) tm_json_put(out, ",", 1);
         }
-        put(out, is_object ? "}" : "]", 1);
+        tm_json_put(out, is_object ? "}" : "]", 1);
     }
+}
+
+char *tm_json_put_end(tm_json_out *out)
+{
+    tm_json_put(out, "", 1);
+    /* a text may be kept for long, so without the slack */
+    char *text = out->failed ? NULL : tm_realloc(out->text, out->used);
+    if (!text) tm_free(out->text);
+    return text;
 }
 
 char *tm_json_print(const cJSON *tree)
 {
-    struct out out = {NULL, 0, 0, false};
+    tm_json_out out = {NULL, 0, 0, false};
     if (!tree) return NULL;
-    put_node(&out, tree);
-    put(&out, "", 1);
-    /* a text may be kept for long, so without the slack */
-    char *text = out.failed ? NULL : tm_realloc(out.text, out.used);
-    if (!text) tm_free(out.text);
-    return text;
+    tm_json_put_node(&out, tree);
+    return tm_json_put_end(&out);
 }

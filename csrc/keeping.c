@@ -10,7 +10,7 @@
 /* A longer import is prepared in slices of this many messages, between which other requests run. */
 #define SLICE 500
 
-/* How often each content came up in a list so far: open addressing over its hash. */
+/* How often each content came up in a list so far without an identity: open addressing over its hash. */
 typedef struct tally {
     uint64_t hash;
     uint32_t count;
@@ -111,7 +111,7 @@ static int32_t import_new(tm_request *request, tm_error *err)
     return import->rows && import->tallies ? 0 : tm_fail_memory(err);
 }
 
-/* How many times this content came before in the list. */
+/* How many times this content came before so. */
 static uint32_t count_content(tm_import *import, uint64_t hash)
 {
     for (size_t at = (size_t)hash & import->mask;; at = (at + 1) & import->mask) {
@@ -130,8 +130,10 @@ static int32_t prepare(tm_worker *worker, tm_request *request, size_t limit, tm_
         tm_message *message = &import->rows[import->count];
         int32_t code = read_message(worker, request, import->next, kTIMMsg_LocalImported, message, err);
         if (code) return code;
-        uint64_t hash = hash_of(message);
-        fill_identity(message, hash, count_content(import, hash));
+        if (!message->seq || !message->rand) {
+            uint64_t hash = hash_of(message);
+            fill_identity(message, hash, count_content(import, hash));
+        }
         fill_times(message, worker->world);
         import->count++;
     }

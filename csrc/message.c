@@ -19,37 +19,44 @@ void tm_message_clear(tm_message *message)
     memset(message, 0, sizeof *message);
 }
 
-int32_t tm_message_head_from_tree(const cJSON *tree, tm_message *out, tm_error *err)
+/* All but the elements, from what tm_schema_values found. */
+static int32_t read_head(const cJSON *const *values, tm_message *out, tm_error *err)
 {
     memset(out, 0, sizeof *out);
-    out->conv_type = (int32_t)tm_json_get_uint(tree, kTIMMsgConvType, 0);
-    out->seq = tm_json_get_uint(tree, kTIMMsgSeq, 0);
-    out->rand = tm_json_get_uint(tree, kTIMMsgRand, 0);
-    out->client_time = tm_json_get_uint(tree, kTIMMsgClientTime, 0);
-    out->server_time = tm_json_get_uint(tree, kTIMMsgServerTime, 0);
-    out->priority = (uint32_t)tm_json_get_uint(tree, kTIMMsgPriority, kTIMMsgPriority_Normal);
-    out->status = (uint32_t)tm_json_get_uint(tree, kTIMMsgStatus, 0);
-    out->custom_int = (uint32_t)tm_json_get_uint(tree, kTIMMsgCustomInt, 0);
-    out->is_self = tm_json_get_bool(tree, kTIMMsgIsFormSelf, false);
-    out->is_read = tm_json_get_bool(tree, kTIMMsgIsRead, true);
-    out->is_online = tm_json_get_bool(tree, kTIMMsgIsOnlineMsg, false);
-    const char *custom_str = tm_json_get_string(tree, kTIMMsgCustomStr, "");
-    out->conv_id = tm_strdup(tm_json_get_string(tree, kTIMMsgConvId, ""));
-    out->sender = tm_strdup(tm_json_get_string(tree, kTIMMsgSender, ""));
+    out->conv_type = (int32_t)tm_json_uint(values[TM_MSG_CONV_TYPE], 0);
+    out->seq = tm_json_uint(values[TM_MSG_SEQ], 0);
+    out->rand = tm_json_uint(values[TM_MSG_RAND], 0);
+    out->client_time = tm_json_uint(values[TM_MSG_CLIENT_TIME], 0);
+    out->server_time = tm_json_uint(values[TM_MSG_SERVER_TIME], 0);
+    out->priority = (uint32_t)tm_json_uint(values[TM_MSG_PRIORITY], kTIMMsgPriority_Normal);
+    out->status = (uint32_t)tm_json_uint(values[TM_MSG_STATUS], 0);
+    out->custom_int = (uint32_t)tm_json_uint(values[TM_MSG_CUSTOM_INT], 0);
+    out->is_self = tm_json_bool(values[TM_MSG_IS_FROM_SELF], false);
+    out->is_read = tm_json_bool(values[TM_MSG_IS_READ], true);
+    out->is_online = tm_json_bool(values[TM_MSG_IS_ONLINE_MSG], false);
+    const char *custom_str = tm_json_string(values[TM_MSG_CUSTOM_STR], "");
+    out->conv_id = tm_strdup(tm_json_string(values[TM_MSG_CONV_ID], ""));
+    out->sender = tm_strdup(tm_json_string(values[TM_MSG_SENDER], ""));
     if (*custom_str) out->custom_str = tm_strdup(custom_str);
     if (out->conv_id && out->sender && (!*custom_str || out->custom_str)) return 0;
     tm_message_clear(out);
     return tm_fail_memory(err);
 }
 
+int32_t tm_message_head_from_tree(const cJSON *tree, tm_message *out, tm_error *err)
+{
+    const cJSON *values[TM_MSG_FIELDS];
+    tm_schema_values(&tm_schema_message, tree, values);
+    return read_head(values, out, err);
+}
+
 int32_t tm_message_from_tree(const cJSON *tree, unsigned elem_drop, tm_message *out, tm_error *err)
 {
-    int32_t code = tm_message_head_from_tree(tree, out, err);
-    const cJSON *elems = tm_json_get(tree, kTIMMsgElemArray);
-    if (code || !elems) return code;
-    cJSON *known = tm_schema_copy_elems(elems, elem_drop);
-    out->elems = known ? tm_json_print(known) : NULL;
-    cJSON_Delete(known);
+    const cJSON *values[TM_MSG_FIELDS];
+    tm_schema_values(&tm_schema_message, tree, values);
+    int32_t code = read_head(values, out, err);
+    if (code || !values[TM_MSG_ELEM_ARRAY]) return code;
+    out->elems = tm_schema_print_elems(values[TM_MSG_ELEM_ARRAY], elem_drop);
     if (out->elems) return 0;
     tm_message_clear(out);
     return tm_fail_memory(err);

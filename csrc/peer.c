@@ -103,9 +103,7 @@ char *tm_peer_elems(const cJSON *elems, bool tips, tm_error *err)
         /* whatever is wrong with it, out of range too: one code for what must be left out */
         tm_fail(err, TIM_ERR_JSON, "%s", local.text);
     } else {
-        cJSON *known = tm_schema_copy_elems(elems, TM_LOCAL);
-        text = known ? tm_json_print(known) : NULL;
-        cJSON_Delete(known);
+        text = tm_schema_print_elems(elems, TM_LOCAL);
         if (!text) tm_fail_memory(err);
     }
     if (text && !tips && strlen(text) > TM_MESSAGE_MAX_ELEMS) {

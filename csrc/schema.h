@@ -64,6 +64,9 @@ typedef struct tm_field {
     const tm_enum *values;
 } tm_field;
 
+/* No struct has more. */
+#define TM_SCHEMA_MAX_FIELDS 64
+
 struct tm_struct {
     const char *name; /* "Message" */
     const tm_field *fields;
@@ -71,6 +74,28 @@ struct tm_struct {
     bool is_elem; /* Elem, a union by elem_type: it has that field alone, its variants (tm_schema_elem) have
                      all */
 };
+
+/* The fields of a Message: their places in tm_schema_message. */
+typedef enum tm_message_field {
+    TM_MSG_CLIENT_TIME,
+    TM_MSG_CONV_ID,
+    TM_MSG_CONV_TYPE,
+    TM_MSG_CUSTOM_INT,
+    TM_MSG_CUSTOM_STR,
+    TM_MSG_ELEM_ARRAY,
+    TM_MSG_IS_FROM_SELF,
+    TM_MSG_IS_ONLINE_MSG,
+    TM_MSG_IS_PEER_READ,
+    TM_MSG_IS_READ,
+    TM_MSG_PRIORITY,
+    TM_MSG_RAND,
+    TM_MSG_SENDER,
+    TM_MSG_SEQ,
+    TM_MSG_SERVER_TIME,
+    TM_MSG_STATUS,
+    TM_MSG_UNIQUE_ID,
+    TM_MSG_FIELDS
+} tm_message_field;
 
 /* Parameters. */
 extern const tm_struct tm_schema_message, tm_schema_elem_base, tm_schema_locator, tm_schema_get_msg_list,
@@ -106,12 +131,18 @@ const tm_struct *tm_schema_variant(const tm_struct *type, const cJSON *object);
 int32_t tm_schema_check(const tm_struct *type, bool is_array, tm_check_mode mode, const cJSON *tree,
                         int index_base, tm_error *err);
 
-/* A copy of an object of `type` with its known keys only, all the way down: in the order they have in
- * `object`, without nulls, whole numbers as integers (3.0 becomes 3). `drop` names the flags whose keys are
- * left out (0: none, TM_READ_ONLY: what a caller can't set, TM_LOCAL: what does not travel). `object` must
- * have passed tm_schema_check. Owned by the caller (cJSON_Delete); NULL when memory is short. */
+/* Looks all keys of an object of `type` (not Elem) up at once: values[i], borrowed from it, is that of type->fields[i],
+ * NULL where there is none or a null. `values` has room for type->count. */
+void tm_schema_values(const tm_struct *type, const cJSON *object, const cJSON **values);
+
+/* A copy of an object of `type` with its known keys only, all the way down: in the schema's order, without nulls, whole
+ * numbers as integers (3.0 becomes 3). `drop` names the flags whose keys are left out (0: none, TM_READ_ONLY: what a
+ * caller can't set, TM_LOCAL: what does not travel). `object` must have passed tm_schema_check. Owned by the caller
+ * (cJSON_Delete); NULL when memory is short. */
 cJSON *tm_schema_copy_object(const tm_struct *type, const cJSON *object, unsigned drop);
 /* The same for an array of elements: what is stored and what travels. */
 cJSON *tm_schema_copy_elems(const cJSON *elems, unsigned drop);
+/* The text of that copy. Owned by the caller (tm_free); NULL when memory is short. */
+char *tm_schema_print_elems(const cJSON *elems, unsigned drop);
 
 #endif

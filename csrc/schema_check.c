@@ -143,7 +143,7 @@ static unsigned needed_of(const tm_field *field, tm_check_mode mode, unsigned ne
 static int32_t check_fields(const check *c, const tm_struct *type, tm_check_mode mode, unsigned needed,
                             const cJSON *object, const frame *up)
 {
-    uint64_t seen = 0; /* a bit a field: no struct has more than 64 */
+    uint64_t seen = 0; /* a bit a field (TM_SCHEMA_MAX_FIELDS) */
     size_t near = 0;
     const cJSON *child;
     cJSON_ArrayForEach(child, object)

@@ -53,9 +53,8 @@ void tm_sending_progress(tm_worker *worker, tm_request *request, const tm_op *op
 /* Writes what request->elems holds now into every message, as it is kept and as it travels. */
 static int32_t print_elems(tm_request *request, tm_error *err)
 {
-    cJSON *wire = tm_schema_copy_elems(request->elems, TM_LOCAL);
-    char *text = wire ? tm_json_print(wire) : NULL, *kept = tm_json_print(request->elems);
-    cJSON_Delete(wire);
+    char *text = tm_schema_print_elems(request->elems, TM_LOCAL);
+    char *kept = tm_schema_print_elems(request->elems, 0);
     bool ok = text && kept;
     for (size_t i = 0; i < request->sending_count && ok; i++) {
         tm_sending *sending = &request->sendings[i];

@@ -136,40 +136,11 @@ void tm_value_push(lua_State *L, const cJSON *tree)
 
 /* ---- Messages ---- */
 
-/* The keys that every Message has. */
-enum {
-    ELEM_ARRAY,
-    CONV_ID,
-    CONV_TYPE,
-    SENDER,
-    PRIORITY,
-    CLIENT_TIME,
-    SERVER_TIME,
-    IS_FROM_SELF,
-    IS_READ,
-    IS_ONLINE_MSG,
-    IS_PEER_READ,
-    STATUS,
-    UNIQUE_ID,
-    RAND,
-    SEQ,
-    CUSTOM_INT,
-    CUSTOM_STR,
-    MESSAGE_KEYS
-};
-
-static const char *const message_keys[MESSAGE_KEYS] = {
-    kTIMMsgElemArray,  kTIMMsgConvId,     kTIMMsgConvType,   kTIMMsgSender, kTIMMsgPriority,
-    kTIMMsgClientTime, kTIMMsgServerTime, kTIMMsgIsFormSelf, kTIMMsgIsRead, kTIMMsgIsOnlineMsg,
-    kTIMMsgIsPeerRead, kTIMMsgStatus,     kTIMMsgUniqueId,   kTIMMsgRand,   kTIMMsgSeq,
-    kTIMMsgCustomInt,  kTIMMsgCustomStr,
-};
-
 typedef struct message_push {
     lua_State *L;
     const tm_key_index *index;
     int texts; /* as for push_node */
-    int keys;  /* where the stack has the first of the keys */
+    int keys;  /* where the stack has the first key of a Message */
 } message_push;
 
 /* Each sets a key of the table on top. [-0, +0, m] */
@@ -208,36 +179,38 @@ static void push_elems(const message_push *p, tm_listed *listed)
 static void push_message(const message_push *p, tm_listed *listed)
 {
     const tm_message *message = &listed->message;
-    lua_createtable(p->L, 0, MESSAGE_KEYS);
-    lua_pushvalue(p->L, p->keys + ELEM_ARRAY);
+    lua_createtable(p->L, 0, TM_MSG_FIELDS);
+    lua_pushvalue(p->L, p->keys + TM_MSG_ELEM_ARRAY);
     push_elems(p, listed);
     lua_rawset(p->L, -3);
-    set_text(p, CONV_ID, message->conv_id);
-    set_integer(p, CONV_TYPE, (uint64_t)message->conv_type);
-    set_text(p, SENDER, message->sender);
-    set_integer(p, PRIORITY, message->priority);
-    set_integer(p, CLIENT_TIME, message->client_time);
-    set_integer(p, SERVER_TIME, message->server_time);
-    set_boolean(p, IS_FROM_SELF, message->is_self);
-    set_boolean(p, IS_READ, message->is_read);
-    set_boolean(p, IS_ONLINE_MSG, message->is_online);
-    set_boolean(p, IS_PEER_READ, message->is_peer_read);
-    set_integer(p, STATUS, message->status);
-    set_integer(p, UNIQUE_ID,
+    set_text(p, TM_MSG_CONV_ID, message->conv_id);
+    set_integer(p, TM_MSG_CONV_TYPE, (uint64_t)message->conv_type);
+    set_text(p, TM_MSG_SENDER, message->sender);
+    set_integer(p, TM_MSG_PRIORITY, message->priority);
+    set_integer(p, TM_MSG_CLIENT_TIME, message->client_time);
+    set_integer(p, TM_MSG_SERVER_TIME, message->server_time);
+    set_boolean(p, TM_MSG_IS_FROM_SELF, message->is_self);
+    set_boolean(p, TM_MSG_IS_READ, message->is_read);
+    set_boolean(p, TM_MSG_IS_ONLINE_MSG, message->is_online);
+    set_boolean(p, TM_MSG_IS_PEER_READ, message->is_peer_read);
+    set_integer(p, TM_MSG_STATUS, message->status);
+    set_integer(p, TM_MSG_UNIQUE_ID,
                 tm_message_unique_id(message->conv_type, message->server_time, message->seq, message->rand));
-    set_integer(p, RAND, message->rand);
-    set_integer(p, SEQ, message->seq);
-    set_integer(p, CUSTOM_INT, message->custom_int);
-    set_text(p, CUSTOM_STR, message->custom_str);
+    set_integer(p, TM_MSG_RAND, message->rand);
+    set_integer(p, TM_MSG_SEQ, message->seq);
+    set_integer(p, TM_MSG_CUSTOM_INT, message->custom_int);
+    set_text(p, TM_MSG_CUSTOM_STR, message->custom_str);
 }
 
 void tm_value_push_messages(lua_State *L, tm_messages *messages)
 {
-    luaL_checkstack(L, 3 * TM_VALUE_SLOTS + MESSAGE_KEYS, "a result");
+    luaL_checkstack(L, 3 * TM_VALUE_SLOTS + TM_MSG_FIELDS, "a result");
     message_push p = {L, tm_keys_push(L), lua_gettop(L) + 1, lua_gettop(L) + 2};
     lua_getiuservalue(L, -1, TM_UV_TEXTS);
-    for (int key = 0; key < MESSAGE_KEYS; key++)
-        lua_rawgeti(L, p.texts, tm_keys_find_text(p.index, message_keys[key], strlen(message_keys[key])));
+    for (int i = 0; i < TM_MSG_FIELDS; i++) {
+        const char *key = tm_schema_message.fields[i].key;
+        lua_rawgeti(L, p.texts, tm_keys_find_text(p.index, key, strlen(key)));
+    }
     if (messages->single) {
         push_message(&p, messages->list);
     } else {

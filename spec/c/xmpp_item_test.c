@@ -207,8 +207,8 @@ static void elements_go_there_and_back(void **state)
     check_there_and_back(
         "[{\"elem_type\":3,\"custom_elem_data\":\"{\\\"a\\\":[1]}\",\"custom_elem_desc\":\"\"},"
         "{\"elem_type\":6,\"face_elem_index\":2147483647,\"face_elem_buf\":\"\"}]");
-    check_there_and_back("[{\"elem_type\":7,\"location_elem_desc\":\"\",\"location_elem_longitude\":0.1,"
-                         "\"location_elem_latitude\":-1.7976931348623157e+308}]");
+    check_there_and_back("[{\"elem_type\":7,\"location_elem_desc\":\"\",\"location_elem_latitude\":"
+                         "-1.7976931348623157e+308,\"location_elem_longitude\":0.1}]");
 }
 
 static void the_greatest_message_goes_there_and_back(void **state)
@@ -286,8 +286,8 @@ static void check_body(const char *elems, const char *body, const char *url)
 #define FILE_ELEM(url) "{\"elem_type\":4,\"file_elem_file_name\":\"a\",\"file_elem_url\":\"" url "\"}"
 #define TEXT_ELEM(text) "{\"elem_type\":0,\"text_elem_content\":\"" text "\"}"
 #define TIPS_ELEM(type, actor, group, users)                                                                 \
-    "{\"elem_type\":5,\"group_tips_elem_tip_type\":" #type ",\"group_tips_elem_op_user\":\"" actor           \
-    "\",\"group_tips_elem_group_id\":\"" group "\",\"group_tips_elem_user_array\":[" users "]}"
+    "{\"elem_type\":5,\"group_tips_elem_group_id\":\"" group "\",\"group_tips_elem_op_user\":\"" actor       \
+    "\",\"group_tips_elem_tip_type\":" #type ",\"group_tips_elem_user_array\":[" users "]}"
 
 static void other_clients_get_a_body(void **state)
 {
@@ -382,10 +382,10 @@ static void tips_go_there_and_back(void **state)
         tm_free(users);
         users = more;
     }
-    char *many =
-        tm_format("[{\"elem_type\":5,\"group_tips_elem_tip_type\":1,\"group_tips_elem_op_user\":\"alice\","
-                  "\"group_tips_elem_group_id\":\"Team\",\"group_tips_elem_user_array\":[%s]}]",
-                  users);
+    char *many = tm_format(
+        "[{\"elem_type\":5,\"group_tips_elem_group_id\":\"Team\",\"group_tips_elem_op_user\":\"alice\","
+        "\"group_tips_elem_tip_type\":1,\"group_tips_elem_user_array\":[%s]}]",
+        users);
     assert_true(strlen(many) > TM_MESSAGE_MAX_ELEMS);
     tm_item_write_tips(&stanza, ctx, ROOM, many, "tm-1-2-3");
     item = send_through(&stanza, &team, ROOM "/n", REAL("alice@im.test/x", "member"), &sent);

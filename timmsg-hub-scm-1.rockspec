@@ -102,6 +102,7 @@ build = {
         "csrc/lua/option.c",
         "csrc/lua/raised.c",
         "csrc/lua/testing.c",
+        "csrc/lua/value_message.c",
         "csrc/lua/value_table.c",
         "csrc/lua/value_text.c",
         "csrc/lua/value_tree.c",

@@ -72,26 +72,40 @@ static int32_t check_count(const cJSON *json, tm_error *err)
     return tm_fail(err, TIM_ERR_PARAM, "%s: out of range (1 to %d)", kTIMMsgGetMsgListParamCount, MAX_PAGE);
 }
 
-static int32_t check_import(int base, const cJSON *list, bool one, tm_error *err)
+/* A message that is to be kept: what its state and its sender may be. */
+static int32_t check_kept(const char *path, uint64_t status, const char *sender, tm_error *err)
 {
-    const cJSON *message;
-    int index = base;
-    cJSON_ArrayForEach(message, list)
-    {
-        uint64_t status = tm_json_get_uint(message, kTIMMsgStatus, kTIMMsg_SendSucc);
-        const char *sender = tm_json_get_string(message, kTIMMsgSender, "");
-        char path[32] = "";
-        if (!one) snprintf(path, sizeof path, "[%d].", index);
-        index++;
-        if (status == kTIMMsg_Deleted || status == 0)
-            return tm_fail(err, TIM_ERR_JSON, "%s%s: a message cannot be kept in state %u", path,
-                           kTIMMsgStatus, (unsigned)status);
-        if (*sender && !tm_valid_user(sender))
-            return tm_fail(err, TIM_ERR_CONV, "%s%s: expected 1 to %d characters from space to ~", path,
-                           kTIMMsgSender, TM_MAX_USER_ID);
-        if (one) break;
-    }
+    if (status == kTIMMsg_Deleted)
+        return tm_fail(err, TIM_ERR_JSON, "%s%s: a message cannot be kept in state %u", path, kTIMMsgStatus,
+                       (unsigned)status);
+    if (sender && *sender && !tm_valid_user(sender))
+        return tm_fail(err, TIM_ERR_CONV, "%s%s: expected 1 to %d characters from space to ~", path,
+                       kTIMMsgSender, TM_MAX_USER_ID);
     return 0;
+}
+
+static int32_t check_kept_tree(const char *path, const cJSON *message, tm_error *err)
+{
+    return check_kept(path, tm_json_get_uint(message, kTIMMsgStatus, 0),
+                      tm_json_get_string(message, kTIMMsgSender, ""), err);
+}
+
+static int32_t check_import(int base, const tm_args *args, tm_error *err)
+{
+    char path[32];
+    int32_t code = 0;
+    int index = base;
+    const cJSON *tree = args->json ? args->json->child : NULL;
+    for (; tree && !code; tree = tree->next) {
+        snprintf(path, sizeof path, "[%d].", index++);
+        code = check_kept_tree(path, tree, err);
+    }
+    for (size_t i = 0; args->messages && i < args->messages->count && !code; i++) {
+        const tm_message *message = &args->messages->list[i].message;
+        snprintf(path, sizeof path, "[%d].", index++);
+        code = check_kept(path, message->status, message->sender, err);
+    }
+    return code;
 }
 
 /* The keys of a message that name it: something of it must be there. */
@@ -141,11 +155,8 @@ static int32_t check_meaning(int base, tm_call_kind kind, const tm_args *args, t
         if (cJSON_GetArraySize(json) > MAX_LOCATORS)
             return tm_fail(err, TIM_ERR_PARAM, "more than %d locators", MAX_LOCATORS);
         return 0;
-    case TM_CALL_IMPORT_MSG_LIST: return check_import(base, json, false, err);
-    case TM_CALL_SAVE_MSG: {
-        cJSON list = {.child = args->json};
-        return check_import(base, &list, true, err);
-    }
+    case TM_CALL_IMPORT_MSG_LIST: return check_import(base, args, err);
+    case TM_CALL_SAVE_MSG: return check_kept_tree("", json, err);
     case TM_CALL_GET_MSG_LIST: return check_count(json, err);
     case TM_CALL_DELETE: {
         const cJSON *message = tm_json_get(json, kTIMMsgDeleteParamMsg);
@@ -207,7 +218,7 @@ int32_t tm_check_args(tm_call_kind kind, const tm_args *args, int base, tm_error
     if (!code) code = check_text(type->first_text, args->first_text, false, err);
     if (!code) code = check_text(type->second_text, args->second_text, type->second_text_optional, err);
     if (code) return code;
-    if (type->json && !args->json && !type->json_optional)
+    if (type->json && !args->json && !args->messages && !type->json_optional)
         return tm_fail(err, TIM_ERR_PARAM, "the JSON argument is null or empty");
     if (type->json && args->json)
         code = tm_schema_check(type->json, type->json_is_array, type->mode, args->json, base, err);

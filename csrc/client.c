@@ -25,6 +25,7 @@ void tm_args_free(tm_args *args)
     tm_free(args->first_text);
     tm_free(args->second_text);
     cJSON_Delete(args->json);
+    tm_messages_free(args->messages);
     memset(args, 0, sizeof *args);
 }
 

@@ -5,6 +5,7 @@
 
 #include "call.h"
 #include "mailbox.h"
+#include "messages.h"
 #include "world.h"
 
 #include <stdint.h>
@@ -18,6 +19,9 @@ typedef struct tm_args {
     int32_t conv_type;
     char *first_text, *second_text;
     cJSON *json; /* has not been checked yet; NULL: none given */
+    /* Of ImportMsgList, instead of json: messages whose keys are of the right types, with elements; `is_self` is false
+     * where they say so themselves. */
+    tm_messages *messages;
 } tm_args;
 
 void tm_args_free(tm_args *args);

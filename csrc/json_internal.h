@@ -1,5 +1,5 @@
-/* JSON, what its files and schema_print.c share: the strict pass over a text (json_scan.c), numbers (json_number.c),
- * UTF-8 (json_utf8.c), printing (json_print.c).
+/* JSON, what its files share: the strict pass over a text (json_scan.c), numbers (json_number.c), UTF-8
+ * (json_utf8.c).
  *
  * Text is checked by a pass of our own, so cJSON only ever sees what RFC 8259 allows and its leniency (a
  * byte order mark, `01`, raw control characters, \u0000, text behind the value) never shows. cJSON has no
@@ -35,6 +35,10 @@ typedef struct tm_json_literal {
 /* Reads the number at `start` by the grammar of RFC 8259; false if there is none. */
 bool tm_json_read_literal(const unsigned char *start, const unsigned char *end, tm_json_literal *out);
 
+#define TM_JSON_DOUBLE 40
+/* Writes a finite double with as many digits as give it back, and returns how many these are: 15 to 17. */
+int tm_json_write_double(char text[TM_JSON_DOUBLE], double value);
+
 /* cJSON and the C library read and write numbers by the thread's locale, and a host may have set one with a
  * decimal comma. So both are used between these two only. Cheap: the C library has the "C" locale ready. */
 typedef struct tm_c_locale {
@@ -42,24 +46,6 @@ typedef struct tm_c_locale {
 } tm_c_locale;
 tm_c_locale tm_c_locale_enter(void);
 void tm_c_locale_leave(tm_c_locale state);
-
-/* ---- Printing ---- */
-
-/* A text that grows. Starts zeroed; ends with tm_json_put_end. */
-typedef struct tm_json_out {
-    char *text; /* owned; not terminated; NULL: nothing yet, or memory was short */
-    size_t used, room;
-    bool failed; /* memory was short: what is put now gets lost */
-} tm_json_out;
-
-void tm_json_put(tm_json_out *out, const char *text, size_t length);
-/* With quotes and escapes. NULL is "". */
-void tm_json_put_string(tm_json_out *out, const char *text);
-void tm_json_put_whole(tm_json_out *out, bool negative, uint64_t magnitude);
-/* The depth is bounded by whoever made the tree. */
-void tm_json_put_node(tm_json_out *out, const cJSON *node);
-/* The whole text, owned by the caller (tm_free); NULL: memory was short. */
-char *tm_json_put_end(tm_json_out *out);
 
 /* ---- Paths in errors ---- */
 

@@ -104,22 +104,28 @@ cJSON *tm_json_new_uint(uint64_t value)
     return cJSON_CreateRaw(literal);
 }
 
+int tm_json_write_double(char text[TM_JSON_DOUBLE], double value)
+{
+    int digits = SAFE_DIGITS;
+    tm_c_locale locale = tm_c_locale_enter();
+    do {
+        snprintf(text, TM_JSON_DOUBLE, "%.*g", digits, value);
+    } while (strtod(text, NULL) != value && ++digits <= 17);
+    tm_c_locale_leave(locale);
+    return digits;
+}
+
 cJSON *tm_json_new_double(double value)
 {
-    char literal[40];
-    int precision = SAFE_DIGITS;
+    char literal[TM_JSON_DOUBLE];
     if (!isfinite(value)) return cJSON_CreateNull();
     /* A large whole number is written out, so that it stays the same integer on its way through text. */
     if (fabs(value) > (double)SAFE_INTEGER && value >= -0x1p63 && value < 0x1p64 && floor(value) == value) {
         if (value < 0) return tm_json_new_int((int64_t)value);
         return tm_json_new_uint((uint64_t)value);
     }
-    tm_c_locale locale = tm_c_locale_enter();
-    do {
-        snprintf(literal, sizeof literal, "%.*g", precision, value);
-    } while (strtod(literal, NULL) != value && ++precision <= 17);
-    tm_c_locale_leave(locale);
-    return precision == SAFE_DIGITS ? cJSON_CreateNumber(value) : cJSON_CreateRaw(literal);
+    return tm_json_write_double(literal, value) == SAFE_DIGITS ? cJSON_CreateNumber(value)
+                                                               : cJSON_CreateRaw(literal);
 }
 
 /* ---- Values ---- */

@@ -2,6 +2,8 @@
  *
  * The text is that of cJSON_PrintUnformatted, but for doubles of which cJSON loses the last bit. It is not printed by
  * cJSON since that prints each number with sprintf and reads it back: a fifth of the worker's time in an import. */
+#include "json_out.h"
+
 #include "json_internal.h"
 
 #include <math.h>
@@ -72,6 +74,13 @@ void tm_json_put_string(tm_json_out *out, const char *text)
     tm_json_put(out, "\"", 1);
 }
 
+void tm_json_put_key(tm_json_out *out, bool is_first, const char *key)
+{
+    tm_json_put(out, is_first ? "{\"" : ",\"", 2);
+    tm_json_put(out, key, strlen(key));
+    tm_json_put(out, "\":", 2);
+}
+
 void tm_json_put_whole(tm_json_out *out, bool negative, uint64_t magnitude)
 {
     char digits[LONGEST_NUMBER], *at = digits + sizeof digits;
@@ -125,6 +134,20 @@ void tm_json_put_node(tm_json_out *out, const cJSON *node)
             if (child->next) tm_json_put(out, ",", 1);
         }
         tm_json_put(out, is_object ? "}" : "]", 1);
+    }
+}
+
+void tm_json_put_double(tm_json_out *out, double value)
+{
+    char text[TM_JSON_DOUBLE];
+    if (!isfinite(value)) {
+        tm_json_put(out, "null", 4);
+    } else if (value >= -0x1p63 && value < 0x1p64 && floor(value) == value &&
+               (value != 0 || !signbit(value))) {
+        tm_json_put_whole(out, value < 0, (uint64_t)fabs(value));
+    } else {
+        tm_json_write_double(text, value);
+        tm_json_put(out, text, strlen(text));
     }
 }
 

@@ -17,44 +17,39 @@ typedef struct tally {
 } tally;
 
 struct tm_import {
-    const cJSON *next; /* the message to be prepared next; in request->args.json */
-    tm_message *rows;
-    size_t count;
+    const cJSON *next; /* the message that becomes a row next; in request->args.json */
+    tm_messages *rows; /* those before `ready` are as they will be stored */
+    size_t ready;
     tally *tallies;
     size_t mask;
 };
 
 /* ---- one message ---- */
 
-/* Sender, times, status and flags as the rules want them. seq and rand stay 0 where they are not given. */
-static int32_t read_message(tm_worker *worker, const tm_request *request, const cJSON *tree,
-                            uint32_t default_status, tm_message *out, tm_error *err)
+/* Sender, state and flags as the rules want them; what is put in is borrowed from the request and the worker. seq and rand
+ * stay 0 where they are not given. `is_self` is false where the message says so itself. */
+static void complete(const tm_worker *worker, const tm_request *request, uint32_t default_status,
+                     tm_message *message)
+{
+    bool from_peer = request->args.conv_type == kTIMConv_C2C && !message->is_self;
+    const char *sender = from_peer ? request->args.conv_id : worker->user;
+    if (!message->sender || !*message->sender) message->sender = (char *)(uintptr_t)sender;
+    message->conv_id = request->args.conv_id;
+    message->conv_type = request->args.conv_type;
+    message->is_self = strcmp(message->sender, worker->user) == 0;
+    if (!message->status) message->status = default_status;
+    if (message->status == kTIMMsg_Sending) message->status = kTIMMsg_SendFail;
+    if (message->is_self || message->status == kTIMMsg_Revoked) message->is_read = true;
+    if (!message->elems) message->elems = (char *)(uintptr_t) "[]";
+    if (message->status == kTIMMsg_Revoked) message->elems = NULL;
+}
+
+/* The message of a tree, owned by the caller, for `complete`. */
+static int32_t read_message(const cJSON *tree, tm_message *out, tm_error *err)
 {
     int32_t code = tm_message_from_tree(tree, 0, out, err);
-    if (code) return code;
-    const cJSON *is_self = tm_json_get(tree, kTIMMsgIsFormSelf);
-    bool from_peer = request->args.conv_type == kTIMConv_C2C && is_self && !cJSON_IsTrue(is_self);
-    if (!*out->sender) {
-        tm_free(out->sender);
-        out->sender = tm_strdup(from_peer ? request->args.conv_id : worker->user);
-    }
-    tm_free(out->conv_id);
-    out->conv_id = tm_strdup(request->args.conv_id);
-    out->conv_type = request->args.conv_type;
-    if (!out->elems) out->elems = tm_strdup("[]");
-    if (!out->sender || !out->conv_id || !out->elems) {
-        tm_message_clear(out);
-        return tm_fail_memory(err);
-    }
-    out->is_self = strcmp(out->sender, worker->user) == 0;
-    if (!out->status) out->status = default_status;
-    if (out->status == kTIMMsg_Sending) out->status = kTIMMsg_SendFail;
-    if (out->is_self || out->status == kTIMMsg_Revoked) out->is_read = true;
-    if (out->status == kTIMMsg_Revoked) {
-        tm_free(out->elems);
-        out->elems = NULL;
-    }
-    return 0;
+    out->is_self = tm_json_get_bool(tree, kTIMMsgIsFormSelf, true);
+    return code;
 }
 
 /* Times that are not given: each stands in for the other, else now. After the identity was derived, which
@@ -89,26 +84,28 @@ static void import_free(tm_worker *worker, tm_request *request)
     tm_import *import = request->import;
     (void)worker;
     if (!import) return;
-    for (size_t i = 0; i < import->count; i++)
-        tm_message_clear(&import->rows[i]);
-    tm_free(import->rows);
+    tm_messages_free(import->rows);
     tm_free(import->tallies);
     tm_free(import);
     request->import = NULL;
 }
 
+/* Takes the messages that came as such over. */
 static int32_t import_new(tm_request *request, tm_error *err)
 {
-    size_t total = (size_t)cJSON_GetArraySize(request->args.json), slots = 16;
-    while (slots < total * 2)
-        slots *= 2;
+    tm_args *args = &request->args;
     tm_import *import = request->import = tm_calloc(1, sizeof *import);
     if (!import) return tm_fail_memory(err);
-    import->next = request->args.json->child;
+    import->rows = args->messages ? args->messages : tm_messages_new();
+    args->messages = NULL;
+    if (!import->rows) return tm_fail_memory(err);
+    import->next = args->json ? args->json->child : NULL;
+    size_t total = args->json ? (size_t)cJSON_GetArraySize(args->json) : import->rows->count, slots = 16;
+    while (slots < total * 2)
+        slots *= 2;
     import->mask = slots - 1;
-    import->rows = tm_calloc(total, sizeof *import->rows);
     import->tallies = tm_calloc(slots, sizeof *import->tallies);
-    return import->rows && import->tallies ? 0 : tm_fail_memory(err);
+    return import->tallies ? 0 : tm_fail_memory(err);
 }
 
 /* How many times this content came before so. */
@@ -122,20 +119,36 @@ static uint32_t count_content(tm_import *import, uint64_t hash)
     }
 }
 
+/* Makes a row of the next message of a tree. */
+static int32_t add_row(tm_import *import, tm_error *err)
+{
+    tm_message message;
+    int32_t code = read_message(import->next, &message, err);
+    import->next = import->next->next;
+    if (!code && !tm_messages_add(import->rows, &message)) code = tm_fail_memory(err);
+    tm_message_clear(&message);
+    return code;
+}
+
+static bool is_ready(const tm_import *import)
+{
+    return !import->next && import->ready == import->rows->count;
+}
+
 /* Prepares up to `limit` messages. */
 static int32_t prepare(tm_worker *worker, tm_request *request, size_t limit, tm_error *err)
 {
     tm_import *import = request->import;
-    for (; import->next && limit; import->next = import->next->next, limit--) {
-        tm_message *message = &import->rows[import->count];
-        int32_t code = read_message(worker, request, import->next, kTIMMsg_LocalImported, message, err);
+    for (; !is_ready(import) && limit; limit--) {
+        int32_t code = import->next ? add_row(import, err) : 0;
         if (code) return code;
+        tm_message *message = &import->rows->list[import->ready++].message;
+        complete(worker, request, kTIMMsg_LocalImported, message);
         if (!message->seq || !message->rand) {
             uint64_t hash = hash_of(message);
             fill_identity(message, hash, count_content(import, hash));
         }
         fill_times(message, worker->world);
-        import->count++;
     }
     return 0;
 }
@@ -147,9 +160,9 @@ static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
     tm_import *import = request->import;
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);
     uint64_t newest = 0;
-    for (size_t i = 0; i < import->count && !code; i++) {
+    for (size_t i = 0; i < import->rows->count && !code; i++) {
         int64_t id;
-        const tm_message *message = &import->rows[i];
+        const tm_message *message = &import->rows->list[i].message;
         if (atomic_load(&worker->client->stop))
             return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
         if (tm_store_is_renumbered(worker->store, &conv, message)) continue;
@@ -161,11 +174,11 @@ static int32_t insert_all(tm_worker *worker, tm_request *request, tm_error *err)
 
 static int32_t start_import(tm_worker *worker, tm_request *request, tm_error *err)
 {
-    if (!request->args.json->child) return 0;
     int32_t code = import_new(request, err);
-    if (!code) code = prepare(worker, request, SLICE, err);
+    if (code || is_ready(request->import)) return code; /* an empty list */
+    code = prepare(worker, request, SLICE, err);
     if (code) return code;
-    if (request->import->next) { /* the rest follows in slices */
+    if (!is_ready(request->import)) { /* the rest follows in slices */
         request->outstanding++;
         return 0;
     }
@@ -187,7 +200,7 @@ bool tm_import_slice(tm_worker *worker)
     tm_request *request = next_import(worker);
     if (!request) return false;
     int32_t code = prepare(worker, request, SLICE, &err);
-    if (!code && request->import->next) return true;
+    if (!code && !is_ready(request->import)) return true;
     tm_worker_stop_waiting(worker, request);
     request->outstanding = 0;
     if (!code && !(code = tm_store_begin(worker->store, true, &err)) &&
@@ -251,23 +264,24 @@ static int32_t start_save(tm_worker *worker, tm_request *request, tm_error *err)
 {
     tm_conv conv;
     tm_stored stored = {0};
-    tm_message *message = &request->message;
     const cJSON *tree = request->args.json;
-    int32_t code = read_message(worker, request, tree, kTIMMsg_SendSucc, message, err);
+    int32_t code = read_message(tree, &request->message, err);
     if (!code) code = tm_worker_conv(worker, request, true, &conv, err);
     if (code) return code;
-    if (message->seq && message->rand) {
-        tm_identity identity = {.sender = message->sender,
+    tm_message message = request->message; /* borrows */
+    complete(worker, request, kTIMMsg_SendSucc, &message);
+    if (message.seq && message.rand) {
+        tm_identity identity = {.sender = message.sender,
                                 .is_self = -1,
-                                .seq = message->seq,
-                                .rand = message->rand,
-                                .client_time = message->client_time};
+                                .seq = message.seq,
+                                .rand = message.rand,
+                                .client_time = message.client_time};
         code = tm_store_find(worker->store, &conv, &identity, &stored, err);
     }
     if (!code && stored.id) {
-        code = update(worker, &conv, &stored, message, tree, err);
+        code = update(worker, &conv, &stored, &message, tree, err);
     } else if (!code) {
-        code = insert_new(worker, &conv, message, err);
+        code = insert_new(worker, &conv, &message, err);
     }
     tm_message_clear(&stored.message);
     return code;

@@ -4,6 +4,7 @@
 #define TM_SCHEMA_H
 
 #include "error.h"
+#include "json.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -130,6 +131,9 @@ const tm_struct *tm_schema_variant(const tm_struct *type, const cJSON *object);
  * Allocates nothing. */
 int32_t tm_schema_check(const tm_struct *type, bool is_array, tm_check_mode mode, const cJSON *tree,
                         int index_base, tm_error *err);
+
+/* Whether a number of that kind (of TM_JSON_INT64: `value`) may stand in an integer's or an enum's field. */
+bool tm_schema_integer_fits(const tm_field *field, tm_json_number kind, int64_t value);
 
 /* Looks all keys of an object of `type` (not Elem) up at once: values[i], borrowed from it, is that of type->fields[i],
  * NULL where there is none or a null. `values` has room for type->count. */

@@ -52,28 +52,25 @@ static int32_t fail(const check *c, const frame *at, int32_t code, const char *f
 
 /* ---- Numbers ---- */
 
-static int32_t check_range(const check *c, const tm_field *field, tm_json_number kind, int64_t value,
-                           const frame *at)
+static int64_t lowest(const tm_field *field)
 {
-    int64_t low = field->type == TM_INT32 ? INT32_MIN : 0;
-    uint64_t high = field->type == TM_INT32 ? INT32_MAX : field->type == TM_UINT32 ? UINT32_MAX : UINT64_MAX;
-    bool fits = false;
-    if (kind == TM_JSON_UINT64) fits = field->type == TM_UINT64;
-    if (kind == TM_JSON_INT64) fits = value >= low && (value < 0 || (uint64_t)value <= high);
-    if (fits) return 0;
-    return fail(c, at, TIM_ERR_PARAM, "out of range (%lld to %llu)", (long long)low,
-                (unsigned long long)high);
+    return field->type == TM_INT32 ? INT32_MIN : 0;
 }
 
-static int32_t check_enum(const check *c, const tm_field *field, tm_json_number kind, int64_t value,
-                          const frame *at)
+static uint64_t highest(const tm_field *field)
 {
-    const tm_enum *type = field->values;
-    if (kind != TM_JSON_INT64) return fail(c, at, TIM_ERR_PARAM, "not a value of %s", type->name);
-    for (size_t i = 0; i < type->count; i++) {
-        if (type->values[i].value == value) return 0;
-    }
-    return fail(c, at, TIM_ERR_PARAM, "%lld is not a value of %s", (long long)value, type->name);
+    return field->type == TM_INT32 ? INT32_MAX : field->type == TM_UINT32 ? UINT32_MAX : UINT64_MAX;
+}
+
+bool tm_schema_integer_fits(const tm_field *field, tm_json_number kind, int64_t value)
+{
+    if (kind == TM_JSON_UINT64) return field->type == TM_UINT64;
+    if (kind != TM_JSON_INT64) return false;
+    if (field->type != TM_ENUM)
+        return value >= lowest(field) && (value < 0 || (uint64_t)value <= highest(field));
+    for (size_t i = 0; i < field->values->count; i++)
+        if (field->values->values[i].value == value) return true;
+    return false;
 }
 
 static int32_t check_integer(const check *c, const tm_field *field, const cJSON *node, const frame *at)
@@ -83,8 +80,12 @@ static int32_t check_integer(const check *c, const tm_field *field, const cJSON 
     tm_json_number kind = tm_json_number_kind(node, &value_int, &value_uint);
     if (kind == TM_JSON_NOT_A_NUMBER || kind == TM_JSON_FRACTION)
         return fail(c, at, TIM_ERR_JSON, "expected an integer");
-    return field->type == TM_ENUM ? check_enum(c, field, kind, value_int, at)
-                                  : check_range(c, field, kind, value_int, at);
+    if (tm_schema_integer_fits(field, kind, value_int)) return 0;
+    if (field->type != TM_ENUM)
+        return fail(c, at, TIM_ERR_PARAM, "out of range (%lld to %llu)", (long long)lowest(field),
+                    (unsigned long long)highest(field));
+    if (kind != TM_JSON_INT64) return fail(c, at, TIM_ERR_PARAM, "not a value of %s", field->values->name);
+    return fail(c, at, TIM_ERR_PARAM, "%lld is not a value of %s", (long long)value_int, field->values->name);
 }
 
 static int32_t check_double(const check *c, const cJSON *node, const frame *at)

@@ -4,7 +4,7 @@
  * imported message says is part of its identity (rule 31). */
 #include "schema.h"
 
-#include "json_internal.h"
+#include "json_out.h"
 
 #include <string.h>
 
@@ -96,13 +96,12 @@ static void print_integer(tm_json_out *out, const cJSON *node)
     tm_json_put_whole(out, negative, negative ? 0 - (uint64_t)value_int : value_uint);
 }
 
-/* A literal is printed as its double is. */
 static void print_double(tm_json_out *out, const cJSON *node)
 {
-    cJSON *made = cJSON_IsRaw(node) ? tm_json_new_double(tm_json_double(node)) : NULL;
-    out->failed |= cJSON_IsRaw(node) && !made;
-    tm_json_put_node(out, made ? made : node);
-    cJSON_Delete(made);
+    if (cJSON_IsRaw(node))
+        tm_json_put_double(out, tm_json_double(node));
+    else
+        tm_json_put_node(out, node);
 }
 
 static void print_object(tm_json_out *out, const tm_struct *type, const cJSON *object, unsigned drop);
@@ -139,19 +138,17 @@ static void print_array(tm_json_out *out, const tm_struct *of, const cJSON *arra
 static void print_object(tm_json_out *out, const tm_struct *type, const cJSON *object, unsigned drop)
 {
     const cJSON *values[TM_SCHEMA_MAX_FIELDS];
-    const char *before = "{\"";
+    bool is_first = true;
     type = tm_schema_variant(type, object);
     tm_schema_values(type, object, values);
     for (size_t i = 0; i < type->count; i++) {
         const tm_field *field = &type->fields[i];
         if (!values[i] || (field->flags & drop)) continue;
-        tm_json_put(out, before, 2);
-        tm_json_put(out, field->key, strlen(field->key)); /* no key of the API has anything to escape */
-        tm_json_put(out, "\":", 2);
+        tm_json_put_key(out, is_first, field->key);
         print_value(out, field, values[i], drop);
-        before = ",\"";
+        is_first = false;
     }
-    tm_json_put(out, *before == '{' ? "{}" : "}", *before == '{' ? 2 : 1);
+    tm_json_put(out, is_first ? "{}" : "}", is_first ? 2 : 1);
 }
 
 char *tm_schema_print_elems(const cJSON *elems, unsigned drop)

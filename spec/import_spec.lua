@@ -272,6 +272,88 @@ describe("keeping", function()
       assert.equal(1, #history())
     end)
 
+    -- Tables with known keys and values of just the right type become messages directly, others by way of a JSON tree.
+    -- What they become must not tell. A float that is a whole number sends a message the other way.
+    hub_it("rule 31: two ways that lists take lead to the same", function()
+      local function text(content) return { elem_type = timmsg.TIMElem_Text, text_elem_content = content } end
+      local elems = {
+        text "", text "plain", text 'quotes " \\ and \1\31\127 controls \r\n\t', text "消息 👍 \u{10FFFF}",
+        { elem_type = timmsg.TIMElem_Face, face_elem_index = -2147483648, face_elem_buf = "b" },
+        { elem_type = timmsg.TIMElem_Face, face_elem_index = 2147483647 },
+        { elem_type = timmsg.TIMElem_Custom },
+        { elem_type = timmsg.TIMElem_File, file_elem_file_name = "f", file_elem_file_size = 0, file_elem_url = "u",
+          file_elem_download_flag = 2, file_elem_task_id = 3 },
+        { elem_type = timmsg.TIMElem_GroupTips, group_tips_elem_tip_type = 1, group_tips_elem_time = -1,
+          group_tips_elem_user_array = { "a", "b" } },
+        { elem_type = timmsg.TIMElem_GroupTips, group_tips_elem_time = -1 }, { elem_type = timmsg.TIMElem_GroupReport },
+      }
+      for _, number in ipairs { 0, -0.0, 5, 2 ^ 52 + 0.5, 0.1, 1e15, 999999999999999, 1 << 60, -(1 << 62), 2.0 ^ 63, 1e300,
+        1 / 3, 5e-324, 123456.7890123456, math.mininteger } do
+        elems[#elems + 1] = { elem_type = timmsg.TIMElem_Location, location_elem_longitude = number,
+          location_elem_latitude = -number / 3 }
+      end
+      local list = {}
+      local function add(elem_array, more)
+        local msg = { message_elem_array = elem_array }
+        for key, value in pairs(more or {}) do
+          msg["message_" .. key] = value
+        end
+        list[#list + 1] = msg
+      end
+      for i, elem in ipairs(elems) do
+        add({ elem }, { client_time = LONG_AGO + i })
+        add({ elem, elem }, { client_time = LONG_AGO + i, sender = "bob", is_read = false })
+      end
+      for _, more in ipairs {
+        { is_from_self = false }, { is_from_self = true }, { sender = "", is_from_self = false }, { seq = -1, rand = -2 },
+        { seq = math.mininteger, rand = 1 }, { seq = 77 }, { rand = 78 }, { status = 1 }, { status = 2 }, { status = 3 },
+        { status = 6 }, { custom_int = 4294967295, custom_str = "c" }, { custom_str = "" }, { priority = 3 },
+        { server_time = LONG_AGO + 99 }, { is_peer_read = true, unique_id = -9, is_online_msg = true },
+        { conv_id = "other", conv_type = 2 },
+      } do
+        more.client_time = more.client_time or LONG_AGO + 1000 + #list
+        add({ text("with " .. #list) }, more)
+      end
+      local directly, by_tree = {}, {}
+      for i, msg in ipairs(list) do
+        local copy = {}
+        for key, value in pairs(msg) do
+          copy[key] = value
+        end
+        copy.message_client_time = msg.message_client_time + 0.0
+        directly[i], by_tree[i] = msg, copy
+      end
+      for i in ipairs(list) do -- each by itself: what is not plain sends the whole list the other way
+        import({ directly[i] }, "one")
+        import({ by_tree[i] }, "two")
+      end
+      local one, two = history "one", history "two"
+      assert.equal(#list, #one)
+      for i, msg in ipairs(one) do
+        if msg.message_sender == "one" then msg.message_sender = "two" end
+        msg.message_conv_id, msg.message_rand, msg.message_seq = "two", two[i].message_rand, two[i].message_seq
+        msg.message_unique_id = two[i].message_unique_id
+      end
+      assert.same(two, one)
+      one = history "one"
+      -- an identity that is derived is the same both ways
+      import(by_tree, "one")
+      assert.same(one, history "one")
+      -- what is wrong has the tree's words
+      local good = text "good"
+      local function sentence(...) return refused("import_msg_list", ...) end
+      assert.equal("[1].message_client_time: expected an integer",
+        sentence { { message_client_time = 1.5, message_elem_array = { good } } })
+      assert.equal("[1].message_elem_array[1].location_elem_latitude: not a number (NaN)", sentence { { message_elem_array = {
+        { elem_type = timmsg.TIMElem_Location, location_elem_longitude = 0, location_elem_latitude = 0 / 0 } } } })
+      assert.equal("[1].message_elem_array: marked as an object, but has a number as a key",
+        sentence { { message_elem_array = timmsg.object { good } } })
+      assert.equal("[1].message_elem_array: has both names and numbers as keys",
+        sentence { { message_elem_array = { good, x = 1 } } })
+      assert.equal("[1].message_elem_array: has a hole: entry 2 is nil",
+        sentence { { message_elem_array = { good, nil, good, nil } } })
+    end)
+
     hub_it("rule 31: what the library returned can be imported elsewhere, all its keys", function()
       support.group(alice, "crew", "bob")
       support.say(bob, "crew", GROUP, "in the group")

@@ -137,6 +137,7 @@ int32_t tm_arguments_take(lua_State *L, tm_call_kind kind, const tm_argument_pla
         args->conv_type = conv_type < INT32_MIN || conv_type > INT32_MAX ? -1 : (int32_t)conv_type;
     }
     if (!places->json) return 0;
+    if (kind == TM_CALL_IMPORT_MSG_LIST && (args->messages = tm_value_to_messages(L, places->json))) return 0;
     args->json = tm_value_to_tree(L, places->json, type->json_is_array, err);
     if (!args->json) return err->code;
     switch (kind) {

@@ -22,6 +22,7 @@ extern "C" {
 #include "../include/TIMCloudDef.h"
 #include "../json.h"
 #include "../json_internal.h"
+#include "../json_out.h"
 #include "../mailbox.h"
 #include "../mem.h"
 #include "../schema.h"

@@ -17,6 +17,11 @@ enum { TM_VALUE_SLOTS = 4 };
  * ERR_OUT_OF_MEMORY. [-0, +0, -] */
 cJSON *tm_value_to_tree(lua_State *L, int index, bool is_array, tm_error *err);
 
+/* The array of Message tables at `index` as messages, as tm_args takes them; `index` is not relative to the top. Owned by
+ * the caller (tm_messages_free). NULL: something about them is not plain, or wrong, or memory is short: ask
+ * tm_value_to_tree. [-0, +0, -] */
+tm_messages *tm_value_to_messages(lua_State *L, int index);
+
 /* Pushes what `tree` (borrowed until return) stands for: nil for NULL. [-0, +1, m] */
 void tm_value_push(lua_State *L, const cJSON *tree);
 

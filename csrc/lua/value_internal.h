@@ -1,10 +1,13 @@
-/* Value, what its files share: pushing numbers and arrays, with what the schema knows of them. Stack effects as in
+/* Value, what its files share: checking texts; pushing numbers and arrays, with what the schema knows of them. Stack effects as in
  * value.h. `texts` is the stack index of the key index's table of key strings; the index itself lies below it. `field`
  * is that of the value's key, NULL where the schema knows none. */
 #ifndef TM_LUA_VALUE_INTERNAL_H
 #define TM_LUA_VALUE_INTERNAL_H
 
 #include "value.h"
+
+/* True if the text is UTF-8 without NUL; `*bad` (may be NULL) is where it is not. */
+bool tm_value_is_text(const char *text, size_t length, size_t *bad);
 
 /* The number that `node` (not a raw one) has. [-0, +1, -] */
 void tm_value_push_number(lua_State *L, double value, const tm_field *field);

@@ -3,9 +3,7 @@
  * Nothing here raises: room on the Lua stack is made before the first node, and only functions that need no
  * memory of Lua are called. So a tree in the making can't leak, and on failure the caller of it all resets
  * the stack. */
-#include "value.h"
-
-#include "key.h"
+#include "value_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -94,7 +92,7 @@ static bool is_plain(const char *text, size_t length)
     return true;
 }
 
-static bool is_text(const char *text, size_t length, size_t *bad)
+bool tm_value_is_text(const char *text, size_t length, size_t *bad)
 {
     return is_plain(text, length) || tm_utf8_valid(text, length, bad);
 }
@@ -102,7 +100,7 @@ static bool is_text(const char *text, size_t length, size_t *bad)
 static cJSON *text_node(const walk *w, const place *at, const char *text, size_t length)
 {
     size_t bad = 0;
-    if (!is_text(text, length, &bad))
+    if (!tm_value_is_text(text, length, &bad))
         return fail(w, at, text[bad] ? "not UTF-8 at byte %zu" : "a NUL at byte %zu", bad + 1);
     cJSON *node = cJSON_CreateString(text);
     return node ? node : fail_memory(w);
@@ -211,7 +209,7 @@ static cJSON *object_node(const walk *w, place *at)
         size_t length, bad = 0;
         const char *key = lua_tolstring(L, -2, &length);
         const tm_field *field = tm_keys_find_string(w->index, key, length);
-        if (!field && !is_text(key, length, &bad)) {
+        if (!field && !tm_value_is_text(key, length, &bad)) {
             at->key = NULL;
             fail(w, at,
                  key[bad] ? "has a key that is not UTF-8 at byte %zu" : "has a key with a NUL at byte %zu",

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "json.h"
+#include "json_out.h"
 
 #include "include/TIMCloudDef.h"
 
@@ -312,6 +312,11 @@ static void same_bits(double value)
     cJSON *again = parse(text);
     double back = tm_json_double(again);
     if (memcmp(&value, &back, sizeof value) != 0) fail_msg("%a became %s", value, text);
+    tm_json_out out = {NULL, 0, 0, false};
+    tm_json_put_double(&out, value);
+    char *put = tm_json_put_end(&out);
+    assert_string_equal(put, text);
+    tm_free(put);
     int64_t before_int, after_int;
     uint64_t before_uint, after_uint;
     assert_int_equal(tm_json_number_kind(node, &before_int, &before_uint),
@@ -367,6 +372,11 @@ static void doubles_survive_bit_for_bit(void **state)
         if (isfinite(value)) same_bits(value);
         same_bits((double)(int64_t)bits);
     }
+    tm_json_out out = {NULL, 0, 0, false};
+    tm_json_put_double(&out, (double)INFINITY);
+    char *infinite = tm_json_put_end(&out);
+    assert_string_equal(infinite, "null");
+    tm_free(infinite);
     cJSON *node = tm_json_new_double((double)INFINITY);
     assert_true(cJSON_IsNull(node));
     cJSON_Delete(node);

@@ -95,7 +95,8 @@ typedef struct tm_identity {
 /* 0 and out->id 0 when there is none. */
 int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *identity, tm_stored *out,
                       tm_error *err);
-/* Whether a message of the user's own is there under another seq, which the group gave it. */
+/* Whether a message of the user's own is there under another seq, which the group gave it: one of the same rand, and the
+ * same client_time or, since nobody may have given that, elements. */
 bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_message *message);
 /* The user's own message that was not accepted yet (states 1 and 3), by (rand, client_time); `sent_too`: or one
  * that the backend has. */

@@ -106,8 +106,8 @@ bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_messa
     return conv->type == kTIMConv_Group && message->is_self &&
            tm_sql_int(store->sql, NULL, 0,
                       "SELECT 1 FROM messages INDEXED BY message_attempt WHERE conv = ? AND rand = ? AND "
-                      "client_time = ? AND is_self AND position NOTNULL AND seq != ?",
-                      "iuuu", conv->id, message->rand, message->client_time, message->seq);
+                      "(client_time = ? OR elems = ?) AND is_self AND position NOTNULL AND seq != ?",
+                      "iuutu", conv->id, message->rand, message->client_time, message->elems, message->seq);
 }
 
 int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,

@@ -394,6 +394,21 @@ describe("keeping", function()
       assert.equal(12345, support.arrival(at_bob, "try again").message_rand)
     end)
 
+    -- The group gives it another seq, and a time that nobody gave is another one each time.
+    hub_it("rule 31: a failure without a time that was sent to a group since is not there again", function()
+      support.group(alice, "crew", "bob")
+      local list = { timmsg.text "try again", timmsg.text "stays" }
+      list[1].message_status, list[2].message_status = timmsg.TIMMsg_SendFail, timmsg.TIMMsg_SendFail
+      import(list, "crew", GROUP)
+      for _, msg in ipairs(history("crew", GROUP)) do
+        if support.text_of(msg) == "try again" then support.must(alice, "send_new_msg", "crew", GROUP, msg) end
+      end
+      local before = texts("crew", GROUP)
+      support.pass(os.time(), alice)
+      import(list, "crew", GROUP)
+      assert.same(before, texts("crew", GROUP))
+    end)
+
     it("rule 31: unread ones are read by a report, and the peer hears nothing of them", function()
       local seen = support.watch(bob)
       support.must(bob, "set_config", { set_config_user_config = { user_config_is_read_receipt = true } })

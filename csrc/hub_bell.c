@@ -230,6 +230,25 @@ bool tm_hub_bell_is_deaf(const tm_hub_bell *bell)
     return bell->deaf;
 }
 
+bool tm_hub_bell_is_bound(const tm_hub_bell *bell)
+{
+    struct stat info;
+    return fstatat(bell->directory_fd, bell->name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(info.st_mode);
+}
+
+void tm_hub_bell_rebind(tm_hub_bell *bell, tm_log *log)
+{
+    if (bell->fd >= 0) close(bell->fd);
+    bind_socket(bell, log);
+}
+
+/* Whether a socket file is gone. Where the sandbox has no /proc, an address through that is never found. */
+static bool is_gone(const tm_hub_bell *bell, const char *name)
+{
+    struct stat info;
+    return fstatat(bell->directory_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 bool tm_hub_bell_ring(tm_hub_bell *bell, const char *name, const void *data, size_t length)
 {
     struct sockaddr_un address;
@@ -244,7 +263,7 @@ bool tm_hub_bell_ring(tm_hub_bell *bell, const char *name, const void *data, siz
     } while (sent < 0 && errno == EINTR);
     if (sent < 0 && wait && (errno == EAGAIN || errno == EWOULDBLOCK))
         bell->impatient_until = tm_clock_ms() + IMPATIENCE_MS;
-    return sent >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
+    return sent >= 0 || (errno == ENOENT ? !is_gone(bell, name) : errno != ECONNREFUSED);
 }
 
 long tm_hub_bell_take(tm_hub_bell *bell, char *buffer, size_t size)

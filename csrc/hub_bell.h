@@ -39,6 +39,11 @@ int tm_hub_bell_fd(const tm_hub_bell *bell); /* -1 if there is none */
 /* Whether others cannot wake this session. */
 bool tm_hub_bell_is_deaf(const tm_hub_bell *bell);
 
+/* Whether its socket is where others look for it. */
+bool tm_hub_bell_is_bound(const tm_hub_bell *bell);
+/* Binds another one, of another name. It may be deaf then. */
+void tm_hub_bell_rebind(tm_hub_bell *bell, tm_log *log);
+
 /* Sends `length` bytes to a session; never blocks. False: nobody is there (a full queue counts as being
  * there). */
 bool tm_hub_bell_ring(tm_hub_bell *bell, const char *name, const void *data, size_t length);

@@ -157,6 +157,10 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
         code = tm_hub_member_end(hub, &in, user_id, tm_world_seconds(hub->host.world), err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
+    /* until now members know all that was said: a group of the same id must not say anything before */
+    if (!code)
+        code = tm_sql_run(hub->sql, err, "UPDATE topics SET last_time = max(last_time, ?) WHERE id = ?", "ui",
+                          tm_world_seconds(hub->host.world), in.topic);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);
     return code;

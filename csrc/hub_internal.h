@@ -8,6 +8,12 @@
 
 /* A hub's name for itself: 32 hexadecimal digits. */
 #define HUB_ID 33
+/* A session that does something looks after itself so often at most, one that does nothing at least. */
+#define HUB_CHECK_MS 1000
+#define HUB_IDLE_CHECK_MS 300000
+
+/* A dash and eight hexadecimal digits. */
+#define HUB_BRANCH 10
 
 /* What a conversation id means on the hub. */
 typedef struct tm_hub_target {
@@ -22,8 +28,9 @@ typedef struct tm_hub {
     tm_backend base; /* first: a tm_backend* is a tm_hub* */
     tm_backend_host host;
     tm_sql *sql;
-    char id[HUB_ID]; /* of this hub: cursors of another mean nothing here */
-    char *files;     /* directory of the media files */
+    char id[HUB_ID];         /* of this hub: cursors of another mean nothing here */
+    char branch[HUB_BRANCH]; /* what tells it from what this device knew under that id; "" mostly */
+    char *files;             /* directory of the media files */
     tm_hub_bell *bell;
     char user[TM_MAX_USER_ID + 1];
     int64_t user_id; /* 0: not logged in */
@@ -32,6 +39,8 @@ typedef struct tm_hub {
     int64_t next;         /* where it stands once the host has stored what it was given */
     int64_t noted;        /* the cursor that the hub knows of */
     bool moved;           /* the cursor moved by itself: nobody else's event lay before our own */
+    uint64_t check_at;    /* when the session is looked after again (tm_world_ms) */
+    bool missed;          /* nobody could wake this session for a while: the log is to be read */
     tm_op *first, *last;  /* submitted, not flushed yet */
     tm_hub_guests guests; /* whom this flush must wake */
     /* where this transaction's last message went to, and whom to wake for that is known; not is_known: to nobody yet */

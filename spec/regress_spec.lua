@@ -641,4 +641,113 @@ describe("What was wrong once:", function()
     assert.same({ "mine" }, support.texts(assert(ann.await:get_msg_list("crew", timmsg.GROUP, {}))))
     assert.equal(0, events)
   end)
+
+  local function shell(command, ...) assert(os.execute(command:format(...))) end
+
+  hub_it("a hub that was brought back from an older copy lost what was said since (rules 14, 23)", function()
+    local alice, bob = support.new_client(dir, "alice"), support.new_client(dir, "bob")
+    local function say(client, to, ...)
+      for _, text in ipairs { ... } do
+        support.say(client, to, C2C, text)
+      end
+    end
+    say(alice, "bob", "old")
+    say(bob, "alice", "old too")
+    soon(function() return #support.history(bob, "alice", C2C) == 2 end, bob)
+    alice:close()
+    bob:close()
+    shell("cp -r '%s/hub' '%s/copy'", dir, dir)
+    alice, bob = support.new_client(dir, "alice"), support.new_client(dir, "bob")
+    say(alice, "bob", "later 1", "later 2", "later 3")
+    assert.is_true(soon(function() return #support.history(bob, "alice", C2C) == 5 end, bob))
+    support.must(bob, "report_readed", "alice", C2C, nil)
+    alice:close()
+    bob:close()
+    shell("rm -r '%s/hub' && mv '%s/copy' '%s/hub'", dir, dir, dir)
+    local at_bob
+    alice = support.new_client(dir, "alice")
+    bob, at_bob = device "bob"
+    say(alice, "bob", "new 1", "new 2", "new 3", "new 4", "new 5", "new 6")
+    assert.is_true(soon(function() return #at_bob.messages == 6 end, bob), table.concat(support.texts(at_bob.messages), ", "))
+    assert.same({ "old", "old too", "later 1", "later 2", "later 3", "new 1", "new 2", "new 3", "new 4", "new 5", "new 6" },
+      support.texts(support.page(bob, "alice", C2C, { is_forward = true, is_remble = true })))
+    for _, msg in ipairs(support.history(alice, "bob", C2C)) do
+      assert.is_false(msg.message_is_peer_read and support.text_of(msg):find "^new" ~= nil)
+    end
+    -- and goes on so
+    bob:close()
+    say(alice, "bob", "new 7")
+    bob, at_bob = device "bob"
+    assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
+    assert.same({ "new 7" }, support.texts(at_bob.messages))
+  end)
+
+  hub_it("of two copies of a data directory only one heard anything (rule 24)", function()
+    local alice, bob = support.new_client(dir, "alice"), support.new_client(dir, "bob")
+    support.say(alice, "bob", C2C, "before")
+    soon(function() return #support.history(bob, "alice", C2C) == 1 end, bob)
+    bob:close()
+    shell("cp -r '%s/bob' '%s/bob@copy'", dir, dir)
+    local first, at_first = device "bob"
+    local second, at_second = device("bob", "copy")
+    support.say(alice, "bob", C2C, "to both")
+    assert.is_true(soon(function() return #at_first.messages + #at_second.messages == 2 end, first, second))
+    assert.same({ { "to both" }, { "to both" } }, { support.texts(at_first.messages), support.texts(at_second.messages) })
+  end)
+
+  hub_it("a session whose socket was deleted heard nothing any more", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    shell("rm '%s/hub/bells/'*", dir)
+    support.pass(os.time() + 1, alice, bob) -- it is looked for once a second at most
+    support.say(bob, "alice", C2C, "I am here")
+    support.say(alice, "bob", C2C, "are you?")
+    assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
+  end)
+
+  hub_it("a log-in that failed took another session's place away", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    -- the next new device is number 3, and that was taken for the number of the session that could not be added
+    tamper("hub/hub.db", "UPDATE sessions SET id = 3 WHERE id = 2; CREATE TRIGGER no BEFORE INSERT ON sessions BEGIN "
+      .. "SELECT RAISE(ABORT, 'no'); END;")
+    local carol = support.new_client(dir, nil, { data_dir = dir .. "/carol" })
+    assert.not_equal(0, (support.call(carol, "login", "carol", "")))
+    carol:close()
+    tamper("hub/hub.db", "DROP TRIGGER no;")
+    support.say(alice, "bob", C2C, "still there?")
+    assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
+  end)
+
+  hub_it("a group that was made again while the clock was behind lost its messages (rules 12, 42)", function()
+    for _, deletes in ipairs { false, true } do
+      local hub <close> = testing.new()
+      local alice, bob = hub:login "alice", hub:login "bob"
+      local now = hub:now()
+      local function must(client, call, ...)
+        local code, desc, result = hub:ask(client, call, ...)
+        assert(code == 0, desc)
+        return result
+      end
+      local group = { create_group_param_group_name = "crew", create_group_param_group_id = "crew" }
+      local all = { msg_getmsglist_param_count = 100, msg_getmsglist_param_is_remble = true }
+      must(alice, "group_create", group)
+      must(bob, "group_join", "crew", "")
+      must(alice, "send_new_msg", "crew", GROUP, timmsg.text "old")
+      hub:flush()
+      hub:advance(5000)
+      must(bob, "get_msg_list", "crew", GROUP, all)
+      if deletes then must(bob, "delete", "crew", GROUP, {}) end
+      must(alice, "group_delete", "crew")
+      hub:flush()
+      hub:set_now(now - 3600)
+      must(alice, "group_create", group)
+      must(alice, "send_new_msg", "crew", GROUP, timmsg.text "new")
+      hub:flush()
+      must(bob, "group_join", "crew", "")
+      hub:flush()
+      local texts = table.concat(support.texts(must(bob, "get_msg_list", "crew", GROUP, all)), " ")
+      assert.is_truthy(texts:find "new", texts)
+    end
+  end)
 end)

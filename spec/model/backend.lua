@@ -7,7 +7,7 @@ local REVOKE_WINDOW_S <const> = 120
 
 local backend = {}
 
-function backend.new() return { users = {}, topics = {}, groups = {}, log = {} } end
+function backend.new() return { users = {}, topics = {}, groups = {}, ended = {}, log = {} } end
 
 local function log(hub, event)
   table.insert(hub.log, event)

@@ -58,6 +58,7 @@ build = {
         "csrc/json_utf8.c",
         "csrc/keeping.c",
         "csrc/line.c",
+        "csrc/locator.c",
         "csrc/log.c",
         "csrc/mailbox.c",
         "csrc/media.c",

@@ -65,13 +65,6 @@ static int32_t check_user_ids(int base, const cJSON *json, const char *key, int 
     return check_each_user_id(base, json, key, err);
 }
 
-static int32_t check_count(const cJSON *json, tm_error *err)
-{
-    uint64_t count = tm_json_get_uint(json, kTIMMsgGetMsgListParamCount, 20);
-    if (count >= 1 && count <= MAX_PAGE) return 0;
-    return tm_fail(err, TIM_ERR_PARAM, "%s: out of range (1 to %d)", kTIMMsgGetMsgListParamCount, MAX_PAGE);
-}
-
 /* A message that is to be kept: what its state and its sender may be. */
 static int32_t check_kept(const char *path, uint64_t status, const char *sender, tm_error *err)
 {
@@ -116,6 +109,34 @@ static int32_t check_names(const cJSON *json, tm_error *err)
                    tm_json_get(json, kTIMMsgSeq) ? kTIMMsgRand : kTIMMsgSeq);
 }
 
+/* What is known of `last_msg` is enough to find its place, or it is empty. */
+static int32_t check_page(const cJSON *json, tm_error *err)
+{
+    uint64_t count = tm_json_get_uint(json, kTIMMsgGetMsgListParamCount, 20);
+    const cJSON *last = tm_json_get(json, kTIMMsgGetMsgListParamLastMsg);
+    if (count < 1 || count > MAX_PAGE)
+        return tm_fail(err, TIM_ERR_PARAM, "%s: out of range (1 to %d)", kTIMMsgGetMsgListParamCount,
+                       MAX_PAGE);
+    if (tm_json_is_empty(last) || tm_json_get(last, kTIMMsgServerTime) ||
+        tm_json_get(last, kTIMMsgClientTime))
+        return 0;
+    int32_t code = check_names(last, err);
+    if (!code) return 0;
+    tm_error_prefix(err, ".");
+    tm_error_prefix(err, kTIMMsgGetMsgListParamLastMsg);
+    return code;
+}
+
+/* Who misspells a key must not lose a conversation. */
+static int32_t check_delete(const cJSON *json, tm_error *err)
+{
+    const cJSON *message = tm_json_get(json, kTIMMsgDeleteParamMsg);
+    if (!tm_json_is_empty(message)) return check_names(message, err);
+    if (message || tm_json_is_empty(json) || tm_json_get(json, kTIMMsgDeleteParamIsRamble)) return 0;
+    return tm_fail(err, TIM_ERR_JSON, "neither %s nor %s: only an empty object stands for all messages",
+                   kTIMMsgDeleteParamMsg, kTIMMsgDeleteParamIsRamble);
+}
+
 static int32_t check_group_members(int base, const cJSON *json, tm_error *err)
 {
     const cJSON *member;
@@ -157,11 +178,8 @@ static int32_t check_meaning(int base, tm_call_kind kind, const tm_args *args, t
         return 0;
     case TM_CALL_IMPORT_MSG_LIST: return check_import(base, args, err);
     case TM_CALL_SAVE_MSG: return check_kept_tree("", json, err);
-    case TM_CALL_GET_MSG_LIST: return check_count(json, err);
-    case TM_CALL_DELETE: {
-        const cJSON *message = tm_json_get(json, kTIMMsgDeleteParamMsg);
-        return tm_json_is_empty(message) ? 0 : check_names(message, err);
-    }
+    case TM_CALL_GET_MSG_LIST: return check_page(json, err);
+    case TM_CALL_DELETE: return check_delete(json, err);
     case TM_CALL_DOWNLOAD_ELEM_TO_PATH:
         if (!*tm_json_get_string(json, kTIMMsgDownloadElemParamUrl, "") &&
             !*tm_json_get_string(json, kTIMMsgDownloadElemParamId, ""))

@@ -7,6 +7,7 @@
 #include "fault.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "locator.h"
 #include "path.h"
 
 #include <stdio.h>
@@ -351,6 +352,7 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
 {
     tm_error local = {0};
     int32_t code = tm_client_check_ready(client, kind, &local);
+    if (!code) code = tm_locators_accept(kind, client->index_base, &args->json, &local);
     if (!code) code = tm_check_args(kind, args, client->index_base, &local);
     tm_request *request = code ? NULL : tm_calloc(1, sizeof *request);
     if (!code && (!request || !(request->letter = tm_letter_new(TM_LETTER_RESULT, NULL, NULL)))) {

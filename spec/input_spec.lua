@@ -412,6 +412,33 @@ describe("bad input", function()
       nothing_happened()
     end)
 
+    it("what names no message is not taken for all of them", function()
+      for _, param in ipairs { { msg = { message_seq = 1, message_rand = 1 } }, { callback = print } } do
+        local ok, message, code = tim:delete("user1", C2C, param)
+        assert.same({ nil, "neither msg_delete_param_msg nor msg_delete_param_is_remble: only an empty object stands for all messages",
+          timmsg.TIM_ERR_JSON }, { ok, message, code })
+      end
+      local proxy = setmetatable({}, { __index = { message_seq = 1, message_rand = 1 } })
+      for _, method in ipairs { "revoke", "report_readed", "delete" } do
+        local ok, message, code = tim[method](tim, "user1", C2C, proxy)
+        assert.same({ nil, "an empty table with a metatable", timmsg.TIM_ERR_JSON }, { ok, message, code }, method)
+      end
+      for _, last in ipairs { { x = 1 }, { message_seq = 1 }, { message_sender = "user1" } } do
+        local ok, message, code = tim:get_msg_list("user1", C2C, { msg_getmsglist_param_last_msg = last })
+        assert.is_nil(ok)
+        assert.matches("^msg_getmsglist_param_last_msg%.message_[%l]+: missing$", message)
+        assert.equal(timmsg.TIM_ERR_JSON, code)
+      end
+      nothing_happened()
+    end)
+
+    it("rule 4: unknown keys are ignored, also what a host hangs on a message", function()
+      local msg = timmsg.text "hung"
+      msg.draw, msg.thread, msg.file = print, coroutine.create(print), io.stdout
+      msg.message_elem_array[1].draw = print
+      support.must(tim, "send_new_msg", "user1", C2C, msg)
+    end)
+
     it("one bad message of many stops an import, all of it", function()
       local list = {}
       for i = 1, 2000 do

@@ -288,7 +288,7 @@ TIM_DECL int TIMMsgGetMsgList(const char *conv_id, enum TIMConvType conv_type, c
 
 /**
  * Deletes one message or all of a conversation's, on this device only. What was deleted stays away.
- * In:     MsgDeleteParam.
+ * In:     MsgDeleteParam; a Message or MsgLocator by itself means that one.
  * Out:    "".
  * Thread: any; cb on the logic thread.
  * Errors: refused.

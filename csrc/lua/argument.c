@@ -41,72 +41,6 @@ void tm_arguments_find(lua_State *L, const tm_call_type *type, tm_argument_place
     }
 }
 
-/* ---- Locators ----
- *
- * Where a Message only names one that exists, a locator does as well: its keys become the Message's. */
-
-typedef struct key_pair {
-    const char *locator, *message; /* NULL: says nothing about which message it is */
-} key_pair;
-
-static const key_pair key_pairs[] = {
-    {kTIMMsgLocatorConvId, kTIMMsgConvId}, {kTIMMsgLocatorConvType, kTIMMsgConvType},
-    {kTIMMsgLocatorIsRevoked, NULL},       {kTIMMsgLocatorTime, kTIMMsgServerTime},
-    {kTIMMsgLocatorSeq, kTIMMsgSeq},       {kTIMMsgLocatorIsSelf, kTIMMsgIsFormSelf},
-    {kTIMMsgLocatorRand, kTIMMsgRand},     {kTIMMsgLocatorUniqueId, kTIMMsgUniqueId},
-};
-
-static bool has_key_of(const tm_struct *type, const cJSON *object)
-{
-    for (const cJSON *child = object ? object->child : NULL; child; child = child->next)
-        if (child->string && tm_schema_field(type, child->string)) return true;
-    return false;
-}
-
-/* Gives the locator's `item` the Message's key, or takes it out. Its own key is a constant: it is known. */
-static void rename_item(cJSON *object, cJSON *item)
-{
-    for (size_t i = 0; i < sizeof key_pairs / sizeof key_pairs[0]; i++) {
-        if (strcmp(key_pairs[i].locator, item->string) != 0) continue;
-        const char *key = key_pairs[i].message;
-        if (key && !cJSON_GetObjectItemCaseSensitive(object, key))
-            item->string = (char *)(uintptr_t)key;
-        else
-            cJSON_Delete(cJSON_DetachItemViaPointer(object, item));
-        return;
-    }
-}
-
-/* Turns `object` into a Message if it is a locator. */
-static int32_t locator_to_message(cJSON *object, tm_error *err)
-{
-    if (!has_key_of(&tm_schema_locator, object)) return 0;
-    int32_t code = tm_schema_check(&tm_schema_locator, false, TM_CHECK_PLAIN, object, 1, err);
-    if (code) return code;
-    for (cJSON *item = object->child, *next; item; item = next) {
-        next = item->next;
-        rename_item(object, item);
-    }
-    return 0;
-}
-
-/* The parameter of `delete`: {msg_delete_param_msg = a Message or a locator, ...}, or one of these by itself,
- * which is put into such an object. `*tree` is the caller's before and after. */
-static int32_t complete_delete(cJSON **tree, tm_error *err)
-{
-    if (has_key_of(&tm_schema_locator, *tree) || has_key_of(&tm_schema_message, *tree)) {
-        int32_t code = locator_to_message(*tree, err);
-        if (code) return code;
-        cJSON *param = cJSON_CreateObject(), *message = *tree;
-        if (!param) return tm_fail_memory(err);
-        *tree = param;
-        return tm_json_add_item(param, kTIMMsgDeleteParamMsg, message) ? 0 : tm_fail_memory(err);
-    }
-    int32_t code = locator_to_message(cJSON_GetObjectItemCaseSensitive(*tree, kTIMMsgDeleteParamMsg), err);
-    if (code) tm_error_prefix(err, "msg_delete_param_msg.");
-    return code;
-}
-
 /* ---- Taking ---- */
 
 /* A copy of the text at `place`, which may hold no NUL; `*copy` stays NULL for place 0. */
@@ -139,11 +73,5 @@ int32_t tm_arguments_take(lua_State *L, tm_call_kind kind, const tm_argument_pla
     if (!places->json) return 0;
     if (kind == TM_CALL_IMPORT_MSG_LIST && (args->messages = tm_value_to_messages(L, places->json))) return 0;
     args->json = tm_value_to_tree(L, places->json, type->json_is_array, err);
-    if (!args->json) return err->code;
-    switch (kind) {
-    case TM_CALL_REPORT_READED:
-    case TM_CALL_REVOKE: return locator_to_message(args->json, err);
-    case TM_CALL_DELETE: return complete_delete(&args->json, err);
-    default: return 0;
-    }
+    return args->json ? 0 : err->code;
 }

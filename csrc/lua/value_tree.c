@@ -191,6 +191,13 @@ static bool name_item(cJSON *item, const tm_field *field, const char *key, size_
     return false;
 }
 
+/* Whether no value of the type that is on top has a JSON form. */
+static bool has_no_form(lua_State *L)
+{
+    int type = lua_type(L, -1);
+    return type == LUA_TFUNCTION || type == LUA_TTHREAD || type == LUA_TUSERDATA;
+}
+
 /* The table below the key and value on top, which are its first entry. [-2, +0, -] */
 static cJSON *object_node(const walk *w, place *at)
 {
@@ -217,7 +224,10 @@ static cJSON *object_node(const walk *w, place *at)
             goto out;
         }
         at->key = key;
-        cJSON *item = value_node(w, at, field);
+        /* what a host keeps on a message, say, is not refused: unknown keys are ignored (rule 4), whatever they hold */
+        bool ignored = !field && has_no_form(L);
+        cJSON *item = ignored ? cJSON_CreateFalse() : value_node(w, at, field);
+        if (!item && ignored) fail_memory(w);
         if (!item) goto out;
         if (!name_item(item, field, key, length)) {
             fail_memory(w);
@@ -312,6 +322,9 @@ static cJSON *table_node(const walk *w, const place *parent, bool is_array)
     lua_pushnil(L);
     cJSON *node;
     if (!lua_next(L, -2)) {
+        /* metamethods are not asked, and what is empty means all to some calls */
+        if (marked && marked != tm_keys_array_mark(w->index) && marked != tm_keys_object_mark(w->index))
+            return fail(w, parent, "an empty table with a metatable");
         node = is_array ? cJSON_CreateArray() : cJSON_CreateObject();
         return node ? node : fail_memory(w);
     }

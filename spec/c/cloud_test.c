@@ -5,6 +5,7 @@
  *        cloud_test peer DIR USER STEP...      another user in another process, see cloud_kit.h */
 #include "cloud_calls.h"
 #include "cloud_kit.h"
+#include "mem.h"
 
 #include <cjson/cJSON.h>
 
@@ -832,6 +833,61 @@ static void test_integers_come_back_exactly(void **state)
     empty(&answer);
 }
 
+/* Sends a message to anna herself; its locator, which the caller frees. */
+static char *send_and_locate(box *answer)
+{
+    empty(answer);
+    accepted(TIMMsgSendNewMsg("anna", kTIMConv_C2C, HELLO, on_done, answer));
+    await(answer, 1);
+    cJSON *sent = cJSON_Parse(answer->json);
+    char *text = tm_format(
+        "{\"message_locator_seq\":%.0f,\"message_locator_rand\":%.0f,\"message_locator_is_self\":true,"
+        "\"message_locator_time\":%.0f,\"message_locator_is_revoked\":false}",
+        cJSON_GetObjectItem(sent, kTIMMsgSeq)->valuedouble,
+        cJSON_GetObjectItem(sent, kTIMMsgRand)->valuedouble,
+        cJSON_GetObjectItem(sent, kTIMMsgServerTime)->valuedouble);
+    cJSON_Delete(sent);
+    empty(answer);
+    return text;
+}
+
+static int list_size(box *answer, const char *param)
+{
+    empty(answer);
+    accepted(TIMMsgGetMsgList("anna", kTIMConv_C2C, param, on_done, answer));
+    await(answer, 1);
+    cJSON *list = cJSON_Parse(answer->json);
+    int size = cJSON_GetArraySize(list);
+    cJSON_Delete(list);
+    empty(answer);
+    return size;
+}
+
+static void test_a_locator_stands_for_a_message(void **state)
+{
+    (void)state;
+    box answer = {0};
+    begin("anna");
+    char *first = send_and_locate(&answer), *second = send_and_locate(&answer);
+    assert_int_equal(list_size(&answer, "{}"), 2);
+    char *param = tm_format("{\"msg_getmsglist_param_last_msg\":%s}", second);
+    assert_int_equal(list_size(&answer, param), 1);
+    accepted(TIMMsgReportReaded("anna", kTIMConv_C2C, second, on_done, &answer));
+    accepted(TIMMsgRevoke("anna", kTIMConv_C2C, second, on_done, &answer));
+    accepted(TIMMsgDelete("anna", kTIMConv_C2C, second, on_done, &answer));
+    await(&answer, 3);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(list_size(&answer, "{}"), 1);
+    refused(TIM_ERR_JSON, TIMMsgDelete("anna", kTIMConv_C2C, "{\"msg\":{}}", NULL, NULL));
+    refused(TIM_ERR_JSON, TIMMsgGetMsgList("anna", kTIMConv_C2C,
+                                           "{\"msg_getmsglist_param_last_msg\":{\"x\":1}}", NULL, NULL));
+    assert_int_equal(list_size(&answer, "{}"), 1);
+    tm_free(param);
+    tm_free(first);
+    tm_free(second);
+    accepted(TIMUninit());
+}
+
 static void test_a_failed_completion_has_no_json(void **state)
 {
     (void)state;
@@ -900,6 +956,7 @@ int main(int count, char **arguments)
         TEST(callbacks_removed_and_added_while_an_array_is_handed_round),
         TEST(null_takes_a_callback_away),
         TEST(integers_come_back_exactly),
+        TEST(a_locator_stands_for_a_message),
         TEST(a_failed_completion_has_no_json),
         TEST(the_version),
         TEST(a_process_may_exit_without_uninit),

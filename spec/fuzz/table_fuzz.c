@@ -50,6 +50,7 @@ static const char script[] =
     "    ok = ok and takes(entry, depth + 1, above)\n"
     "  end\n"
     "  above[value] = nil\n"
+    "  if not next(value) and debug.getmetatable(value) then return false end\n"
     "  return ok and (count == 0 or not names and last == count)\n"
     "end\n"
     "return function(number, id, conv_type, value, with_conv)\n"
@@ -181,11 +182,45 @@ static void nest(unsigned times)
     }
 }
 
+static bool same_text(const char *one, const char *other)
+{
+    return strcmp(one ? one : "", other ? other : "") == 0;
+}
+
+/* What tables become without a tree is what they become by way of one. */
+static void check_messages(int value)
+{
+    tm_error err = {0};
+    tm_messages *messages = lua_istable(L, value) ? tm_value_to_messages(L, value) : NULL;
+    if (!messages) return;
+    cJSON *tree = tm_value_to_tree(L, value, true, &err);
+    if (!tree || tm_schema_check(&tm_schema_message, true, TM_CHECK_STORE, tree, 1, &err))
+        stage_wrong(err.text);
+    const cJSON *item = tree->child;
+    for (size_t i = 0; i < messages->count; i++, item = item->next) {
+        tm_message other, *one = &messages->list[i].message;
+        if (!item || tm_message_from_tree(item, 0, &other, &err)) stage_wrong("another number of messages");
+        if (one->seq != other.seq || one->rand != other.rand || one->client_time != other.client_time ||
+            one->server_time != other.server_time || one->priority != other.priority ||
+            one->status != other.status || one->custom_int != other.custom_int ||
+            one->is_read != other.is_read ||
+            one->is_self != tm_json_get_bool(item, kTIMMsgIsFormSelf, true) ||
+            one->is_online != other.is_online || !same_text(one->sender, other.sender) ||
+            !same_text(one->custom_str, other.custom_str) || !same_text(one->elems, other.elems))
+            stage_wrong("another message without a tree");
+        tm_message_clear(&other);
+    }
+    if (item) stage_wrong("messages are missing");
+    cJSON_Delete(tree);
+    tm_messages_free(messages);
+}
+
 /* What the library must take of a value, it takes, and no more; and what it made of it comes back. False: it is none that is
  * to be tried. */
 static bool check_value(int value)
 {
     tm_error err = {0};
+    check_messages(value);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, value);
     if (lua_pcall(L, 1, 1, 0)) stage_wrong(lua_tostring(L, -1));

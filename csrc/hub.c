@@ -52,7 +52,8 @@ static const char *const migrations[] = {
     "ROWID;"
     "CREATE TABLE reads(topic INTEGER NOT NULL, user INTEGER NOT NULL, position INTEGER NOT NULL,"
     "  PRIMARY KEY(topic, user)) WITHOUT ROWID;",
-    "CREATE INDEX topic_group ON topics(group_name) WHERE group_name NOTNULL;",
+    "CREATE INDEX topic_group ON topics(group_name) WHERE group_name NOTNULL;"
+    "CREATE INDEX event_membership ON events(topic) WHERE kind = 4;",
 };
 
 /* Taken in one go, so that a peer that floods does not keep the worker from everything else. */

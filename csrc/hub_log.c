@@ -247,15 +247,17 @@ int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, 
 int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
 {
     for (;;) {
-        /* the first message that the user was given, and nobody told the user that it was revoked */
+        /* the first that was revoked since the user left (what came before may be here by its history), and nobody told
+         * the user so */
         tm_error local = {0};
-        int64_t message =
-            tm_sql_int(hub->sql, &local, 0,
-                       "SELECT r.target FROM events r WHERE r.topic = ?1 AND r.kind = 2"
-                       " AND EXISTS(SELECT 1 FROM inbox WHERE user = ?2 AND event = r.target)"
-                       " AND NOT EXISTS(SELECT 1 FROM events s JOIN inbox i ON i.user = ?2 AND i.event = s.id"
-                       "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target = r.target) ORDER BY r.id LIMIT 1",
-                       "ii", topic, user_id);
+        int64_t message = tm_sql_int(
+            hub->sql, &local, 0,
+            "SELECT r.target FROM events r WHERE r.topic = ?1 AND r.kind = 2"
+            " AND r.id > (SELECT max(l.id) FROM events l JOIN inbox i ON i.user = ?2 AND i.event = l.id"
+            "  WHERE l.topic = ?1 AND l.kind = 4 AND l.target = 0)"
+            " AND NOT EXISTS(SELECT 1 FROM events s JOIN inbox i ON i.user = ?2 AND i.event = s.id"
+            "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target = r.target) ORDER BY r.id LIMIT 1",
+            "ii", topic, user_id);
         if (local.code) return tm_fail(err, local.code, "%s", local.text);
         if (!message) return 0;
         int32_t code =

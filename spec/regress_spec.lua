@@ -750,4 +750,24 @@ describe("What was wrong once:", function()
       assert.is_truthy(texts:find "new", texts)
     end
   end)
+
+  hub_it("who came back to a group did not hear what was revoked meanwhile of its history (rule 29)", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    support.group(alice, "crew")
+    local sent = support.say(alice, "crew", GROUP, "before bob came")
+    support.must(bob, "group_join", "crew", "")
+    assert.same("before bob came", support.texts(support.page(bob, "crew", GROUP, { is_remble = true, is_forward = true }))[1])
+    support.must(bob, "group_quit", "crew")
+    local unseen = support.say(alice, "crew", GROUP, "while bob was out")
+    support.must(alice, "revoke", "crew", GROUP, sent)
+    support.must(alice, "revoke", "crew", GROUP, unseen)
+    support.must(bob, "group_join", "crew", "")
+    assert.is_true(soon(function() return #at_bob.revoked == 2 end, bob))
+    assert.same({ sent.message_rand, unseen.message_rand },
+      { at_bob.revoked[1].message_locator_rand, at_bob.revoked[2].message_locator_rand })
+    for _, msg in ipairs(support.history(bob, "crew", GROUP)) do
+      assert.not_equal("before bob came", support.text_of(msg))
+    end
+  end)
 end)

@@ -116,7 +116,7 @@ function backend.revoke(hub, now, device, conv_type, name, id, seq, wrong)
   local role = is_group and topic.group.members[user].role or 0
   if msg.sender ~= user and role == 0 then return 10007 end
   if now - msg.stime > REVOKE_WINDOW_S then return is_group and 10031 or 20016 end
-  msg.revoked, msg.elems, msg.revoke_told = true, {}, {}
+  msg.revoked, msg.elems, msg.revoke_told = #hub.log + 1, {}, {} -- when: its place in the log
   topic.revoked = topic.revoked or {}
   table.insert(topic.revoked, msg)
   backend.tell_revoked(hub, msg, backend.audience(topic), device)

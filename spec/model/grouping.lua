@@ -32,11 +32,19 @@ local function is_full(group)
   return group.max and count >= group.max
 end
 
--- Who comes back hears what was revoked meanwhile of what it had been given, in the order of that.
+-- Who comes back hears what was revoked meanwhile, in the order of that.
 local function tell_missed_revokes(hub, topic, user)
+  local since = topic.left[user]
   for _, msg in ipairs(topic.revoked or {}) do
-    if hub.log[msg.pos].to[user] and not msg.revoke_told[user] then backend.tell_revoked(hub, msg, { [user] = true }) end
+    if since and msg.revoked > since and not msg.revoke_told[user] then
+      backend.tell_revoked(hub, msg, { [user] = true })
+    end
   end
+end
+
+local function leave(hub, group, user)
+  group.members[user] = nil
+  group.topic.left[user] = #hub.log
 end
 
 function grouping:group_create(device, number, step)
@@ -47,7 +55,7 @@ function grouping:group_create(device, number, step)
       name = step.to, title = "The group " .. step.to, kind = step.kind or PUBLIC, add_option = step.add_option or ANY,
       max = step.max, members = { [device.user] = { role = OWNER, joined = now, card = "" } },
     }
-    group.topic = { type = GROUP, group = group, last_time = hub.ended[step.to] or 0, msgs = {}, by_id = {}, reads = {} }
+    group.topic = { type = GROUP, group = group, last_time = hub.ended[step.to] or 0, msgs = {}, by_id = {}, reads = {}, left = {} }
     local others = {}
     for _, one in ipairs(step.members) do
       if not hub.users[one.user] then return 20003 end
@@ -90,7 +98,7 @@ end
 function grouping:group_quit(device, number, step)
   ask_group(self, device, number, "group_quit", step.to, false, function(hub, now, group, member)
     if member.role == OWNER then return 10009 end
-    group.members[device.user] = nil
+    leave(hub, group, device.user)
     backend.tip(hub, now, group, QUIT, device.user, { device.user })
     return 0
   end)
@@ -127,7 +135,7 @@ function grouping:group_remove(device, number, step)
     return 0, results(step.users, "group_delete_member", function(user)
       local other = group.members[user]
       if not other or other.role >= member.role then return FAILED end
-      group.members[user] = nil
+      leave(hub, group, user)
       backend.tip(hub, now, group, REMOVED, device.user, { user }, user)
       return DONE
     end)

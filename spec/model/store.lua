@@ -85,7 +85,7 @@ function store.row_of(conv, msg, user)
   return {
     id = msg.id, sender = msg.sender, seq = msg.seq, ctime = msg.ctime, stime = msg.stime, pos = msg.pos,
     status = msg.revoked and REVOKED or SENT, priority = msg.priority, elems = msg.elems, cint = 0, cstr = "",
-    read = msg.sender == user or msg.revoked or msg.pos <= conv.my_read,
+    read = msg.sender == user or msg.revoked ~= nil or msg.pos <= conv.my_read,
   }
 end
 

@@ -244,7 +244,8 @@ static int32_t update(tm_worker *worker, const tm_conv *conv, tm_stored *stored,
                              : tm_store_owe(worker->store, conv, stored->position, stored->place_time, err);
 }
 
-/* A message that is saved is a new one each time, unless it says which it is. */
+/* A message that is saved is a new one each time, unless it says which it is. Behind the highest seq that there is, which a
+ * peer may have used, there is no other: then a rand that was given may be taken, and stay so. */
 static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message, tm_error *err)
 {
     bool made_rand = !message->rand, made_seq = !message->seq;
@@ -256,8 +257,13 @@ static int32_t insert_new(tm_worker *worker, tm_conv *conv, tm_message *message,
         if (made_seq) message->seq = tm_next_seq(conv->top_seq);
         if (made_seq) code = tm_store_set_top_seq(worker->store, conv, message->seq, err);
         if (!code) code = tm_store_insert(worker->store, conv, message, 0, &id, err);
-    } while (!code && !id && (made_rand || made_seq));
-    return code;
+        if (code || id || (!made_rand && !made_seq)) return code;
+        if (atomic_load(&worker->client->stop))
+            return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
+    } while (made_rand || message->seq < UINT64_MAX);
+    return tm_fail(err, ERR_INVALID_PARAMETERS,
+                   "message_rand: %llu is taken, and there is no seq behind the newest message's",
+                   (unsigned long long)message->rand);
 }
 
 static int32_t start_save(tm_worker *worker, tm_request *request, tm_error *err)

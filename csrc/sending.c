@@ -101,6 +101,8 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
         message->seq = tm_next_seq(conv.top_seq);
         code = tm_store_set_top_seq(worker->store, &conv, message->seq, err);
         while (!code && !sending->row) { /* an import may have taken the identity */
+            if (atomic_load(&worker->client->stop))
+                return tm_fail(err, ERR_USER_CANCELED, "cancelled: the client closes");
             message->rand = tm_message_rand(&worker->rand_counter);
             code = tm_store_insert(worker->store, &conv, message, 0, &sending->row, err);
         }

@@ -548,6 +548,29 @@ describe("keeping", function()
       assert.equal(4, count)
     end)
 
+    hub_it("rule 32: where the peer took the highest seq, a rand that is given twice without one is refused", function()
+      local msg = timmsg.text "the last one"
+      msg.message_seq, msg.message_rand, msg.message_client_time = -1, 7, LONG_AGO -- 2^64-1
+      msg.message_status, msg.message_sender = timmsg.TIMMsg_SendFail, "bob"
+      support.must(bob, "import_msg_list", "alice", C2C, { msg })
+      assert.equal(-1, support.must(bob, "send_new_msg", "alice", C2C, msg).message_seq)
+      support.arrival(at_alice, "the last one")
+      local function with_rand(text, rand)
+        local own = timmsg.text(text)
+        own.message_rand = rand
+        return own
+      end
+      save(with_rand("first", 5))
+      local code, desc = support.call(alice, "save_msg", "bob", C2C, with_rand("second", 5))
+      assert.equal(timmsg.ERR_INVALID_PARAMETERS, code)
+      assert.matches("message_rand: 5 is taken", desc, 1, true)
+      save(with_rand("third", 6))
+      save(timmsg.text "fourth")
+      local found = texts()
+      table.sort(found)
+      assert.same({ "first", "fourth", "the last one", "third" }, found)
+    end)
+
     for name, conv_type in pairs { ["C2C"] = C2C, ["group"] = GROUP } do
       it("rule 32: updates status, read flag and custom fields of what is there, " .. name, function()
         local desk, at_desk = support.device(dir, "alice", "desk")

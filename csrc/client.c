@@ -195,6 +195,32 @@ static int32_t make_directory(tm_client *client, tm_error *err)
     return 0;
 }
 
+static int32_t absolute(char **path, const char *scheme, const char *key, tm_error *err)
+{
+    size_t start = strlen(scheme);
+    char *whole = tm_path_absolute(*path + start, err);
+    if (!whole) {
+        tm_error_prefix(err, ": ");
+        tm_error_prefix(err, key);
+        return err->code;
+    }
+    char *named = tm_format("%s%s", scheme, whole);
+    tm_free(whole);
+    if (!named) return tm_fail_memory(err);
+    tm_free(*path);
+    *path = named;
+    return 0;
+}
+
+/* The host may change its working directory. After the directory was made, so that what is told of that names what the
+ * caller gave. */
+static int32_t fix_paths(tm_client *client, tm_error *err)
+{
+    int32_t code = absolute(&client->directory, "", kTIMSdkConfigConfigFilePath, err);
+    bool is_hub = strncmp(client->server, "hub:", 4) == 0;
+    return code || !is_hub ? code : absolute(&client->server, "hub:", kTIMSdkConfigServer, err);
+}
+
 static void client_destroy(tm_client *client)
 {
     tm_wake_close(&client->wake);
@@ -241,7 +267,8 @@ int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, 
     pthread_mutex_init(&client->lock, NULL);
     const char *log_directory = tm_json_get_string(config, kTIMSdkConfigLogFilePath, NULL);
     if (read_config(client, config, err) ||
-        (!world && (make_directory(client, err) || tm_wake_open(&client->wake, err))) ||
+        (!world &&
+         (make_directory(client, err) || fix_paths(client, err) || tm_wake_open(&client->wake, err))) ||
         !(client->log =
               tm_log_new(log_directory && *log_directory ? log_directory : NULL, log_letter, client, err)))
         goto fail;

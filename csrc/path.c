@@ -55,6 +55,26 @@ char *tm_path_join(const char *directory, const char *name)
     return path;
 }
 
+char *tm_path_absolute(const char *path, tm_error *err)
+{
+    char *here = NULL, *joined = NULL;
+    bool known = *path == '/';
+    for (size_t size = 256; !known; size *= 2) {
+        char *grown = tm_realloc(here, size);
+        if (!grown) break;
+        here = grown;
+        known = getcwd(here, size) != NULL;
+        if (known || errno == ERANGE) continue;
+        tm_path_fail(err, ERR_IO_OPERATION_FAILED, path, errno);
+        tm_free(here);
+        return NULL;
+    }
+    if (known) joined = here ? tm_path_join(here, path) : tm_strdup(path);
+    if (!joined) tm_fail_memory(err);
+    tm_free(here);
+    return joined;
+}
+
 char *tm_path_escape(const char *id)
 {
     static const char digits[] = "0123456789abcdef";

@@ -16,6 +16,9 @@ char *tm_path_join(const char *directory, const char *name);
 char *tm_path_escape(const char *id);
 /* The part behind the last '/'; "" if the path ends in one. Borrowed from `path`. */
 const char *tm_path_base(const char *path);
+/* The path as it is from every working directory. Owned by the caller (tm_free); NULL on failure, with ERR_OUT_OF_MEMORY or
+ * ERR_IO_OPERATION_FAILED. */
+char *tm_path_absolute(const char *path, tm_error *err);
 /* Makes a directory (0700) and its missing parents; one that is there is fine. ERR_IO_OPERATION_FAILED. */
 int32_t tm_path_make_directory(const char *path, tm_error *err);
 /* A regular file's size: ERR_SDK_COMM_FILE_NOT_FOUND, or ERR_SDK_COMM_FILE_OPEN_FAILED if it is no readable

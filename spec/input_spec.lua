@@ -608,6 +608,48 @@ describe("bad input", function()
       assert.equal("user2", client:user())
     end)
 
+    it("is the same one, and the hub too, whatever becomes of the process's working directory", function()
+      local before = lfs.currentdir()
+      finally(function() lfs.chdir(before) end)
+      local file = support.write_file(dir .. "/file.txt", "content")
+      lfs.mkdir(dir .. "/here")
+      lfs.mkdir(dir .. "/elsewhere")
+      local user1 = support.new_client(dir .. "/here", "user1")
+      lfs.chdir(dir .. "/here")
+      local given = support.keep(assert(timmsg.new { data_dir = "given", server = "hub:hub" }))
+      local by_default = support.keep(assert(timmsg.new { data_dir = "./alone" }))
+      lfs.chdir(dir .. "/elsewhere")
+      for user, client in pairs { user2 = given, user3 = by_default } do
+        support.must(client, "login", user)
+        support.say(client, user, C2C, "before")
+        support.must(client, "logout")
+        support.must(client, "login", user)
+        support.say(client, user, C2C, "after")
+        assert.same({ "before", "after" }, support.texts(support.history(client, user, C2C)))
+      end
+      lfs.chdir(before)
+      local elem = support.must(given, "send_new_msg", "user1", C2C, timmsg.file(file)).message_elem_array[1]
+      support.must(user1, "download_elem_to_path", {
+        msg_download_elem_param_type = timmsg.TIMDownload_File,
+        msg_download_elem_param_id = elem.file_elem_file_id,
+        msg_download_elem_param_url = elem.file_elem_url,
+      }, dir .. "/copy.txt")
+      assert.equal("content", support.read_file(dir .. "/copy.txt"))
+      assert.is_nil(lfs.attributes(dir .. "/elsewhere/given") or lfs.attributes(dir .. "/elsewhere/hub"))
+      -- one that is gone leads nowhere
+      lfs.mkdir(dir .. "/gone")
+      lfs.chdir(dir .. "/gone")
+      lfs.rmdir(dir .. "/gone")
+      for key, option in pairs { data_dir = "given", server = "hub:hub" } do
+        local options = { data_dir = dir .. "/whole" }
+        options[key] = option
+        local client, message, code = timmsg.new(options)
+        assert.is_nil(client)
+        assert.matches(key == "server" and "^sdk_config_server: hub: " or "^sdk_config_config_file_path: given: ", message)
+        assert.equal(timmsg.TIM_ERR_PARAM, code)
+      end
+    end)
+
     it("that is a file, or below one, is refused by the key's name", function()
       local path = support.write_file(dir .. "/file", "content")
       for _, data_dir in ipairs { path, path .. "/below", path .. "/" } do

@@ -62,10 +62,9 @@ static void bind_socket(tm_hub_bell *bell, tm_log *log)
     struct sockaddr_un address;
     snprintf(bell->name, sizeof bell->name, "%08llx%08llx", (unsigned long long)tm_message_random(),
              (unsigned long long)tm_message_random());
-    bell->fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    bell->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (bell->fd >= 0) {
         struct timeval patience = {0, RING_PATIENCE_MS * 1000};
-        fcntl(bell->fd, F_SETFD, FD_CLOEXEC);
         setsockopt(bell->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         /* the directory (0700) is what keeps others out; the mode is set for tools that look at it */
         if (make_address(bell, bell->name, &address) &&
@@ -103,7 +102,7 @@ static bool is_abandoned(const tm_hub_bell *bell, int fd, const char *name)
 /* A session that was killed leaves its socket behind, and perhaps nobody rings it any more. */
 static void remove_abandoned(tm_hub_bell *bell)
 {
-    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int again = openat(bell->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = again >= 0 ? fdopendir(again) : NULL;
     for (struct dirent *entry; fd >= 0 && list && (entry = readdir(list));)

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "include/TIMCloudDef.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <strings.h>
@@ -49,11 +50,12 @@ static size_t on_header(char *data, size_t one, size_t count, void *userdata)
     return CURL_WRITEFUNC_ERROR;
 }
 
-/* A new socket. The system would take megabytes at once and be busy with them for seconds, in which no byte
+/* A new socket: no program that the host starts gets it. The system would take megabytes at once and be busy with them for seconds, in which no byte
  * seems to move. */
 static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 {
     (void)userdata, (void)purpose;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
 #ifdef TCP_NOTSENT_LOWAT
     const int bytes = UNSENT_MAX;
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); /* it goes without, too */

@@ -5,6 +5,7 @@
 #include "include/TIMCloudDef.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -140,7 +141,7 @@ static int32_t make_file(const char *path, tm_error *err)
     char *name = tm_format("%s.XXXXXX", path);
     if (!name) return tm_fail_memory(err);
     int32_t code = 0;
-    int fd = mkstemp(name); /* 0600 */
+    int fd = mkostemp(name, O_CLOEXEC); /* 0600 */
     if (fd >= 0) close(fd);
     if (fd < 0 || (link(name, path) && errno != EEXIST)) code = fail_open(path, err);
     if (fd >= 0) unlink(name);

@@ -66,6 +66,14 @@ static const char *const migrations[] = {
  * out. */
 #define STORE_BUSY_MS 5000
 
+/* Unlocked by name: a child that the host forked may hold a copy of the descriptor, and with it the lock. */
+static void give_lock_back(int fd)
+{
+    if (fd < 0) return;
+    flock(fd, LOCK_UN);
+    close(fd);
+}
+
 /* The lock file holds the holder's process id, for the sentence that a second one gets. */
 static int take_lock(const char *path, tm_error *err)
 {
@@ -86,7 +94,7 @@ static int take_lock(const char *path, tm_error *err)
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length) {
         tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "cannot write %s: %s", path, strerror(errno));
-        close(fd);
+        give_lock_back(fd);
         return -1;
     }
     return fd;
@@ -189,7 +197,7 @@ void tm_store_close(tm_store *store)
         tm_free(where);
     }
     tm_free(store->path);
-    if (store->lock >= 0) close(store->lock);
+    give_lock_back(store->lock);
     if (store->locked) tm_world_unlock(store->world, store->locked);
     tm_free(store->locked);
     tm_free(store->touched);

@@ -916,6 +916,27 @@ static void test_a_process_may_exit_without_uninit(void **state)
     end_peer(start_peer("bert", "flood bert", "exit", NULL));
 }
 
+/* What a host forks has copies of all descriptors, also of what the store is locked by. */
+static void test_a_forked_child_does_not_keep_a_user(void **state)
+{
+    (void)state;
+    int gate[2];
+    char byte;
+    begin("anna");
+    assert_int_equal(pipe(gate), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(gate[1]);
+        _exit(read(gate[0], &byte, 1) == 0 ? 0 : 1); /* until the parent lets it go, or has failed */
+    }
+    assert_true(child > 0);
+    accepted(TIMUninit());
+    begin("anna");
+    close(gate[0]);
+    close(gate[1]);
+    end_peer(child);
+}
+
 int main(int count, char **arguments)
 {
     if (count > 1 && strcmp(arguments[1], "peer") == 0) return peer_main(count - 2, arguments + 2);
@@ -960,6 +981,7 @@ int main(int count, char **arguments)
         TEST(a_failed_completion_has_no_json),
         TEST(the_version),
         TEST(a_process_may_exit_without_uninit),
+        TEST(a_forked_child_does_not_keep_a_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

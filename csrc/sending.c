@@ -32,7 +32,8 @@ static void settle(tm_sending *sending, int32_t code, const char *text)
 {
     sending->done = true;
     sending->code = code;
-    if (code) sending->desc = tm_strdup(text);
+    tm_free(sending->desc);
+    sending->desc = code ? tm_strdup(text) : NULL;
 }
 
 void tm_sending_progress(tm_worker *worker, tm_request *request, const tm_op *op,
@@ -164,13 +165,18 @@ static bool take_saved(tm_sending *sending, tm_stored *stored)
     return true;
 }
 
-/* The row's last state, and the message as the caller gets it. */
+/* The row's last state, and the message as the caller gets it: that is settled whatever becomes of the row, since a batch is
+ * through only when all of it is. */
 static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, const char *text, tm_error *err)
 {
     tm_conv conv;
     tm_stored stored = {0};
     tm_conv of;
-    if (sending->row && tm_store_load(worker->store, sending->row, &of, &stored, err)) return err->code;
+    settle(sending, code, text);
+    sending->message.status = kTIMMsg_SendFail;
+    if (!sending->row) return 0;
+    int32_t failed = tm_store_load(worker->store, sending->row, &of, &stored, err);
+    if (failed) return failed;
     bool is_own = stored.id && stored.message.rand == sending->message.rand && stored.message.is_self;
     if (is_own && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
         tm_message_clear(&sending->message);
@@ -180,10 +186,8 @@ static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, co
     }
     is_own = take_saved(sending, &stored);
     tm_message_clear(&stored.message);
-    settle(sending, code, text);
-    sending->message.status = kTIMMsg_SendFail;
-    if (!sending->row || !is_own) return 0;
-    int32_t failed =
+    if (!is_own) return 0;
+    failed =
         tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, false, &conv, err);
     return failed ? failed : tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
 }
@@ -263,27 +267,45 @@ static const tm_sending *sending_to(const tm_request *request, const char *user)
     return NULL;
 }
 
-static int32_t finish_batch(tm_request *request, tm_error *err)
+/* An entry for each identifier. NULL: memory. */
+static cJSON *batch_results(const tm_request *request)
 {
     const cJSON *user;
-    bool any = false;
-    request->result = cJSON_CreateArray();
+    cJSON *results = cJSON_CreateArray();
     cJSON_ArrayForEach(user, tm_json_get(request->args.json, kTIMMsgBatchSendParamIdentifierArray))
     {
         const tm_sending *sending = sending_to(request, user->valuestring);
         cJSON *entry = cJSON_CreateObject();
-        any |= sending->code == 0;
-        if (!tm_json_append(request->result, entry) ||
-            !tm_json_add_string(entry, kTIMMsgBatchSendResultIdentifier, user->valuestring) ||
-            !tm_json_add_int(entry, kTIMMsgBatchSendResultCode, sending->code) ||
-            !tm_json_add_string(entry, kTIMMsgBatchSendResultDesc, sending->desc) ||
-            !tm_json_add_item(entry, kTIMMsgBatchSendResultMsg, tm_message_to_tree(&sending->message)))
-            return tm_fail_memory(err);
+        if (tm_json_append(results, entry) &&
+            tm_json_add_string(entry, kTIMMsgBatchSendResultIdentifier, user->valuestring) &&
+            tm_json_add_int(entry, kTIMMsgBatchSendResultCode, sending->code) &&
+            tm_json_add_string(entry, kTIMMsgBatchSendResultDesc, sending->desc) &&
+            tm_json_add_item(entry, kTIMMsgBatchSendResultMsg, tm_message_to_tree(&sending->message)))
+            continue;
+        cJSON_Delete(results);
+        return NULL;
     }
-    if (any) return 0;
-    cJSON_Delete(request->result);
-    request->result = NULL;
-    tm_request_fail(request, ERR_NO_SUCC_RESULT, request->sendings[0].desc);
+    return results;
+}
+
+static int32_t finish_batch(tm_request *request, tm_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < request->sending_count; i++)
+        any |= request->sendings[i].code == 0;
+    if (!any) {
+        tm_request_fail(request, ERR_NO_SUCC_RESULT, request->sendings[0].desc);
+        return 0;
+    }
+    request->result = batch_results(request);
+    if (!request->result) { /* what went out stays so, but nobody could tell to whom */
+        tm_request_fail(request, ERR_OUT_OF_MEMORY, "out of memory for the results of what was sent");
+        return tm_fail_memory(err);
+    }
+    /* what the store could not take of one that failed is no failure of the others */
+    request->code = 0;
+    tm_free(request->desc);
+    request->desc = NULL;
     return 0;
 }
 

@@ -63,9 +63,11 @@ local function play()
   local old = timmsg.location(1.5, 0.1)
   old.message_sender, old.message_client_time = "bob", 1600000000
   ask(alice, "import_msg_list", "bob", C2C, { old, timmsg.text "imported" })
-  ask(alice, "batch_send", {
-    msg_batch_send_param_identifier_array = { "bob", "nobody" }, msg_batch_send_param_msg = timmsg.text "to many",
+  local batch, why, results = ask(alice, "batch_send", {
+    msg_batch_send_param_identifier_array = { "nobody", "bob", "no one" }, msg_batch_send_param_msg = timmsg.text "to many",
   })
+  if batch == 0 and #(results or {}) ~= 3 then complain("batch_send: 0 with %d results", #(results or {})) end
+  if not ALLOWED[batch] and batch ~= timmsg.ERR_NO_SUCC_RESULT then complain("batch_send: %s (%d)", why, batch) end
   local _, _, sent = ask(alice, "send_new_msg", "bob", C2C, timmsg.file(file))
   local elem = sent and sent.message_elem_array[1]
   if elem and elem.file_elem_file_id then

@@ -145,11 +145,19 @@ int32_t tm_store_add(tm_store *store, const tm_conv *conv, const tm_message *mes
     return code;
 }
 
+/* How active a message makes its conversation. One on its way has the time that the caller gave it: that must not keep the
+ * conversation above what happens from now on. */
+static uint64_t activity_of(const tm_store *store, const tm_message *message)
+{
+    uint64_t time = tm_store_place_time(message), now = tm_world_seconds(store->world);
+    return message->status == kTIMMsg_Sending && time > now ? now : time;
+}
+
 int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
                         int64_t *id, tm_error *err)
 {
     int32_t code = tm_store_add(store, conv, message, position, id, err);
-    return *id ? tm_store_list_conv(store, conv, true, tm_store_place_time(message), err) : code;
+    return *id ? tm_store_list_conv(store, conv, true, activity_of(store, message), err) : code;
 }
 
 int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_message *message,

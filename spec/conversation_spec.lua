@@ -101,6 +101,21 @@ describe("Conversations", function()
       assert.equal(1500000000, conv_of "cora".conv_active_time)
     end)
 
+    it("rule 41: a client_time in the future does not keep a conversation on top", function()
+      local ben = user "ben"
+      user "cora":close()
+      local msg = timmsg.text "from the future"
+      msg.message_client_time = os.time() + 86400
+      for _, to in ipairs { "cora", "nobody" } do -- one is sent, one fails
+        support.call(tim, "send_new_msg", to, C2C, msg)
+        assert.is_true(conv_of(to).conv_active_time <= os.time() + 1)
+      end
+      support.pass(math.max(conv_of "cora".conv_active_time, conv_of "nobody".conv_active_time), tim)
+      support.say(ben, "anna", C2C, "now")
+      support.arrival(seen, "now", ben)
+      assert.equal("ben", names()[1])
+    end)
+
     it("rule 41: each entry has its keys", function()
       local ben = user "ben"
       local before = os.time()

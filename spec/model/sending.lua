@@ -28,7 +28,7 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
     }
     if not online then -- 18: stored nowhere
       store.see(conv, row.seq)
-      store.insert(device.store, conv, row)
+      store.insert(device.store, conv, row, self:now())
     end
   end
   if not online then self:touch(device, conv) end

@@ -89,9 +89,11 @@ function store.row_of(conv, msg, user)
   }
 end
 
-function store.insert(self, conv, row)
+-- Rule 41: `latest`: the activity is of that time at most.
+function store.insert(self, conv, row, latest)
   table.insert(conv.rows, row)
-  store.stir(self, conv, store.place_time(row))
+  local time = store.place_time(row)
+  store.stir(self, conv, latest and math.min(time, latest) or time)
 end
 
 -- A row that came with history.

@@ -60,6 +60,7 @@ static const char *const migrations[] = {
 #define MAX_DATAGRAMS 256
 
 #define HUB_VERSION ((int)(sizeof migrations / sizeof *migrations))
+#define HUB_KIND 0x546d4862 /* "TmHb" */
 
 /* ---- logging in ---- */
 
@@ -562,6 +563,7 @@ tm_backend *tm_hub_open(const char *directory, const tm_backend_host *host, tm_e
         goto fail;
     tm_sql_options options = {.path = path,
                               .migrations = migrations,
+                              .kind = HUB_KIND,
                               .version = HUB_VERSION,
                               .busy_ms = host->timeout_ms,
                               .stop = host->stop,

@@ -95,8 +95,11 @@ static int32_t set_wal(tm_sql *sql, tm_error *err)
 static int32_t read_version(tm_sql *sql, const tm_sql_options *options, int *version, tm_error *err)
 {
     tm_error local = {0};
-    *version = (int)tm_sql_int(sql, &local, 0, "PRAGMA user_version", "");
+    int64_t kind = tm_sql_int(sql, &local, 0, "PRAGMA application_id", "");
+    if (!local.code) *version = (int)tm_sql_int(sql, &local, 0, "PRAGMA user_version", "");
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    if (kind && kind != options->kind)
+        return tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s is a database of another kind", options->path);
     if (*version >= 0 && *version <= options->version) return 0;
     return tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
                    "%s is of version %d, newer than version %d that this library knows", options->path,
@@ -114,7 +117,8 @@ static int32_t migrate(tm_sql *sql, const tm_sql_options *options, tm_error *err
     for (; version < options->version; version++) {
         if ((code = execute(sql, options->migrations[version], err))) goto undo;
         char pragma[64];
-        sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version=%d", version + 1);
+        sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version=%d; PRAGMA application_id=%d",
+                         version + 1, (int)options->kind);
         if ((code = execute(sql, pragma, err))) goto undo;
     }
     return tm_sql_commit(sql, err);

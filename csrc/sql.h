@@ -16,6 +16,7 @@ typedef struct tm_sql_options {
     const char *path; /* borrowed until return; the file is made (0600) if missing */
     const char *const
         *migrations;         /* scripts: number n brings user_version n to n + 1; borrowed until return */
+    int32_t kind;            /* SQLite's application_id, so that none is taken for another */
     int version;             /* how many migrations there are: the version this library knows */
     uint32_t busy_ms;        /* how long to wait for another process's transaction */
     const atomic_bool *stop; /* ends waits and long queries when it becomes true; borrowed until close */
@@ -23,8 +24,8 @@ typedef struct tm_sql_options {
     bool *damaged; /* may be NULL; set if opening fails because the file is damaged, or no database */
 } tm_sql_options;
 
-/* Opens in WAL mode and migrates. ERR_DATABASE_OPERATE_FAILED, also for a file of a newer version (which it
- * leaves alone) or one that is no database. Owned by the caller. */
+/* Opens in WAL mode and migrates. ERR_DATABASE_OPERATE_FAILED, also for a file of a newer version or of another kind (which
+ * it leaves alone; one without a kind is from before there were any) or one that is no database. Owned by the caller. */
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err);
 void tm_sql_close(tm_sql *sql);
 /* Whether the file is damaged: looked at only if something that was read since it was opened looked like it. */

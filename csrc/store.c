@@ -62,6 +62,7 @@ static const char *const migrations[] = {
 };
 
 #define STORE_VERSION ((int)(sizeof migrations / sizeof *migrations))
+#define STORE_KIND 0x546d5374 /* "TmSt" */
 /* Another process can only hold the file for a moment (a tool that looks at it): the lock keeps clients
  * out. */
 #define STORE_BUSY_MS 5000
@@ -144,6 +145,12 @@ static int32_t lock_in_world(tm_store *store, const char *path, tm_error *err)
     return 0;
 }
 
+/* A data directory may be a hub's too, whose database is hub.db. */
+static char *file_name(const char *user)
+{
+    return strcmp(user, "hub") == 0 ? tm_strdup("%68ub") : tm_path_escape(user);
+}
+
 tm_store *tm_store_open(const char *directory, const char *user, const atomic_bool *stop, tm_world *world,
                         tm_error *err)
 {
@@ -151,7 +158,7 @@ tm_store *tm_store_open(const char *directory, const char *user, const atomic_bo
     if (store) store->lock = -1;
     if (store) store->world = world;
     bool damaged = false;
-    char *name = tm_path_escape(user), *base = NULL, *path = NULL, *lock = NULL;
+    char *name = file_name(user), *base = NULL, *path = NULL, *lock = NULL;
     if (!store || !name || !(base = tm_path_join(directory, name)) || !(path = tm_format("%s.db", base)) ||
         !(lock = tm_format("%s.lock", base))) {
         tm_fail_memory(err);
@@ -160,6 +167,7 @@ tm_store *tm_store_open(const char *directory, const char *user, const atomic_bo
     if (world ? lock_in_world(store, path, err) : (store->lock = take_lock(lock, err)) < 0) goto fail;
     tm_sql_options options = {.path = world ? store->locked : path,
                               .migrations = migrations,
+                              .kind = STORE_KIND,
                               .version = STORE_VERSION,
                               .busy_ms = STORE_BUSY_MS,
                               .stop = stop,

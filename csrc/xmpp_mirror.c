@@ -49,6 +49,7 @@ static const char *const migrations[] = {
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
+#define MIRROR_KIND 0x546d4d69 /* "TmMi" */
 #define BUSY_MS 5000
 
 tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
@@ -61,6 +62,7 @@ tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_
     } else {
         tm_sql_options options = {.path = path,
                                   .migrations = migrations,
+                                  .kind = MIRROR_KIND,
                                   .version = MIRROR_VERSION,
                                   .busy_ms = BUSY_MS,
                                   .stop = stop};

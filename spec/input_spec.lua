@@ -810,6 +810,29 @@ describe("bad input", function()
       assert.equal("kept", support.text_of(support.page(client, "user1", C2C, { is_remble = true })[1]))
     end)
 
+    it("a hub's database is no store, and a store no hub's: 6019, and they stay as they are", function()
+      local client = new(dir .. "/data")
+      support.say(client, "user1", C2C, "kept")
+      client:close()
+      tim:close()
+      local store, hub = support.read_file(dir .. "/data/user2.db"), support.read_file(dir .. "/hub/hub.db")
+      refuses_file(dir .. "/hub/hub.db", store, dir .. "/data", "of another kind")
+      support.write_file(dir .. "/hub/hub.db", hub)
+      refuses_file(dir .. "/data/user2.db", hub, dir .. "/data", "of another kind")
+    end)
+
+    it("that is the hub's directory too, a user may be called hub", function()
+      local users = { "hub", "user3", "hub" }
+      for i, user in ipairs(users) do
+        local client = support.keep(assert(timmsg.new { data_dir = dir .. "/hub", server = "hub:" .. dir .. "/hub" }))
+        support.must(client, "login", user)
+        support.say(client, user, C2C, "by client " .. i)
+        assert.equal(i == 3 and 2 or 1, #support.history(client, user, C2C))
+        client:close()
+      end
+      assert.equal("file", lfs.attributes(dir .. "/hub/%68ub.db", "mode"))
+    end)
+
     it("a directory in the place of a database fails the log-in with 6019", function()
       assert(lfs.mkdir(dir .. "/data"))
       assert(lfs.mkdir(dir .. "/data/user2.db"))

@@ -15,11 +15,17 @@
 /* GroupTips carry the name beside up to 500 user ids: see MAX_TEXT in peer.c. */
 #define MAX_GROUP_NAME 12288
 
+int32_t tm_check_conv_type(int64_t conv_type, tm_error *err)
+{
+    if (conv_type == kTIMConv_C2C || conv_type == kTIMConv_Group) return 0;
+    return tm_fail(err, TIM_ERR_CONV, "conv_type: %lld is neither C2C (1) nor Group (2)",
+                   (long long)conv_type);
+}
+
 static int32_t check_conv(const tm_args *args, tm_error *err)
 {
-    if (args->conv_type != kTIMConv_C2C && args->conv_type != kTIMConv_Group)
-        return tm_fail(err, TIM_ERR_CONV, "conv_type: %d is neither C2C (1) nor Group (2)",
-                       (int)args->conv_type);
+    int32_t code = tm_check_conv_type(args->conv_type, err);
+    if (code) return code;
     if (!args->conv_id) return tm_fail(err, TIM_ERR_PARAM, "conv_id: null");
     if (!tm_valid_conv(args->conv_type, args->conv_id))
         return tm_fail(err, TIM_ERR_CONV, "conv_id: expected 1 to %d characters from space to ~",

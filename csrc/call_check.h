@@ -8,5 +8,7 @@
  * array's first entry in paths (0 for C, 1 for Lua). Looks at the arguments alone, not at the client's
  * state. */
 int32_t tm_check_args(tm_call_kind kind, const tm_args *args, int base, tm_error *err);
+/* The conversation type alone, as wide as it was given. */
+int32_t tm_check_conv_type(int64_t conv_type, tm_error *err);
 
 #endif

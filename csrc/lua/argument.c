@@ -68,7 +68,8 @@ int32_t tm_arguments_take(lua_State *L, tm_call_kind kind, const tm_argument_pla
     if (places->conv_type) {
         lua_Integer conv_type = lua_tointeger(L, places->conv_type);
         /* What doesn't fit must not turn into a type that is one. */
-        args->conv_type = conv_type < INT32_MIN || conv_type > INT32_MAX ? -1 : (int32_t)conv_type;
+        if ((code = tm_check_conv_type(conv_type, err))) return code;
+        args->conv_type = (int32_t)conv_type;
     }
     if (!places->json) return 0;
     if (kind == TM_CALL_IMPORT_MSG_LIST && (args->messages = tm_value_to_messages(L, places->json))) return 0;

@@ -17,6 +17,7 @@ extern "C" {
 #endif
 #include "../alarm.h"
 #include "../call.h"
+#include "../call_check.h"
 #include "../client.h"
 #include "../fault.h"
 #include "../include/TIMCloudDef.h"

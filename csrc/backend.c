@@ -3,8 +3,10 @@
 
 #include "hub.h"
 #include "include/TIMCloudDef.h"
+#include "path.h"
 #ifndef TM_WITHOUT_XMPP
 #include "xmpp.h"
+#include "xmpp_address.h"
 #endif
 
 #include <string.h>
@@ -47,6 +49,21 @@ int32_t tm_backend_check(const char *address, tm_error *err)
     int32_t code = tm_xmpp_check(address, err);
     if (code) tm_error_prefix(err, "sdk_config_server: ");
     return code;
+#endif
+}
+
+char *tm_backend_absolute(const char *address, tm_error *err)
+{
+    if (strncmp(address, "hub:", 4) == 0) {
+        char *path = tm_path_absolute(address + 4, err), *whole = path ? tm_format("hub:%s", path) : NULL;
+        if (path && !whole) tm_fail_memory(err);
+        tm_free(path);
+        return whole;
+    }
+#ifdef TM_WITHOUT_XMPP
+    return NULL;
+#else
+    return tm_xmpp_address_absolute(address, err);
 #endif
 }
 

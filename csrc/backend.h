@@ -136,6 +136,9 @@ struct tm_backend {
 
 /* Whether an address names a backend that this library has: 0 or TIM_ERR_PARAM. Any thread. */
 int32_t tm_backend_check(const char *address, tm_error *err);
+/* A good address whose path, if it has one, is the same from every working directory. Owned by the caller; NULL on failure.
+ * Any thread. */
+char *tm_backend_absolute(const char *address, tm_error *err);
 /* Opens a backend for one login by its address ("hub:DIR", "xmpp://DOMAIN"). NULL on failure. `host` is copied. */
 tm_backend *tm_backend_open(const char *address, const tm_backend_host *host, tm_error *err);
 

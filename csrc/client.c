@@ -195,20 +195,16 @@ static int32_t make_directory(tm_client *client, tm_error *err)
     return 0;
 }
 
-static int32_t absolute(char **path, const char *scheme, const char *key, tm_error *err)
+/* Takes `fixed` for `*text`; NULL is a failure, which `err` tells. */
+static int32_t take_fixed(char **text, char *fixed, const char *key, tm_error *err)
 {
-    size_t start = strlen(scheme);
-    char *whole = tm_path_absolute(*path + start, err);
-    if (!whole) {
+    if (!fixed) {
         tm_error_prefix(err, ": ");
         tm_error_prefix(err, key);
         return err->code;
     }
-    char *named = tm_format("%s%s", scheme, whole);
-    tm_free(whole);
-    if (!named) return tm_fail_memory(err);
-    tm_free(*path);
-    *path = named;
+    tm_free(*text);
+    *text = fixed;
     return 0;
 }
 
@@ -216,9 +212,11 @@ static int32_t absolute(char **path, const char *scheme, const char *key, tm_err
  * caller gave. */
 static int32_t fix_paths(tm_client *client, tm_error *err)
 {
-    int32_t code = absolute(&client->directory, "", kTIMSdkConfigConfigFilePath, err);
-    bool is_hub = strncmp(client->server, "hub:", 4) == 0;
-    return code || !is_hub ? code : absolute(&client->server, "hub:", kTIMSdkConfigServer, err);
+    int32_t code = take_fixed(&client->directory, tm_path_absolute(client->directory, err),
+                              kTIMSdkConfigConfigFilePath, err);
+    return code ? code
+                : take_fixed(&client->server, tm_backend_absolute(client->server, err), kTIMSdkConfigServer,
+                             err);
 }
 
 static void client_destroy(tm_client *client)

@@ -2,6 +2,7 @@
 #include "xmpp_address.h"
 
 #include "include/TIMCloudDef.h"
+#include "path.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -146,4 +147,45 @@ int32_t tm_xmpp_address_parse(const char *text, tm_xmpp_address *out, tm_error *
     if (!code && text[length]) code = read_options(text + length + 1, out, err);
     if (code) tm_xmpp_address_clear(out);
     return code;
+}
+
+/* Owned by the caller; NULL when memory is short. */
+static char *encode(const char *plain)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = tm_malloc(strlen(plain) * 3 + 1), *to = text;
+    for (; text && *plain; plain++) {
+        unsigned char byte = (unsigned char)*plain;
+        if (byte > ' ' && byte < 0x7f && byte != '%' && byte != '&') {
+            *to++ = (char)byte;
+        } else {
+            *to++ = '%';
+            *to++ = digits[byte >> 4];
+            *to++ = digits[byte & 15];
+        }
+    }
+    if (text) *to = '\0';
+    return text;
+}
+
+char *tm_xmpp_address_absolute(const char *text, tm_error *err)
+{
+    tm_xmpp_address address;
+    if (tm_xmpp_address_parse(text, &address, err)) return NULL;
+    const char *option = address.ca_file ? strchr(text, '?') : NULL;
+    while (option && strncmp(option + 1, "ca=", 3) != 0)
+        option = strchr(option + 1, '&');
+    char *path = option ? tm_path_absolute(address.ca_file, err) : NULL, *ca = path ? encode(path) : NULL;
+    char *whole = NULL;
+    if (!option) {
+        whole = tm_strdup(text);
+    } else if (ca) {
+        const char *value = option + 4;
+        whole = tm_format("%.*s%s%s", (int)(value - text), text, ca, value + strcspn(value, "&"));
+    }
+    if (!whole && (!option || path)) tm_fail_memory(err);
+    tm_free(path);
+    tm_free(ca);
+    tm_xmpp_address_clear(&address);
+    return whole;
 }

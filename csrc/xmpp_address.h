@@ -25,6 +25,8 @@ typedef struct tm_xmpp_address {
  * (the default) and "none", tls=none together with ca or fingerprint. Colons in a fingerprint and upper case
  * are fine. `out` must be cleared by the caller when 0 is returned. */
 int32_t tm_xmpp_address_parse(const char *text, tm_xmpp_address *out, tm_error *err);
+/* The same address, with a ca that is found from every working directory. Owned by the caller; NULL on failure. */
+char *tm_xmpp_address_absolute(const char *text, tm_error *err);
 void tm_xmpp_address_clear(tm_xmpp_address *address);
 
 #endif

@@ -1,6 +1,7 @@
 -- Logging in to an XMPP server, and staying in: who is let in and who is not, whom the client trusts, and what it tells
 -- when the connection goes and comes back (rule 45).
 
+local lfs = require "lfs"
 local uv = require "luv"
 local support = require "support"
 local timmsg = require "timmsg"
@@ -48,6 +49,19 @@ describe("logging in on XMPP", function()
     end)
     return client, told
   end
+
+  it("finds the ca file wherever the process has gone since", function()
+    server:register("ann", "sig", host)
+    local before = lfs.currentdir()
+    finally(function() lfs.chdir(before) end)
+    local start, ca = server:address(host):match "^(.*&ca=)(/.*)$"
+    local folder, name = ca:match "^(.*/)([^/]*)$"
+    lfs.chdir(folder)
+    local client = support.keep(assert(timmsg.new { sdk_app_id = 1, data_dir = dir .. "/ann", server = start .. name }))
+    lfs.chdir "/"
+    local code, desc = support.call(client, "login", "ann", "sig")
+    assert.equal(0, code, desc)
+  end)
 
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)

@@ -14,6 +14,7 @@ int main(void)
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -162,6 +163,34 @@ static void what_is_wrong_is_said(void **state)
         check_refused(cases[i][0], cases[i][1]);
 }
 
+/* Whoever reads the file may do so in another working directory. */
+static void a_relative_ca_is_made_absolute(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"xmpp://im.test", "xmpp://im.test"},
+        {"xmpp://im.test?address=ca&tls=required", "xmpp://im.test?address=ca&tls=required"},
+        {"xmpp://im.test?ca=/etc/a%20b.pem", "xmpp://im.test?ca=/etc/a%20b.pem"},
+        {"xmpp://im.test?ca=a%20b%26.pem", "xmpp://im.test?ca=/tmp/a%20b%26.pem"},
+        {"xmpp://im.test:1?address=ca&ca=%25/a.pem&tls=required",
+         "xmpp://im.test:1?address=ca&ca=/tmp/%25/a.pem&tls=required"}};
+    char before[4096];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir("/tmp"), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tm_error err = {0};
+        char *whole = tm_xmpp_address_absolute(cases[i][0], &err);
+        if (!whole) fail_msg("%s: %s", cases[i][0], err.text);
+        assert_string_equal(whole, cases[i][1]);
+        tm_xmpp_address one = parse(cases[i][0]), other = parse(whole);
+        assert_int_equal(one.ca_file != NULL, other.ca_file != NULL);
+        tm_xmpp_address_clear(&one);
+        tm_xmpp_address_clear(&other);
+        tm_free(whole);
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +198,7 @@ int main(void)
         cmocka_unit_test(options_are_percent_encoded),
         cmocka_unit_test(fingerprints_come_in_many_forms),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(a_relative_ca_is_made_absolute),
     };
     return cmocka_run_group_tests_name("xmpp_address", tests, NULL, NULL);
 }

@@ -123,6 +123,45 @@ describe("in straight-line code", function()
     end)
   end
 
+  it("an error behind a wait for several, or with a deadline, is told as it is", function()
+    local told = {}
+    alice:on("error", function(err, traceback) told[#told + 1] = { err, traceback } end)
+    local function sleeps() assert(alice.await:sleep(1)) end
+    local waits = {
+      function() return alice.await:all(sleeps) end,
+      function() return alice.await:timeout(5000, sleeps) end,
+      function() return alice.await:all(function() return alice.await:timeout(5000, function() return alice.await:all(sleeps) end) end) end,
+    }
+    for i, wait in ipairs(waits) do
+      for _, err in ipairs { "the reason", { code = 7 } } do
+        local function raises_here() error(err, 0) end
+        local function waits_and_raises()
+          wait()
+          raises_here()
+        end
+        told = {}
+        coroutine.wrap(waits_and_raises)()
+        support.eventually(function() return told[1] end, alice)
+        assert.equal(err, told[1][1], i)
+        assert.matches("raises_here", told[1][2], i)
+      end
+    end
+  end)
+
+  it("and without a handler it comes out of poll", function()
+    local thing = {}
+    coroutine.wrap(function()
+      alice.await:all(function() alice.await:sleep(1) end)
+      error(thing)
+    end)()
+    local ok, err
+    support.eventually(function()
+      ok, err = pcall(alice.poll, alice)
+      return not ok
+    end)
+    assert.equal(thing, err)
+  end)
+
   it("a coroutine that is closed takes those with it that it waits for", function()
     local closed = 0
     local function waits()

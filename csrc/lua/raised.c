@@ -39,6 +39,11 @@ static int box_error(lua_State *L)
 int tm_raised_raise(lua_State *L)
 {
     lua_settop(L, 2);
+    if (is_box(L, 1)) {
+        /* out of a coroutine that resumed the one which raised it: the innermost traceback is the one */
+        lua_settop(L, 1);
+        return lua_error(L);
+    }
     lua_insert(L, 1);
     push_box(L);
     return lua_error(L);

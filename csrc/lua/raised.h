@@ -10,7 +10,7 @@
 bool tm_raised_call(lua_State *L, int count);
 
 /* raise(err, traceback): raises `err` so that tm_raised_call gives this traceback, not one of the place that
- * calls this. For callbacks that resume a coroutine. [v] */
+ * calls this. What this raised before goes on with the traceback it has. For callbacks that resume a coroutine. [v] */
 int tm_raised_raise(lua_State *L);
 
 #endif

@@ -198,6 +198,20 @@ describe("timmsg.testing", function()
     assert.truthy(complaint(alice.poll, alice):find("closed", 1, true))
   end)
 
+  it("closes, though a coroutine waits again and again", function()
+    local turns = 0
+    coroutine.wrap(function()
+      while true do
+        alice.await:sleep(1000)
+        turns = turns + 1
+        if turns == 1000 then error("it goes on and on", 0) end
+      end
+    end)()
+    hub:advance(3000)
+    hub:close()
+    assert.equal(4, turns)
+  end)
+
   -- ---- clock and chance ----
 
   it("stands still until it is moved", function()

@@ -197,6 +197,10 @@ void tm_callbacks_forget(lua_State *L, int client, void *token)
 /* Keeps the error on top until poll can raise it. [-1, +0, m] */
 static void keep_raised(lua_State *L, int client, tm_callbacks *callbacks)
 {
+    if (tm_raised_is_forgiven(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
     lua_getiuservalue(L, client, TM_UV_RAISED);
     lua_insert(L, -2);
     if (callbacks->raised == 0) callbacks->first_raised = 1;
@@ -237,7 +241,7 @@ static bool tell_error(lua_State *L, int client, tm_callbacks *callbacks)
 /* The one way of everything a callback raised; the error and its traceback are on top. [-2, +0, m] */
 static void handle_raised(lua_State *L, int client, tm_callbacks *callbacks)
 {
-    if (tell_error(L, client, callbacks)) {
+    if (tm_raised_is_forgiven(L, -2) || tell_error(L, client, callbacks)) {
         lua_pop(L, 2);
     } else {
         lua_pop(L, 1);

@@ -4,6 +4,7 @@
 #include "argument.h"
 #include "callback.h"
 #include "option.h"
+#include "raised.h"
 #include "testing.h"
 #include "value.h"
 
@@ -258,9 +259,13 @@ static int client_poll(lua_State *L)
     return status == LUA_OK ? 1 : lua_error(L);
 }
 
-int tm_lua_client_is_polling(lua_State *L)
+int tm_lua_client_state(lua_State *L)
 {
-    lua_pushboolean(L, check_open(L)->polling);
+    const tm_lua_client *self = check_client(L);
+    lua_pushstring(L, !self->client   ? "closed"
+                      : self->closing ? "closing"
+                      : self->polling ? "polling"
+                                      : "open");
     return 1;
 }
 
@@ -324,6 +329,7 @@ static int client_close(lua_State *L)
     int status = lua_pcall(L, 1, 0, 0);
     self->polling = was_polling;
     self->closing = false;
+    tm_raised_forgive_no_more(L);
     if (status != LUA_OK) return lua_error(L); /* no memory: close again to go on */
     release(self);
     if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return 0;

@@ -11,8 +11,9 @@ void tm_lua_client_open(lua_State *L, int getters);
 /* new(options[, world]): a client, of a test world (testing.h) if one is given; or nil, message, code. */
 int tm_lua_client_new(lua_State *L);
 
-/* is_polling(client): whether its callbacks run now, so that poll would refuse. */
-int tm_lua_client_is_polling(lua_State *L);
+/* state(client): "open"; "polling" (callbacks run now, so that poll would refuse); "closing" (callbacks run, and nothing
+ * new is taken); "closed". */
+int tm_lua_client_state(lua_State *L);
 
 /* The client at `arg`, borrowed; raises if it is none or closed. [-0, +0, v] */
 tm_client *tm_lua_client_check(lua_State *L, int arg);

@@ -191,7 +191,7 @@ static int module_schema(lua_State *L)
     return 3;
 }
 
-/* raise and traceback serve the Lua half alone, which may not have Lua's debug library. */
+/* state, raise, forgive, is_forgiven and traceback serve the Lua half alone, which may not have Lua's debug library. */
 static int module_traceback(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTHREAD);
@@ -199,15 +199,19 @@ static int module_traceback(lua_State *L)
     return 1;
 }
 
+static int module_is_forgiven(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, tm_raised_is_forgiven(L, 1));
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"new", tm_lua_client_new},
-    {"array", tm_value_array},
-    {"object", tm_value_object},
-    {"schema", module_schema},
-    {"is_polling", tm_lua_client_is_polling},
-    {"raise", tm_raised_raise},
-    {"traceback", module_traceback},
-    {NULL, NULL},
+    {"new", tm_lua_client_new},      {"array", tm_value_array},
+    {"object", tm_value_object},     {"schema", module_schema},
+    {"state", tm_lua_client_state},  {"raise", tm_raised_raise},
+    {"forgive", tm_raised_forgive},  {"is_forgiven", module_is_forgiven},
+    {"traceback", module_traceback}, {NULL, NULL},
 };
 
 /* Lua unloads a module's library when the state closes, but a thread of ours that waits for the disk may

@@ -66,3 +66,48 @@ bool tm_raised_call(lua_State *L, int count)
     }
     return false;
 }
+
+/* ---- Forgiving ----
+ *
+ * A set of the forgiven texts in the registry, there while there are any. Known by its text, an error is still known
+ * where it went through coroutines that others resumed. */
+
+static const char forgiven_key = 0;
+
+int tm_raised_forgive(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    lua_settop(L, 1);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &forgiven_key) != LUA_TTABLE) {
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &forgiven_key);
+        lua_replace(L, 2);
+    }
+    lua_insert(L, 1);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+bool tm_raised_is_forgiven(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    bool is = false;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &forgiven_key) == LUA_TTABLE) {
+        lua_pushvalue(L, index);
+        is = lua_rawget(L, -2) != LUA_TNIL;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return is;
+}
+
+void tm_raised_forgive_no_more(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &forgiven_key) != LUA_TNIL) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &forgiven_key);
+    }
+    lua_pop(L, 1);
+}

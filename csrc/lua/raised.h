@@ -13,4 +13,12 @@ bool tm_raised_call(lua_State *L, int count);
  * calls this. What this raised before goes on with the traceback it has. For callbacks that resume a coroutine. [v] */
 int tm_raised_raise(lua_State *L);
 
+/* forgive(err): until the close that runs has ended, this text is no error to tell anybody of: it ends what waits
+ * again while its client closes. [m] */
+int tm_raised_forgive(lua_State *L);
+/* Whether the error at `index` is forgiven. [-0, +0, -] */
+bool tm_raised_is_forgiven(lua_State *L, int index);
+/* Ends all forgiving: a close has ended. [-0, +0, -] */
+void tm_raised_forgive_no_more(lua_State *L);
+
 #endif

@@ -985,7 +985,7 @@ local Client = {}
 
 ---The same calls without a callback: they return the result (true where there is none), or nil, message, code. In
 ---a coroutine they yield until poll has the completion; elsewhere they poll. Inside a callback and outside a
----coroutine: nil, "already polling".
+---coroutine: nil, "already polling". On a client that closes or has closed they raise an error.
 ---@class timmsg.Await
 local Await = {}
 
@@ -1537,7 +1537,8 @@ function Client:timeout() end
 ---@return string?
 function Client:user() end
 
----Ends everything. Callbacks of what is under way run now, with ERR_USER_CANCELED. An error of theirs that no
+---Ends everything. Callbacks of what is under way run now, with ERR_USER_CANCELED; coroutines that await again end with
+---an error, which is told to nobody. Another error of theirs that no
 ---handler of "error" takes comes out of here, after all have run. Also inside callbacks; a second close does
 ---nothing.
 function Client:close() end

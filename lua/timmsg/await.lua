@@ -8,6 +8,7 @@
 local core = require "timmsg.core"
 
 local TIM_ERR_PARAM <const> = core.constants.TIM_ERR_PARAM
+local ERR_USER_CANCELED <const> = core.constants.ERR_USER_CANCELED
 local ERR_REQUEST_TIMEOUT <const> = core.constants.ERR_REQUEST_TIMEOUT
 local CURRENT <const> = core.constants.kTIMMsgDownloadElemResultCurrentSize
 local TOTAL <const> = core.constants.kTIMMsgDownloadElemResultTotalSize
@@ -24,14 +25,18 @@ local function resume(co)
   end
 end
 
--- Polls until `is_done()`. A failure is nil and a message.
+-- Polls until `is_done()`. A failure is nil, message, code.
 local function pump(client, is_done)
   while true do
     local count, message = client:poll()
-    if not count then return nil, message end
+    if not count then return nil, message, TIM_ERR_PARAM end
     if is_done() then return true end
+    -- a callback did it; what is waited for is another client's
+    if core.state(client) == "closed" then return nil, "client is closed", ERR_USER_CANCELED end
     -- only in a test (timmsg.testing) does a wait without a limit end so
-    if not client:wait() then return nil, "this would wait for ever: the clock of the test stands still" end
+    if not client:wait() then
+      return nil, "this would wait for ever: the clock of the test stands still", TIM_ERR_PARAM
+    end
   end
 end
 
@@ -50,8 +55,17 @@ end
 -- The host's way to wait: see set_scheduler.
 local scheduler
 
--- For one wait: wait(is_done), which returns true, or nil, message, code; and wake(), which lets it look.
+-- For one wait: wait(is_done), which returns true, or nil, message, code; and wake(), which lets it look. On a client
+-- that closes or has closed it raises an error at the level of the caller's caller: nil, message, code, of which there
+-- would be no end then, keeps a loop in a coroutine, and so close, from ever ending.
 local function waiter(client)
+  local state = core.state(client)
+  if state == "closing" or state == "closed" then
+    local _, err = pcall(error, "client is closed", 4) -- with the place
+    -- whoever closes the client has asked for that
+    if state == "closing" then core.forgive(err) end
+    error(err, 0)
+  end
   local suspend, wake
   if scheduler then suspend, wake = scheduler() end
   if suspend then
@@ -72,12 +86,8 @@ local function waiter(client)
       if waiting and coroutine.status(co) == "suspended" then resume(co) end
     end
   end
-  if core.is_polling(client) then return nil, "already polling", TIM_ERR_PARAM end
-  return function(is_done)
-    local ok, message = pump(client, is_done)
-    if not ok then return nil, message, TIM_ERR_PARAM end
-    return true
-  end, function() end
+  if state == "polling" then return nil, "already polling", TIM_ERR_PARAM end
+  return function(is_done) return pump(client, is_done) end, function() end
 end
 
 -- Called by the proxy's methods as a tail call, so that level 2 is whoever called them.
@@ -137,7 +147,8 @@ end
 -- Raises what a function raised, for whoever waited for it, and says where that was.
 local function pass_on(failure)
   local err = failure.value
-  if type(err) == "string" then err = err .. "\n" .. failure.traceback end
+  -- what is forgiven is known by its text
+  if type(err) == "string" and not core.is_forgiven(err) then err = err .. "\n" .. failure.traceback end
   error(err, 0)
 end
 

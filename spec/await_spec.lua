@@ -283,6 +283,19 @@ describe("in straight-line code", function()
     assert.is_true(support.now_ms() - began < support.DEADLINE_MS)
   end)
 
+  it("what is no function cannot be waited for", function()
+    local ran = false
+    local function runs() ran = true end
+    for _, args in ipairs {
+      table.pack(runs, nil, runs), table.pack(runs, nil), table.pack(runs, 5), table.pack(runs, setmetatable({}, { __call = runs })),
+    } do
+      local ok, err = pcall(function() alice.await:all(table.unpack(args, 1, args.n)) end)
+      assert.is_false(ok)
+      assert.matches("await_spec.lua:%d+: bad argument #2 to 'all' %(function expected, got " .. type(args[2]), err)
+    end
+    assert.is_false(ran)
+  end)
+
   it("times come in their order, and wake whoever waits for the descriptor", function()
     local came, began = {}, support.now_ms()
     for _, ms in ipairs { 60, 20, 40, 0, 20.5 } do

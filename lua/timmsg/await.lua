@@ -121,10 +121,16 @@ end
 
 -- ---- several at once, deadlines ----
 
+-- As luaL_checktype does, for the caller of a method.
+local function check_function(value, number, name)
+  if type(value) == "function" then return end
+  error(("bad argument #%d to '%s' (function expected, got %s)"):format(number, name, type(value)), 3)
+end
+
 -- Whoever waits for functions that run in coroutines of their own: they end with it, however it ends.
 local function run_all(functions, on_end)
   local tasks = {}
-  for i, fn in ipairs(functions) do
+  for i, fn in ipairs(functions) do -- they are functions: there is no hole
     tasks[i] = coroutine.create(function()
       on_end(i, table.pack(xpcall(fn, function(err)
         return { value = err, traceback = core.traceback(coroutine.running()) }
@@ -173,10 +179,11 @@ function methods:sleep(ms) return await(self.client, "after", nil, ms) end
 -- Runs the functions at once, each in a coroutine of its own, and returns a table for each: what it returned, as
 -- table.pack does. If one raises an error the others are closed and the caller gets the error, with its traceback.
 function methods:all(...)
+  local functions, results = table.pack(...), {}
+  for i = 1, functions.n do check_function(functions[i], i, "all") end
   local wait, wake, refusal = waiter(self.client)
   if not wait then return nil, wake, refusal end
-  local functions, results = { ... }, {}
-  local left, failure = #functions, nil
+  local left, failure = functions.n, nil
   local guard <close>, start = run_all(functions, function(i, outcome) -- luacheck: ignore 211
     left = left - 1
     if outcome[1] then
@@ -190,7 +197,7 @@ function methods:all(...)
   local ok, message, code = wait(function() return left == 0 or failure end)
   if failure then pass_on(failure) end
   if not ok then return nil, message, code end
-  return table.unpack(results, 1, #functions)
+  return table.unpack(results, 1, functions.n)
 end
 
 -- Runs the function with the arguments in a coroutine of its own. What it returns; or, if it has not ended after so

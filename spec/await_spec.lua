@@ -296,6 +296,20 @@ describe("in straight-line code", function()
     assert.is_false(ran)
   end)
 
+  it("that memory is short is told as that", function()
+    -- Lua takes this text for the failure itself: no message handler runs
+    local function too_much() error("not enough memory", 0) end
+    for _, wait in ipairs {
+      function() alice.await:all(too_much) end,
+      function() alice.await:timeout(5000, too_much) end,
+      function() alice.await:all(function() alice.await:timeout(5000, too_much) end) end,
+    } do
+      local ok, err = pcall(run, wait)
+      assert.is_false(ok)
+      assert.equal("not enough memory", err)
+    end
+  end)
+
   it("times come in their order, and wake whoever waits for the descriptor", function()
     local came, began = {}, support.now_ms()
     for _, ms in ipairs { 60, 20, 40, 0, 20.5 } do

@@ -152,6 +152,8 @@ end
 
 -- Raises what a function raised, for whoever waited for it, and says where that was.
 local function pass_on(failure)
+  -- no table: memory was too short for the message handler of run_all
+  if type(failure) ~= "table" then error(failure, 0) end
   local err = failure.value
   -- what is forgiven is known by its text
   if type(err) == "string" and not core.is_forgiven(err) then err = err .. "\n" .. failure.traceback end

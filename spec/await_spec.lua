@@ -329,6 +329,27 @@ describe("in straight-line code", function()
     assert.has_error(function() alice:after(5) end)
   end)
 
+  it("a host's scheduler is not asked where nothing can yield", function()
+    local asked = 0
+    timmsg.set_scheduler(function()
+      asked = asked + 1
+      return coroutine.yield, function() end
+    end)
+    local co = coroutine.create(function()
+      local list = { 3, 1, 2 }
+      table.sort(list, function(a, b) -- C calls this
+        assert(alice.await:sleep(1))
+        return a < b
+      end)
+      return list
+    end)
+    local ok, list = coroutine.resume(co)
+    assert.is_true(ok, list)
+    assert.same({ 1, 2, 3 }, list)
+    assert.is_true(alice.await:sleep(1))
+    assert.equal(0, asked)
+  end)
+
   it("a host's scheduler runs its coroutines itself", function()
     -- one that resumes what is ready, and nothing else may
     local ready, running, resumed = {}, nil, 0

@@ -66,15 +66,16 @@ local function waiter(client)
     if state == "closing" then core.forgive(err) end
     error(err, 0)
   end
-  local suspend, wake
-  if scheduler then suspend, wake = scheduler() end
+  -- in a coroutine too there are places that cannot: what C code called, such as table.sort
+  local can_yield, suspend, wake = coroutine.isyieldable(), nil, nil
+  if scheduler and can_yield then suspend, wake = scheduler() end
   if suspend then
     return function(is_done)
       while not is_done() do suspend() end
       return true
     end, wake
   end
-  if coroutine.isyieldable() then
+  if can_yield then
     local co, waiting = coroutine.running(), false
     return function(is_done)
       waiting = true
@@ -247,8 +248,9 @@ local function proxy_of(client)
 end
 
 -- Tells how coroutines wait that a scheduler of the host's runs, which nobody else may resume. `fn` is called for each
--- wait, in the coroutine that is to wait, and returns two functions: suspend(), which gives way until it is woken (or
--- sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. nil: there is no scheduler.
+-- wait that can yield, in the coroutine that is to wait, and returns two functions: suspend(), which gives way until it is
+-- woken (or sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. nil: there is no
+-- scheduler.
 local function set_scheduler(fn) scheduler = fn end
 
 return { proxy_of = proxy_of, set_scheduler = set_scheduler }

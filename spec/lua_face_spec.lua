@@ -843,6 +843,50 @@ describe("the Lua face", function()
   end)
 
   describe("inside a callback", function()
+    it("nothing can be waited for: poll would refuse", function()
+      local tim, got = new "user1", {}
+      local function ask()
+        got[#got + 1] = { n = select("#", tim:wait()), tim:wait() }
+        got[#got + 1] = table.pack(tim:wait(10))
+        got[#got + 1] = table.pack(tim:timeout())
+      end
+      tim:on("log", ask)
+      call_and_wait(tim, "conv_get_conv_list", ask)
+      assert.is_nil((tim:send_new_msg("user2", C2C, {})))
+      pump(function() return #got == 6 end, tim)
+      for i = 1, 6, 3 do
+        assert.same({ n = 2, nil, "already polling" }, got[i])
+        assert.same({ n = 2, nil, "already polling" }, got[i + 1])
+        assert.same({ n = 1, nil }, got[i + 2])
+      end
+      assert.has_error(function() tim:wait(-1) end)
+    end)
+
+    it("that which close runs neither", function()
+      local tim, got = new "user1", nil
+      assert(tim:after(60000, function(code) got = table.pack(code, tim:wait()) end))
+      tim:close()
+      assert.same({ n = 3, timmsg.ERR_USER_CANCELED, nil, "already polling" }, got)
+    end)
+
+    it("asking what there is does not keep poll going", function()
+      local tim, ticks = new "user1", 0
+      support.idle(20, tim)
+      local function tick()
+        ticks = ticks + 1
+        if ticks == 100 then return end
+        assert(tim:conv_get_conv_list(tick))
+        tim:timeout()
+        tim:wait(20)
+        -- it has come before this callback ends
+        local deadline = support.now_ms() + 5
+        repeat until support.now_ms() >= deadline
+      end
+      call_and_wait(tim, "conv_get_conv_list", tick)
+      assert.equal(1, tim:poll())
+      assert.equal(1, ticks)
+    end)
+
     it("calls can be made and handlers added", function()
       local tim, got = new "user1", nil
       tim:send_new_msg("user1", C2C, timmsg.text "a", function(_, _, msg)

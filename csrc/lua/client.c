@@ -214,7 +214,7 @@ static int run_poll(lua_State *L)
     return 1;
 }
 
-/* Whether poll has something to do; waits for it until the time is over (negative: no limit). Marks and
+/* Whether poll, which does not run, has something to do; waits for it until the time is over (negative: no limit). Marks and
  * results that nobody wants are nothing: to see past them a letter is taken into the hand. */
 static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
 {
@@ -232,16 +232,20 @@ static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
     }
 }
 
+/* What poll and wait say inside a callback. */
+static int push_polling(lua_State *L)
+{
+    luaL_pushfail(L);
+    lua_pushliteral(L, "already polling");
+    return 2;
+}
+
 /* poll([budget_ms]): how many letters were handled, or nil, "already polling". */
 static int client_poll(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
     lua_Number budget = check_milliseconds(L, 2, -1);
-    if (self->polling) {
-        luaL_pushfail(L);
-        lua_pushliteral(L, "already polling");
-        return 2;
-    }
+    if (self->polling) return push_polling(L);
     if (!has_something(self, 0)) {
         lua_pushinteger(L, 0);
         return 1;
@@ -269,11 +273,14 @@ int tm_lua_client_state(lua_State *L)
     return 1;
 }
 
-/* wait([ms]): blocks until poll has something to do; false when the time is over before. */
+/* wait([ms]): blocks until poll has something to do; false when the time is over before. In a callback, where poll has
+ * nothing to do whatever comes, nil, "already polling": it could wait for ever, above all while the client closes. */
 static int client_wait(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
-    lua_pushboolean(L, has_something(self, check_milliseconds(L, 2, -1)));
+    lua_Number timeout_ms = check_milliseconds(L, 2, -1);
+    if (self->polling) return push_polling(L);
+    lua_pushboolean(L, has_something(self, timeout_ms));
     return 1;
 }
 
@@ -296,7 +303,8 @@ static int client_events(lua_State *L)
 
 static int client_timeout(lua_State *L)
 {
-    if (has_something(check_open(L), 0))
+    tm_lua_client *self = check_open(L);
+    if (!self->polling && has_something(self, 0))
         lua_pushinteger(L, 0);
     else
         lua_pushnil(L);

@@ -1508,9 +1508,10 @@ function Client:off(event, handler) end
 ---@return string? message
 function Client:poll(budget_ms) end
 
----Blocks until poll has something to do, or the time is over.
+---Blocks until poll has something to do, or the time is over. Inside a callback, at once: nil, "already polling".
 ---@param ms? number default: no limit
----@return boolean
+---@return boolean? is_there
+---@return string? message
 function Client:wait(ms) end
 
 ---Calls back from poll when the time is over: code 0; or ERR_USER_CANCELED when the client is closed before.
@@ -1529,7 +1530,7 @@ function Client:pollfd() end
 ---@return "r"
 function Client:events() end
 
----0 when poll has something to do, else nil.
+---0 when poll has something to do, else nil; so inside a callback.
 ---@return 0|nil
 function Client:timeout() end
 

@@ -1,8 +1,8 @@
 /* Mailbox: see mailbox.h.
  *
  * The descriptor, where somebody asked for it, is signalled and cleared under the lock, and only when the list
- * gets its first letter or loses its last: it is readable exactly while letters are there, and a host that polls
- * an empty mailbox pays for a lock and no more. */
+ * gets its first letter or loses its last, or it is held or no longer: it is readable exactly while letters are
+ * there or it is held, and a host that polls an empty mailbox pays for a lock and no more. */
 #include "mailbox.h"
 
 #include "include/TIMCloudDef.h"
@@ -21,6 +21,7 @@ struct tm_mailbox {
     pthread_cond_t arrived;
     tm_wake wake; /* not open until somebody asks for the descriptor */
     tm_letter *first, *last;
+    bool held;         /* the descriptor is to be readable in any case */
     unsigned waiters;  /* threads in tm_mailbox_wait */
     atomic_bool any;   /* letters are there */
     atomic_bool quick; /* the letter taken last was */
@@ -144,10 +145,29 @@ void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter)
     } else {
         mailbox->first = letter;
         atomic_store(&mailbox->any, true);
-        if (mailbox->wake.write_fd >= 0) tm_wake_signal(&mailbox->wake);
+        if (!mailbox->held && mailbox->wake.write_fd >= 0) tm_wake_signal(&mailbox->wake);
     }
     mailbox->last = letter;
     if (mailbox->waiters) pthread_cond_signal(&mailbox->arrived);
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+const tm_letter *tm_mailbox_first(tm_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    const tm_letter *letter = mailbox->first;
+    pthread_mutex_unlock(&mailbox->lock);
+    return letter;
+}
+
+void tm_mailbox_hold(tm_mailbox *mailbox, bool held)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    if (held != mailbox->held && !mailbox->first) {
+        if (held && mailbox->wake.write_fd >= 0) tm_wake_signal(&mailbox->wake);
+        if (!held && mailbox->wake.read_fd >= 0) tm_wake_clear(&mailbox->wake);
+    }
+    mailbox->held = held;
     pthread_mutex_unlock(&mailbox->lock);
 }
 
@@ -159,7 +179,7 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox)
         mailbox->first = letter->next;
         letter->next = NULL;
         if (!mailbox->first) atomic_store(&mailbox->any, false);
-        if (!mailbox->first && mailbox->wake.read_fd >= 0) tm_wake_clear(&mailbox->wake);
+        if (!mailbox->first && !mailbox->held && mailbox->wake.read_fd >= 0) tm_wake_clear(&mailbox->wake);
         atomic_store(&mailbox->quick, letter->quick);
         tm_mailbox_unexpect(mailbox, letter);
         size_t taken = events_in(letter);
@@ -207,7 +227,7 @@ bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms)
 int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err)
 {
     pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->wake.read_fd < 0 && !tm_wake_open(&mailbox->wake, err) && mailbox->first)
+    if (mailbox->wake.read_fd < 0 && !tm_wake_open(&mailbox->wake, err) && (mailbox->first || mailbox->held))
         tm_wake_signal(&mailbox->wake);
     int fd = tm_wake_fd(&mailbox->wake);
     pthread_mutex_unlock(&mailbox->lock);

@@ -54,12 +54,17 @@ bool tm_letter_unpack(tm_letter *letter);
 
 /* Puts a letter in (taken over). Any thread. */
 void tm_mailbox_put(tm_mailbox *mailbox, tm_letter *letter);
+/* The oldest letter, which stays there, or NULL: for the one thread that takes. */
+const tm_letter *tm_mailbox_first(tm_mailbox *mailbox);
 /* Takes the oldest letter (the caller frees it with tm_letter_free), or NULL if there is none. Any thread. */
 tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
 /* Blocks until a letter is there or the time is over (negative: no limit). Any thread. True if a letter is there. Behind a
  * quick letter it looks for a moment before it sleeps: see spin.h. */
 bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
-/* A descriptor that is readable while letters are there; owned by the mailbox; never read from it. It is made when
+/* Keeps the descriptor readable also without a letter, until that is taken back: for who takes and has not done with
+ * what was taken. Any thread. */
+void tm_mailbox_hold(tm_mailbox *mailbox, bool held);
+/* A descriptor that is readable while letters are there (or it is held so); owned by the mailbox; never read from it. It is made when
  * first asked for: a host that asks each frame needs none. -1: it could not be made (err is set). Any thread. */
 int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err);
 /* How many events wait, a RECV_NEW_MSG counting as many as it has messages: the worker stops reading ahead at

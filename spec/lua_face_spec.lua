@@ -842,6 +842,67 @@ describe("the Lua face", function()
     end)
   end)
 
+  describe("the descriptor", function()
+    -- Whether it is readable now.
+    local function is_readable(tim)
+      local watcher, readable = uv.new_poll(tim:pollfd()), false
+      watcher:start("r", function() readable = true end)
+      uv.run "nowait"
+      watcher:close()
+      uv.run "nowait"
+      return readable
+    end
+
+    it("is readable as long as poll has something to do, whoever asks for that", function()
+      local tim = new "user1"
+      support.idle(20, tim)
+      assert.is_false(is_readable(tim))
+      for _, ask in ipairs { tim.timeout, tim.wait, function() return tim:wait(0) end } do
+        call_and_wait(tim, "conv_get_conv_list", nothing)
+        assert.is_true(is_readable(tim))
+        ask(tim)
+        assert.is_true(is_readable(tim))
+        assert.equal(0, tim:timeout())
+        assert.is_true(is_readable(tim))
+        assert.equal(1, tim:poll())
+        assert.is_false(is_readable(tim))
+        assert.is_nil(tim:timeout())
+      end
+    end)
+
+    it("is so too when an error ended a poll", function()
+      local tim = new "user1"
+      support.idle(20, tim)
+      -- nothing is left
+      call_and_wait(tim, "conv_get_conv_list", function() error "one" end)
+      assert.error_matches(function() tim:poll() end, "one")
+      assert.is_false(is_readable(tim))
+      -- an error is left, of a letter that is gone
+      tim:on("log", function() error("first", 0) end)
+      tim:on("log", function() error("second", 0) end)
+      assert.is_nil((tim:send_new_msg("user2", C2C, {})))
+      assert.error_matches(function() tim:poll() end, "first")
+      assert.is_true(is_readable(tim))
+      assert.equal(0, tim:timeout())
+      assert.is_true(is_readable(tim))
+      assert.error_matches(function() tim:poll() end, "second")
+      assert.is_false(is_readable(tim))
+      assert.is_nil(tim:timeout())
+    end)
+
+    it("is so behind a poll with a budget, and whenever it is first asked for", function()
+      local tim = new "user1"
+      support.idle(20, tim)
+      tim:on("log", function() error("first", 0) end)
+      tim:on("log", function() error("second", 0) end)
+      assert.is_nil((tim:send_new_msg("user2", C2C, {})))
+      assert.error_matches(function() tim:poll(0) end, "first")
+      assert.is_true(is_readable(tim))
+      assert.error_matches(function() tim:poll(0) end, "second")
+      assert.is_false(is_readable(tim))
+    end)
+  end)
+
   describe("inside a callback", function()
     it("nothing can be waited for: poll would refuse", function()
       local tim, got = new "user1", {}

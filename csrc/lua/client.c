@@ -21,6 +21,7 @@ typedef struct tm_lua_client {
     tm_callbacks callbacks;
     uint32_t mark; /* the newest mark's number */
     bool polling;  /* callbacks are running */
+    bool held;     /* the mailbox's descriptor is */
     bool closing;
 } tm_lua_client;
 
@@ -142,7 +143,11 @@ int tm_lua_client_new(lua_State *L)
  *
  * A poll without a budget ends at a letter of its own, the mark, which it puts behind all that wait: what
  * callbacks bring about and what comes meanwhile is left for the next poll, and what an error leaves undone
- * stays in the mailbox, whose descriptor says so. Its kind is one that is not counted. */
+ * stays in the mailbox, whose descriptor says so. Its kind is one that is not counted.
+ *
+ * Marks that polls left behind which an error ended, and results that nobody wants, are idle: nothing to do. Between
+ * two polls none is the first letter, except a result that came just now, so that the descriptor does not tell of them;
+ * and it is held where a letter is still in hand or an error waits. */
 
 static void *const mark_token = (void *)(uintptr_t)0xff; /* no call has this kind */
 
@@ -158,33 +163,56 @@ static uint32_t put_mark(tm_lua_client *self)
     return self->mark;
 }
 
-/* Gets a letter in hand if there is none. False: there is none, or the mark `until` was reached. Older marks,
- * which polls left behind that an error ended, and results that nobody wants are skipped. */
+static bool is_mark(const tm_letter *letter)
+{
+    return letter->kind == TM_LETTER_PROGRESS && letter->token == mark_token;
+}
+
+static bool is_idle(const tm_letter *letter)
+{
+    return is_mark(letter) || (letter->kind == TM_LETTER_RESULT && !letter->token);
+}
+
+/* Gets a letter in hand if there is none. False: there is none, or the mark `until` was reached. */
 static bool take_letter(tm_lua_client *self, uint32_t until)
 {
     while (!self->callbacks.letter) {
         tm_letter *letter = tm_mailbox_take(self->mailbox);
         if (!letter) return false;
-        bool is_mark = letter->kind == TM_LETTER_PROGRESS && letter->token == mark_token;
-        if (is_mark && letter->index == until) {
-            tm_letter_free(letter);
-            return false;
-        }
-        if (is_mark || (letter->kind == TM_LETTER_RESULT && !letter->token))
-            tm_letter_free(letter);
-        else
+        if (!is_idle(letter)) {
             tm_callbacks_take(&self->callbacks, letter);
+            continue;
+        }
+        bool reached = is_mark(letter) && letter->index == until;
+        tm_letter_free(letter);
+        if (reached) return false;
     }
     return true;
 }
 
-/* Raises the first error that a callback left, if there is one. If more are waiting, the descriptor is made
- * to say so. */
+/* Whether a letter waits that is not idle. Those before it are taken out. */
+static bool has_letter(tm_lua_client *self)
+{
+    const tm_letter *letter;
+    while ((letter = tm_mailbox_first(self->mailbox)) != NULL && is_idle(letter))
+        tm_letter_free(tm_mailbox_take(self->mailbox));
+    return letter != NULL;
+}
+
+/* Leaves a descriptor behind a poll that says whether another one has something to do. */
+static void settle(tm_lua_client *self)
+{
+    if (!self->client) return; /* a callback closed it */
+    bool held = self->callbacks.letter || self->callbacks.raised;
+    if (held != self->held) tm_mailbox_hold(self->mailbox, held);
+    self->held = held;
+    has_letter(self);
+}
+
+/* Raises the first error that a callback left, if there is one. */
 static void raise_first(lua_State *L, tm_lua_client *self)
 {
-    if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return;
-    if (self->callbacks.raised && self->mailbox) put_mark(self);
-    lua_error(L);
+    if (tm_callbacks_push_raised(L, 1, &self->callbacks)) lua_error(L);
 }
 
 static lua_Number now_milliseconds(void)
@@ -214,8 +242,8 @@ static int run_poll(lua_State *L)
     return 1;
 }
 
-/* Whether poll, which does not run, has something to do; waits for it until the time is over (negative: no limit). Marks and
- * results that nobody wants are nothing: to see past them a letter is taken into the hand. */
+/* Whether poll, which does not run, has something to do; waits for it until the time is over (negative: no limit). No
+ * letter is taken for that, or the descriptor would tell of nothing any more. */
 static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
 {
     /* in a test world all that can happen has happened then */
@@ -225,7 +253,7 @@ static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
     for (;;) {
         int wait_ms = left < 0 ? -1 : left < INT_MAX ? (int)ceil(left) : INT_MAX;
         if (!tm_mailbox_wait(self->mailbox, wait_ms)) return false;
-        if (take_letter(self, 0)) return true;
+        if (has_letter(self)) return true;
         if (timeout_ms < 0) continue;
         left = timeout_ms > 0 ? deadline - now_milliseconds() : 0;
         if (left < 0) left = 0;
@@ -260,6 +288,7 @@ static int client_poll(lua_State *L)
     self->polling = true;
     int status = lua_pcall(L, 2, 1, 0);
     self->polling = false;
+    settle(self);
     return status == LUA_OK ? 1 : lua_error(L);
 }
 

@@ -121,6 +121,34 @@ static void oldest_first_and_readable_while_letters_are_there(void **state)
     tm_mailbox_free(mailbox);
 }
 
+static void held_it_is_readable_without_letters(void **state)
+{
+    (void)state;
+    for (int opened_late = 0; opened_late < 2; opened_late++) {
+        tm_mailbox *mailbox = new_mailbox();
+        if (!opened_late) assert_false(readable(tm_mailbox_fd(mailbox, NULL)));
+        assert_null(tm_mailbox_first(mailbox));
+        tm_mailbox_hold(mailbox, true);
+        tm_mailbox_hold(mailbox, true);
+        assert_true(readable(tm_mailbox_fd(mailbox, NULL)));
+        assert_false(tm_mailbox_wait(mailbox, 0));
+        put(mailbox, TM_LETTER_RESULT, 7, NULL);
+        assert_int_equal(tm_mailbox_first(mailbox)->index, 7);
+        tm_letter_free(tm_mailbox_take(mailbox));
+        assert_true(readable(tm_mailbox_fd(mailbox, NULL)));
+        put(mailbox, TM_LETTER_RESULT, 8, NULL);
+        tm_mailbox_hold(mailbox, false);
+        assert_true(readable(tm_mailbox_fd(mailbox, NULL)));
+        tm_letter_free(tm_mailbox_take(mailbox));
+        assert_false(readable(tm_mailbox_fd(mailbox, NULL)));
+        tm_mailbox_hold(mailbox, true);
+        assert_true(readable(tm_mailbox_fd(mailbox, NULL)));
+        tm_mailbox_hold(mailbox, false);
+        assert_false(readable(tm_mailbox_fd(mailbox, NULL)));
+        tm_mailbox_free(mailbox);
+    }
+}
+
 static void what_was_not_taken_is_freed(void **state)
 {
     (void)state;
@@ -387,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(letters),
         cmocka_unit_test(oldest_first_and_readable_while_letters_are_there),
+        cmocka_unit_test(held_it_is_readable_without_letters),
         cmocka_unit_test(what_was_not_taken_is_freed),
         cmocka_unit_test(each_producers_order_is_kept),
         cmocka_unit_test(polling_the_descriptor_misses_nothing),

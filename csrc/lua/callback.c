@@ -54,7 +54,9 @@ const char *tm_callbacks_event_name(int event)
 int tm_callbacks_check_event(lua_State *L, int arg)
 {
     if (lua_type(L, arg) != LUA_TSTRING) return luaL_typeerror(L, arg, "string");
-    const char *name = lua_tostring(L, arg);
+    size_t length;
+    const char *name = lua_tolstring(L, arg, &length);
+    luaL_argcheck(L, strlen(name) == length, arg, "a NUL in an event's name");
     for (int event = 0; event < EVENT_COUNT; event++)
         if (strcmp(event_types[event].name, name) == 0) return event;
     return luaL_argerror(L, arg, lua_pushfstring(L, "there is no event '%s'", name));

@@ -38,7 +38,9 @@ static void take_option(lua_State *L, int config)
     if (lua_type(L, -2) != LUA_TSTRING)
         luaL_argerror(L, 1,
                       lua_pushfstring(L, "an option's name is a string, not a %s", luaL_typename(L, -2)));
-    const char *name = lua_tostring(L, -2);
+    size_t length;
+    const char *name = lua_tolstring(L, -2, &length);
+    luaL_argcheck(L, strlen(name) == length, 1, "a NUL in an option's name");
     if (strcmp(name, "sdk_app_id") == 0 || strcmp(name, "log_level") == 0) {
         if (!is_whole(L, -1)) option_error(L, name, "integer", -1);
         return;

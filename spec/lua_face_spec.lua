@@ -1221,6 +1221,35 @@ describe("the Lua face", function()
       assert.error_matches(function() tim.await:conv_get_conv_list(nothing) end, "takes no callback")
     end)
 
+    it("blames its caller's line and names the method that was called", function()
+      local tim = new "user1"
+      local await = tim.await
+      local function blames(message, f)
+        local ok, err = pcall(f)
+        assert.is_false(ok)
+        assert.matches("^[^:]*lua_face_spec%.lua:%d+: ", err)
+        assert.equal(message, err:match "^[^:]*:%d+: (.*)$")
+      end
+      blames("bad argument #1 to 'sleep' (number expected, got nil)", function() await:sleep() end)
+      blames("bad argument #1 to 'sleep' (number expected, got string)", function() await:sleep "1" end)
+      blames("bad argument #1 to 'sleep' (a time in milliseconds expected)", function() await:sleep(-1) end)
+      blames("bad argument #2 to 'timeout' (function expected, got nil)", function() await:timeout(10) end)
+      blames("bad argument #2 to 'timeout' (function expected, got table)", function() await:timeout(10, {}) end)
+      blames("bad argument #1 to 'timeout' (number expected, got nil)", function() await:timeout(nil, nothing) end)
+      blames("bad argument #1 to 'timeout' (a time in milliseconds expected)", function() await:timeout(0 / 0, nothing) end)
+      blames("bad argument #1 to 'all' (function expected, got number)", function() await:all(5) end)
+      -- with a dot
+      blames("bad argument #1 to 'login' (timmsg.await expected, got string)", function() await.login "x" end)
+      blames("bad argument #1 to 'login' (timmsg.await expected, got userdata)", function() await.login(tim, "x") end)
+      blames("bad argument #1 to 'sleep' (timmsg.await expected, got number)", function() await.sleep(5) end)
+      blames("bad argument #1 to 'all' (timmsg.await expected, got function)", function() await.all(nothing) end)
+      blames("bad argument #1 to 'all' (timmsg.await expected, got nil)", function() await.all() end)
+      blames("bad argument #1 to 'timeout' (timmsg.await expected, got number)", function() await.timeout(5, nothing) end)
+      tim:close()
+      blames("client is closed", function() await:login "x" end)
+      blames("client is closed", function() await:sleep(5) end)
+    end)
+
     it("can't poll inside a callback", function()
       local tim, got = new "user1", nil
       tim:conv_get_conv_list(function() got = table.pack(tim.await:conv_get_conv_list()) end)

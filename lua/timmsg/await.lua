@@ -91,8 +91,9 @@ local function waiter(client)
   return function(is_done) return pump(client, is_done) end, function() end
 end
 
--- Called by the proxy's methods as a tail call, so that level 2 is whoever called them.
-local function await(client, name, progress, ...)
+-- Carries out the client's `call` for the method `name`, which calls this as a tail call, so that level 2 is whoever called
+-- that.
+local function await(client, call, name, progress, ...)
   local wait, wake, refusal = waiter(client)
   if not wait then return nil, wake, refusal end
 
@@ -107,7 +108,7 @@ local function await(client, name, progress, ...)
     wake()
   end
 
-  local fine, ok, message, refused = pcall(client[name], client, table.unpack(args, 1, args.n + 1))
+  local fine, ok, message, refused = pcall(client[call], client, table.unpack(args, 1, args.n + 1))
   if not fine then error(as_ours(ok, name), 2) end
   if not ok then return nil, message, refused end
 
@@ -122,7 +123,7 @@ end
 
 -- ---- several at once, deadlines ----
 
--- As luaL_checktype does, for the caller of a method.
+-- As luaL_checktype does, for the caller of the method `name`.
 local function check_function(value, number, name)
   if type(value) == "function" then return end
   error(("bad argument #%d to '%s' (function expected, got %s)"):format(number, name, type(value)), 3)
@@ -163,25 +164,41 @@ end
 
 local methods = {}
 
+local metatable = {
+  __index = methods,
+  __name = "timmsg.await",
+}
+
+-- A call with a dot is a mistake of its caller.
+local function check_self(self, name)
+  if type(self) == "table" and getmetatable(self) == metatable then return end
+  error(("bad argument #1 to '%s' (timmsg.await expected, got %s)"):format(name, type(self)), 3)
+end
+
 for _, name in ipairs(core.calls) do
   methods[name] = function(self, ...)
+    check_self(self, name)
     local count = select("#", ...)
     local last = select(count > 0 and count or 1, ...)
-    if type(last) ~= "function" then return await(self.client, name, nil, ...) end
+    if type(last) ~= "function" then return await(self.client, name, name, nil, ...) end
     if name ~= "download_elem_to_path" then
       error(("await:%s takes no callback: it returns the result"):format(name), 2)
     end
     local args = table.pack(...)
-    return await(self.client, name, last, table.unpack(args, 1, count - 1))
+    return await(self.client, name, name, last, table.unpack(args, 1, count - 1))
   end
 end
 
 -- Waits so many milliseconds. True, or nil, message, code when the client is closed before.
-function methods:sleep(ms) return await(self.client, "after", nil, ms) end
+function methods:sleep(ms)
+  check_self(self, "sleep")
+  return await(self.client, "after", "sleep", nil, ms)
+end
 
 -- Runs the functions at once, each in a coroutine of its own, and returns a table for each: what it returned, as
 -- table.pack does. If one raises an error the others are closed and the caller gets the error, with its traceback.
 function methods:all(...)
+  check_self(self, "all")
   local functions, results = table.pack(...), {}
   for i = 1, functions.n do check_function(functions[i], i, "all") end
   local wait, wake, refusal = waiter(self.client)
@@ -206,6 +223,8 @@ end
 -- Runs the function with the arguments in a coroutine of its own. What it returns; or, if it has not ended after so
 -- many milliseconds, it is closed: nil, message, ERR_REQUEST_TIMEOUT.
 function methods:timeout(ms, fn, ...)
+  check_self(self, "timeout")
+  check_function(fn, 2, "timeout")
   local wait, wake, refusal = waiter(self.client)
   if not wait then return nil, wake, refusal end
   local args = table.pack(...)
@@ -216,10 +235,11 @@ function methods:timeout(ms, fn, ...)
     outcome = result
     wake()
   end)
-  local ok, message, code = self.client:after(ms, function(c, desc)
+  local fine, ok, message, code = pcall(self.client.after, self.client, ms, function(c, desc)
     is_late, is_closed = c == 0, c ~= 0 and { desc, c }
     if not outcome then wake() end
   end)
+  if not fine then error(as_ours(ok, "timeout"), 2) end
   if not ok then return nil, message, code end
   start()
   ok, message, code = wait(function() return outcome or is_late or is_closed end)
@@ -229,11 +249,6 @@ function methods:timeout(ms, fn, ...)
   if not ok then return nil, message, code end
   return nil, ("not done in %s ms"):format(ms), ERR_REQUEST_TIMEOUT
 end
-
-local metatable = {
-  __index = methods,
-  __name = "timmsg.await",
-}
 
 -- One proxy a client, for as long as the client lives.
 local proxies = setmetatable({}, { __mode = "k" })

@@ -212,6 +212,37 @@ describe("timmsg.testing", function()
     assert.equal(4, turns)
   end)
 
+  it("is there by itself, await and all", function()
+    local program = [[
+      local testing = require "timmsg.testing"
+      local hub <close> = testing.new()
+      assert(hub:login "alice".await:conv_get_conv_list())
+      print "fine"
+    ]]
+    local pipe = assert(io.popen(("exec lua5.4 -e '%s' 2>&1"):format(program)))
+    local output = pipe:read "a"
+    assert.is_true(pipe:close(), output)
+    assert.equal("fine\n", output)
+  end)
+
+  it("refuses options that there are none of, as new does", function()
+    for options, message in pairs {
+      [{ tiem = 3 }] = "there is no option 'tiem'",
+      [{ 5 }] = "an option's name is a string, not a number",
+      [{ seed = "1" }] = "option 'seed': integer expected, got string",
+      [{ time = 1.5 }] = "option 'time': integer expected, got number",
+      [{ time = 0 }] = "option 'time': a Unix time expected",
+    } do
+      local ok, err = pcall(function() testing.new(options) end)
+      assert.is_false(ok)
+      assert.matches("^[^:]*testing_spec%.lua:%d+: bad argument #1 to 'new' %(", err)
+      assert.truthy(err:find(message, 1, true), err)
+    end
+    local ok, err = pcall(function() testing.new(5) end) ---@diagnostic disable-line: param-type-mismatch
+    assert.is_false(ok)
+    assert.matches("testing_spec%.lua:%d+: bad argument #1 to 'new' %(table expected, got number%)$", err)
+  end)
+
   -- ---- clock and chance ----
 
   it("stands still until it is moved", function()

@@ -6,6 +6,7 @@
 
 local core = require "timmsg.core"
 local assertions = require "timmsg.assertions"
+require "timmsg" -- for code under test that does not: a client's await
 
 -- Far more than anything needs that comes to rest.
 local MAX_ROUNDS <const> = 100000
@@ -32,11 +33,26 @@ Hub.__name = "timmsg.testing.Hub"
 ---@field seed? integer what random numbers follow from; 1
 ---@field time? integer the Unix time at which the clock stands; 1700000000
 
+-- Complains to the caller of new.
+local function check_options(options)
+  local function refuse(...) error(("bad argument #1 to 'new' (%s)"):format(string.format(...)), 4) end
+  if type(options) ~= "table" then refuse("table expected, got %s", type(options)) end
+  for name, value in pairs(options) do
+    if type(name) ~= "string" then refuse("an option's name is a string, not a %s", type(name)) end
+    if name ~= "seed" and name ~= "time" then refuse("there is no option '%s'", name) end
+    if type(value) ~= "number" or not math.tointeger(value) then
+      refuse("option '%s': integer expected, got %s", name, type(value))
+    end
+    if name == "time" and value <= 0 then refuse "option 'time': a Unix time expected" end
+  end
+end
+
 -- A new hub with nobody on it. Close it at the end of the test (it is to-be-closed).
 ---@param options? timmsg.testing.Options
 ---@return timmsg.testing.Hub
 function testing.new(options)
   options = options or {}
+  check_options(options)
   local world = core.testing.world(options.seed or 1, options.time or 1700000000)
   return setmetatable({ world = world, clients = {}, told = setmetatable({}, { __mode = "k" }) }, Hub)
 end

@@ -227,7 +227,7 @@ test-prosody: BACKEND := prosody
 test-ejabberd: BACKEND := ejabberd
 test-lua: $(BUILD)/game $(CRASH_SO)
 test-lua test-prosody test-ejabberd: $(LUA_SO)
-	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted -o utfTerminal $(BUSTED_FLAGS)
+	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted --run=specs -o utfTerminal $(BUSTED_FLAGS)
 
 # The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -73,9 +73,16 @@ describe("the README", function()
     local output, ok = run(dir, "lua5.4 /usr/bin/busted -o TAP chat_spec.lua")
     assert.is_true(ok, output)
     assert.truthy(output:find("1..3\n", 1, true), output)
-    output, ok = run(root, "lua5.4 /usr/bin/busted -o TAP --lpath='examples/spec/?.lua' examples/spec")
-    assert.is_true(ok, output)
-    assert.truthy(output:find("1..8\n", 1, true), output)
+    -- as it says, where nothing but the module is found
+    for page, pattern in pairs {
+      ["examples/testing.md"] = "\n    (busted [^\n]+)",
+      ["examples/spec/shop_spec.lua"] = "\n%-%-   (busted [^\n]+)",
+    } do
+      local command = support.read_file(root .. "/" .. page):match(pattern)
+      output, ok = run(root, ("export LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;'; %s -o TAP"):format(root, root, command))
+      assert.is_true(ok, output)
+      assert.truthy(output:find("1..8\n", 1, true), output)
+    end
   end)
 
   it("has a C program that compiles, links and runs", function()

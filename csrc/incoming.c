@@ -76,7 +76,7 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         tm_message_clear(&stored.message);
         return code;
     }
-    int deleted = tm_store_is_deleted(worker->store, conv, message, live, err);
+    int deleted = tm_store_is_deleted(worker->store, conv, message, event->position, live, err);
     if (deleted) return deleted < 0 ? err->code : 0;
     tm_message kept = *message; /* borrows */
     kept.is_read = is_read(event, conv);
@@ -149,7 +149,7 @@ static int32_t handle_revoke(tm_worker *worker, tm_conv *conv, const tm_event *e
     } else {
         /* a device that never had it gets a read row without elements, unless it was deleted here (rules 29,
          * 36) */
-        int deleted = tm_store_is_deleted(worker->store, conv, message, false, err);
+        int deleted = tm_store_is_deleted(worker->store, conv, message, event->position, false, err);
         if (deleted) return deleted < 0 ? err->code : 0;
         tm_message kept = *message; /* borrows */
         kept.status = kTIMMsg_Revoked;

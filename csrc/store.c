@@ -59,6 +59,7 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(conv, low)) WITHOUT ROWID;",
     /* message_unsent finds those too, and one index less changes with each message that is sent */
     "DROP INDEX message_sending;",
+    "ALTER TABLE convs ADD COLUMN cleared_position INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -297,7 +298,9 @@ int32_t tm_store_forget_backend(tm_store *store, tm_error *err)
         tm_sql_run(store->sql, err, "UPDATE messages SET position = NULL WHERE position NOTNULL", "");
     if (!code)
         code = tm_sql_run(store->sql, err,
-                          "UPDATE convs SET my_read = 0, peer_read = 0, owed = 0, owed_time = 0", "");
+                          "UPDATE convs SET my_read = 0, peer_read = 0, owed = 0, owed_time = 0, "
+                          "cleared_position = 0",
+                          "");
     return code ? code : tm_sql_run(store->sql, err, "DELETE FROM stretches", "");
 }
 

@@ -48,6 +48,7 @@ typedef struct tm_conv {
     uint64_t top_seq;               /* the highest seq seen from the backend or given by this device */
     tm_position my_read, peer_read; /* read up to here */
     uint64_t cleared;               /* what is older (in server seconds) was deleted; 0: nothing */
+    tm_position cleared_position;   /* and of that second itself what lies no further than this */
 } tm_conv;
 
 /* Looks a conversation up; `make`: adds a row (not listed yet) where there is none. */
@@ -157,10 +158,10 @@ int32_t tm_store_delete(tm_store *store, const tm_conv *conv, const tm_stored *s
 int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err);
 /* Remembers an identity as deleted, for good: where Import or Save brings the message back, its row counts. */
 int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *message, tm_error *err);
-/* 1: deleted, 0: not, -1: failure. `fresh`: it comes for the first time, so that only its own deletion
+/* 1: deleted, 0: not, -1: failure. `position`: where the backend has it. `fresh`: it comes for the first time, so that only its own deletion
  * counts, not that of all that was there (which remembers by name what may come again so). */
-int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
-                        tm_error *err);
+int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, tm_position position,
+                        bool fresh, tm_error *err);
 
 /* ---- completeness ---- */
 #define TM_TIME_END INT64_MAX

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The row of "SELECT id, type, name, listed, top_seq, my_read, peer_read, cleared". No row leaves id 0. */
+/* The row of "SELECT id, type, name, listed, top_seq, my_read, peer_read, cleared, cleared_position". No row leaves id 0. */
 static int32_t read_conv(tm_store *store, sqlite3_stmt *row, tm_conv *conv, tm_error *err)
 {
     tm_error local = {0};
@@ -20,6 +20,7 @@ static int32_t read_conv(tm_store *store, sqlite3_stmt *row, tm_conv *conv, tm_e
         conv->my_read = sqlite3_column_int64(row, 5);
         conv->peer_read = sqlite3_column_int64(row, 6);
         conv->cleared = tm_sql_column_u64(row, 7);
+        conv->cleared_position = sqlite3_column_int64(row, 8);
         tm_sql_drop(row);
     }
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
@@ -30,7 +31,9 @@ void tm_store_forget(tm_store *store)
     store->recent.id = store->top_conv = 0;
 }
 
-#define SELECT_CONV "SELECT id, type, name, listed, top_seq, my_read, peer_read, cleared FROM convs WHERE "
+#define SELECT_CONV                                                                                          \
+    "SELECT id, type, name, listed, top_seq, my_read, peer_read, cleared, cleared_position FROM convs "      \
+    "WHERE "
 
 int32_t tm_store_conv_by_id(tm_store *store, int64_t id, tm_conv *conv, tm_error *err)
 {

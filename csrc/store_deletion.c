@@ -10,10 +10,12 @@ int32_t tm_store_bury(tm_store *store, const tm_conv *conv, const tm_message *me
                       conv->id, message->seq, message->rand, message->sender);
 }
 
-int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, bool fresh,
-                        tm_error *err)
+int tm_store_is_deleted(tm_store *store, const tm_conv *conv, const tm_message *message, tm_position position,
+                        bool fresh, tm_error *err)
 {
-    if (!fresh && message->server_time < conv->cleared) return 1;
+    bool is_behind =
+        message->server_time == conv->cleared && (!position || position > conv->cleared_position);
+    if (!fresh && conv->cleared && message->server_time <= conv->cleared && !is_behind) return 1;
     tm_error local = {0};
     int64_t found = tm_sql_int(
         store->sql, &local, 0,
@@ -46,12 +48,16 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
      * from the backend: a time that somebody made up in an import would swallow messages to come. */
     tm_error local = {0};
     uint64_t newest = 0;
-    sqlite3_stmt *row = tm_sql_query(store->sql, &local,
-                                     "SELECT place_time FROM messages WHERE conv = ? AND position NOTNULL "
-                                     "ORDER BY place_time DESC LIMIT 1",
-                                     "i", conv->id);
+    tm_position position = 0;
+    sqlite3_stmt *row =
+        tm_sql_query(store->sql, &local,
+                     "SELECT place_time, max(position) FROM messages WHERE conv = ?1 AND place_time = "
+                     "(SELECT place_time FROM messages WHERE conv = ?1 AND position NOTNULL "
+                     "ORDER BY place_time DESC LIMIT 1)",
+                     "i", conv->id);
     if (tm_sql_step(store->sql, row, &local)) {
         newest = tm_sql_column_u64(row, 0);
+        position = sqlite3_column_int64(row, 1);
         tm_sql_drop(row);
     }
     if (local.code) return tm_fail(err, local.code, "%s", local.text);
@@ -72,10 +78,14 @@ int32_t tm_store_delete_all(tm_store *store, tm_conv *conv, tm_error *err)
                        "FROM messages WHERE conv = ? AND status IN (1, 3) AND is_self",
                        "i", conv->id);
     if (!code) code = tm_sql_run(store->sql, err, "DELETE FROM messages WHERE conv = ?", "i", conv->id);
-    if (code || newest <= conv->cleared) return code;
+    bool is_further =
+        newest > conv->cleared || (newest == conv->cleared && position > conv->cleared_position);
+    if (code || !newest || !is_further) return code;
     conv->cleared = newest;
+    conv->cleared_position = position;
     tm_store_forget(store);
-    code = tm_sql_run(store->sql, err, "UPDATE convs SET cleared = ? WHERE id = ?", "ui", newest, conv->id);
+    code = tm_sql_run(store->sql, err, "UPDATE convs SET cleared = ?, cleared_position = ? WHERE id = ?",
+                      "uii", newest, position, conv->id);
     return code || newest == 0 || newest > INT64_MAX
                ? code
                : tm_store_add_stretch(store, conv, 0, (int64_t)(newest - 1), err);

@@ -770,4 +770,22 @@ describe("What was wrong once:", function()
       assert.not_equal("before bob came", support.text_of(msg))
     end
   end)
+
+  hub_it("of the second in which all was deleted, what the device never had came back (rule 36)", function()
+    local hub <close> = testing.new()
+    local function must(client, call, ...)
+      local code, desc, result = hub:ask(client, call, ...)
+      assert(code == 0, desc)
+      hub:flush()
+      return result
+    end
+    local alice, first = hub:login "alice", hub:login("bob", "first")
+    must(alice, "send_new_msg", "bob", C2C, timmsg.text "before the second device")
+    hub:ask(first, "conv_get_conv_list")
+    local second = hub:login("bob", "second")
+    must(alice, "send_new_msg", "bob", C2C, timmsg.text "with it")
+    must(second, "delete", "alice", C2C, {})
+    must(alice, "send_new_msg", "bob", C2C, timmsg.text "after that")
+    assert.same({ "after that" }, support.texts(must(second, "get_msg_list", "alice", C2C, { msg_getmsglist_param_is_remble = true })))
+  end)
 end)

@@ -11,8 +11,9 @@ local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 
 local scene = {
   USERS = { "alice", "bob", "carol" }, GROUP = "band",
-  -- makes a store of version 1 of one of version 2
-  OLD_STORE = "BEGIN; CREATE INDEX message_sending ON messages(id) WHERE status = 1; PRAGMA user_version = 1; COMMIT",
+  -- makes a store of version 1 of one of today
+  OLD_STORE = "BEGIN; CREATE INDEX message_sending ON messages(id) WHERE status = 1; "
+    .. "ALTER TABLE convs DROP COLUMN cleared_position; PRAGMA user_version = 1; COMMIT",
 }
 
 -- The bytes of a file of that name: no two are alike, and no two pages of one.

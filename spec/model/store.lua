@@ -181,12 +181,12 @@ function store.delete(conv, row) remove(conv, row) end
 -- All: what is here, and with it what is older and never was here.
 function store.delete_all(conv)
   for _, row in ipairs(conv.rows) do
-    if row.pos then conv.cleared = math.max(conv.cleared, row.stime) end
+    if row.pos then conv.cleared = math.max(conv.cleared, row.pos) end
   end
   while #conv.rows > 0 do remove(conv, conv.rows[#conv.rows]) end
 end
 
 -- Whether a message that does not come as a new one was deleted here.
-function store.is_gone(conv, msg) return conv.gone[msg.id] or msg.stime < conv.cleared end
+function store.is_gone(conv, msg) return conv.gone[msg.id] or msg.pos <= conv.cleared end
 
 return store

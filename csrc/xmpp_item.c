@@ -235,14 +235,28 @@ static int32_t set_elems(tm_item *item, xmpp_stanza_t *message, bool group, cons
     return failed ? tm_fail_memory(err) : 0;
 }
 
-static int32_t read_content(tm_item *item, xmpp_stanza_t *message, const char *group, tm_error *err)
+/* `retract`: the element whose `id` it names. */
+static int32_t set_retraction(tm_item *item, xmpp_stanza_t *message, xmpp_stanza_t *retract,
+                              const tm_item_reader *reader, tm_error *err)
 {
+    xmpp_stanza_t *meant = reader->group ? tm_stanza_child(message, "meant", TM_NS_TIMMSG) : NULL;
+    const char *author = tm_stanza_attribute(meant, "author");
+    if (meant && !tm_valid_user(author)) return 0; /* nobody's message */
+    snprintf(item->author, sizeof item->author, "%s", author);
+    item->author_is_self = strcmp(author, reader->user) == 0;
+    return set_target(item, TM_ITEM_RETRACT, tm_stanza_attribute(retract, "id"), err);
+}
+
+static int32_t read_content(tm_item *item, xmpp_stanza_t *message, const tm_item_reader *reader,
+                            tm_error *err)
+{
+    const char *group = reader->group;
     xmpp_stanza_t *apply = tm_stanza_child(message, "apply-to", TM_NS_FASTEN);
     xmpp_stanza_t *retract = tm_stanza_child(message, "retract", "urn:xmpp:message-retract:1");
     xmpp_stanza_t *displayed = tm_stanza_child(message, "displayed", TM_NS_MARKERS);
     if (tm_stanza_child(apply, "retract", TM_NS_RETRACT))
-        return set_target(item, TM_ITEM_RETRACT, tm_stanza_attribute(apply, "id"), err);
-    if (retract) return set_target(item, TM_ITEM_RETRACT, tm_stanza_attribute(retract, "id"), err);
+        return set_retraction(item, message, apply, reader, err);
+    if (retract) return set_retraction(item, message, retract, reader, err);
     if (displayed) return set_target(item, TM_ITEM_DISPLAYED, tm_stanza_attribute(displayed, "id"), err);
     if (tm_stanza_child(message, "received", TM_NS_RECEIPTS))
         return group ? 0 : set_targets(item, message, err);
@@ -348,7 +362,7 @@ int32_t tm_item_read(const tm_item_reader *reader, xmpp_stanza_t *message, const
     if (!reader->group && !is_own_type(tm_stanza_attribute(message, "type"))) return 0;
     if (!reader->group && *reader->rooms && read_invitation(reader, message, out)) return 0;
     bool known = reader->group ? read_room(reader, message, out) : read_own(reader, message, out);
-    if (known) code = read_content(out, message, reader->group, err);
+    if (known) code = read_content(out, message, reader, err);
     if (!code) return 0;
 fail:
     tm_item_clear(out);

@@ -32,11 +32,13 @@ typedef struct tm_item {
     int32_t conv_type; /* TIMConvType */
     char conv_id[TM_MAX_GROUP_ID + 1];
     char sender[TM_MAX_USER_ID + 1];
-    char actor[TM_MAX_USER_ID + 1]; /* who really wrote it; the same as sender but for tips */
-    bool is_self;                   /* the actor is the user */
-    bool is_ours;                   /* its id has our form: seq, rand and client_time are its sender's */
-    bool may_revoke;                /* group: the actor was its owner or an admin when it wrote this */
-    bool leads_in;                  /* INVITATION: into a group that the user was not in, and is now */
+    char actor[TM_MAX_USER_ID + 1];  /* who really wrote it; the same as sender but for tips */
+    bool is_self;                    /* the actor is the user */
+    bool is_ours;                    /* its id has our form: seq, rand and client_time are its sender's */
+    bool may_revoke;                 /* group: the actor was its owner or an admin when it wrote this */
+    char author[TM_MAX_USER_ID + 1]; /* RETRACT in a group: of the message meant; "" if it does not say */
+    bool author_is_self;             /* that is the user */
+    bool leads_in;                   /* INVITATION: into a group that the user was not in, and is now */
     bool wants_receipt;
     char *id;                        /* owned; never empty */
     uint64_t seq, rand, client_time; /* seq 0: to be made of its place */
@@ -87,8 +89,9 @@ void tm_item_write_message(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, c
 /* GroupTips into a room; `elems` as JSON text. */
 void tm_item_write_tips(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *room, const char *elems,
                         const char *id);
-void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, bool group, const char *id,
-                           const char *target);
+/* A retraction; `author`: in a group, who wrote the message meant (others may have one of that id); NULL in C2C. */
+void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *author,
+                           const char *id, const char *target);
 /* An invitation into a room (XEP-0249); `born`: which group of that id (tm_room.born), or "". */
 void tm_item_write_invitation(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *id,
                               const char *room, const char *born);

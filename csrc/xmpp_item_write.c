@@ -188,13 +188,15 @@ void tm_item_write_tips(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *room, co
     tm_item_write_message(stanza, ctx, room, &message, id, false);
 }
 
-void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, bool group, const char *id,
-                           const char *target)
+void tm_item_write_retract(tm_stanza *stanza, xmpp_ctx_t *ctx, const char *to, const char *author,
+                           const char *id, const char *target)
 {
-    tm_stanza_begin(stanza, ctx, "message", to, group ? "groupchat" : "chat", id);
+    tm_stanza_begin(stanza, ctx, "message", to, author ? "groupchat" : "chat", id);
     xmpp_stanza_t *apply = tm_stanza_add(stanza, NULL, "apply-to", TM_NS_FASTEN, NULL);
     tm_stanza_set(stanza, apply, "id", target);
     tm_stanza_add(stanza, apply, "retract", TM_NS_RETRACT, NULL);
+    if (author)
+        tm_stanza_set(stanza, tm_stanza_add(stanza, NULL, "meant", TM_NS_TIMMSG, NULL), "author", author);
     xmpp_stanza_t *origin = tm_stanza_add(stanza, NULL, "origin-id", TM_NS_SID, NULL);
     tm_stanza_set(stanza, origin, "id", id);
     hint(stanza, "store");

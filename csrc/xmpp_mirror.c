@@ -46,6 +46,8 @@ static const char *const migrations[] = {
      "CREATE INDEX log_heard ON log(conv, conv_type, number) WHERE kind = 1 AND NOT is_self;"),
     /* what tells the group that the user is in from later ones of the same name */
     "ALTER TABLE groups ADD COLUMN born TEXT NOT NULL DEFAULT '';",
+    /* a retraction's sender is from now on who wrote the message meant, "" if a group's does not say */
+    "UPDATE log SET sender = '' WHERE kind = 2 AND conv_type = 2;",
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -222,11 +224,33 @@ static int32_t read_meant(tm_mirror *mirror, sqlite3_stmt *row, meant *out, tm_e
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* The message of an id in the item's conversation. Several senders may have used it: a retraction means the
+/* Ids are unique for each sender only, and whoever reads one can use it too. A group's retraction of ours names the
+ * author; one that does not, and whose actor has no message of that id, counts if it can mean one message only: else
+ * a member could have somebody else's erased in place of his own. In a room other clients name the archive's id. */
+static int32_t find_retracted(tm_mirror *mirror, const tm_item *item, meant *out, tm_error *err)
+{
+    return read_meant(
+        mirror,
+        tm_sql_query(
+            mirror->sql, err,
+            "WITH named(number) AS (SELECT number FROM log WHERE conv = ?1 AND conv_type = ?2 AND id = ?3"
+            "  AND kind IN (1, 6) AND kind = 1 UNION"
+            "  SELECT l.number FROM known k JOIN log l ON l.number = k.number"
+            "  WHERE k.archive = ?1 AND k.archive_id = ?3 AND l.kind = 1)"
+            "SELECT l.number, l.stamp, l.revoked, l.sender FROM named n JOIN log l ON l.number = n.number"
+            " WHERE l.sender = ?5 OR (?5 = '' AND (l.sender = ?4 OR NOT ?6 OR"
+            "  (SELECT count(*) FROM named) = 1)) ORDER BY l.sender = ?4 DESC LIMIT 1",
+            "tittti", item->conv_id, (int64_t)item->conv_type, item->target, item->actor, item->author,
+            (int64_t)item->may_revoke),
+        out, err);
+}
+
+/* The message of an id in the item's conversation. Several senders may have used it: in C2C a retraction means the
  * actor's own first, a marker that of another. */
 static int32_t find_meant(tm_mirror *mirror, const tm_item *item, meant *out, tm_error *err)
 {
     bool others = item->kind == TM_ITEM_DISPLAYED;
+    if (!others && item->conv_type == kTIMConv_Group) return find_retracted(mirror, item, out, err);
     int32_t code = read_meant(
         mirror,
         tm_sql_query(
@@ -266,9 +290,11 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
     if (code) return code;
     out->target = found.number;
     if (!found.number) {
-        /* a message that this device never had: its author may say so of his own */
+        /* a message that this device never had: whose it is must be plain, and that the actor may do it */
         uint64_t seq, rand, time;
-        out->valid = tm_item_read_id(item->target, &seq, &rand, &time);
+        bool by_power = item->conv_type == kTIMConv_Group && item->may_revoke;
+        bool may = *item->author ? by_power || strcmp(item->author, item->actor) == 0 : !by_power;
+        out->valid = may && tm_item_read_id(item->target, &seq, &rand, &time);
         return 0;
     }
     bool may =
@@ -293,12 +319,16 @@ static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t wi
                              tm_error *err)
 {
     tm_error local = {0};
+    /* see find_retracted */
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
-        "SELECT actor, powers, stamp FROM log WHERE conv = ? AND target IN (?, ?) AND kind = 2 AND conv_type "
-        "= ?",
-        "ttti", item->conv_id, item->id, item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
-        (int64_t)item->conv_type);
+        "SELECT actor, powers, stamp FROM log r WHERE conv = ?1 AND target IN (?2, ?3) AND kind = 2"
+        " AND conv_type = ?4 AND (sender = ?5 OR (sender = '' AND (actor = ?5 OR NOT EXISTS("
+        "  SELECT 1 FROM log WHERE conv = ?1 AND conv_type = ?4 AND id = r.target AND kind IN (1, 6)"
+        "  AND kind = 1 UNION ALL SELECT 1 FROM known k JOIN log l ON l.number = k.number"
+        "  WHERE k.archive = ?1 AND k.archive_id = r.target AND l.kind = 1))))",
+        "tttit", item->conv_id, item->id, item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
+        (int64_t)item->conv_type, item->sender);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         bool may = strcmp(tm_sql_column_text(row, 0), item->sender) == 0 || sqlite3_column_int(row, 1);
         if (may && in_time(tm_sql_column_u64(row, 2), item->stamp, window_s)) *revoked = true;
@@ -317,6 +347,10 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         seq = rand = client_time = 0;
     if (message && !item->is_ours) seq = (uint64_t)out->number;
     out->seq = seq;
+    /* a retraction's: whose message it means */
+    bool names = item->kind == TM_ITEM_RETRACT && item->conv_type == kTIMConv_Group;
+    const char *sender = names ? item->author : item->sender;
+    bool is_self = names && *sender ? item->author_is_self : item->is_self && item->kind != TM_ITEM_TIPS;
     int32_t code = tm_sql_run(
         mirror->sql, err,
         "INSERT INTO log(number, archive, archive_id, kind, conv_type, conv, sender, actor, id, seq, rand, "
@@ -329,11 +363,10 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         "i"
         "tti",
         out->number, archive, item->archive_id, (int64_t)item->kind, (int64_t)item->conv_type, item->conv_id,
-        item->sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
-        (int64_t)item->priority, (int64_t)(item->is_self && item->kind != TM_ITEM_TIPS),
-        (int64_t)item->is_ours, (int64_t)item->may_revoke, (int64_t)item->wants_receipt,
-        (int64_t)out->revoked, (int64_t)out->told, out->revoked ? NULL : item->elems, item->target,
-        out->target);
+        sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
+        (int64_t)item->priority, (int64_t)is_self, (int64_t)item->is_ours, (int64_t)item->may_revoke,
+        (int64_t)item->wants_receipt, (int64_t)out->revoked, (int64_t)out->told,
+        out->revoked ? NULL : item->elems, item->target, out->target);
     return code;
 }
 

@@ -75,7 +75,8 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end_number, i
      * time is what its id claims, but nothing is said after it was retracted */
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
-        "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, l.sender), coalesce(t.seq, l.seq),"
+        "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, nullif(l.sender, ''), l.actor), "
+        "coalesce(t.seq, l.seq),"
         " coalesce(t.rand, l.rand), coalesce(t.client_time, l.client_time),"
         " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, min(l.client_time, l.stamp / 1000000) * 1000000)"
         " ELSE coalesce(t.stamp, l.stamp) END,"

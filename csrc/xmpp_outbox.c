@@ -130,10 +130,14 @@ static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
 
 /* ---- what can be refused at once ---- */
 
-static bool is_being_revoked(const tm_xmpp *x, const char *id)
+static bool is_being_revoked(const tm_xmpp *x, const tm_message *message, const char *id)
 {
     for (const tm_task *task = x->sending; id && task; task = task->next)
-        if (task->op.kind == TM_OP_REVOKE && strcmp(task->target, id) == 0) return true;
+        if (task->op.kind == TM_OP_REVOKE && strcmp(task->target, id) == 0 &&
+            task->op.message->conv_type == message->conv_type &&
+            strcmp(task->op.message->conv_id, message->conv_id) == 0 &&
+            strcmp(task->op.message->sender, message->sender) == 0)
+            return true;
     return false;
 }
 
@@ -153,7 +157,7 @@ static int32_t check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_error *
     if (found.number && message->server_time && message->server_time != time)
         code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "the message has another time");
-    else if (found.revoked || is_being_revoked(x, found.id))
+    else if (found.revoked || is_being_revoked(x, message, found.id))
         code = tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
     else if (found.number && !found.is_self && !(group && tm_group_may_revoke(x, message->conv_id)))
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
@@ -298,7 +302,8 @@ static xmpp_stanza_t *stanza_of(tm_xmpp *x, const tm_task *task)
     xmpp_ctx_t *ctx = tm_link_ctx(x->link);
     switch (task->op.kind) {
     case TM_OP_REVOKE:
-        tm_item_write_retract(&stanza, ctx, task->to, is_group(task), task->id, task->target);
+        tm_item_write_retract(&stanza, ctx, task->to, is_group(task) ? task->op.message->sender : NULL,
+                              task->id, task->target);
         break;
     case TM_OP_READ: tm_item_write_displayed(&stanza, ctx, task->to, task->id, task->target); break;
     default:

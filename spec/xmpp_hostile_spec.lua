@@ -679,6 +679,36 @@ describe("a hostile XMPP client", function()
     end
   end)
 
+  it("has nobody's message revoked in place of its own (rule 28)", function()
+    local room, bob, at_bob = crew()
+    local his = support.say(bob, "crew", GROUP, "bob is nice")
+    support.arrival(at_alice, "bob is nice", bob)
+    write(room, body "an insult", id_of(his), "groupchat")
+    local bad = support.arrival(at_alice, "an insult", bob)
+    support.arrival(at_bob, "an insult", alice)
+    support.must(alice, "revoke", "crew", GROUP, bad)
+    support.eventually(function() return #at_bob.revoked > 0 end, alice, bob)
+    assert.equal(20023, (support.call(alice, "revoke", "crew", GROUP, bad)))
+    local other = device("alice", "other")
+    old(other, "crew", GROUP)
+    for _, client in ipairs { alice, bob, other } do
+      assert.same({ "bob: bob is nice", "mallory: revoked" }, said(client))
+    end
+    -- without a word on whose it is, it is nobody's but one's own
+    local owner = connect "alice"
+    owner:send(("<presence to='%s/other alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    owner:expect "<presence[^>]*from=['\"]crew@[^>]*/other alice['\"]"
+    local next_one = support.say(bob, "crew", GROUP, "bob is nice still")
+    write(room, body "another insult", id_of(next_one), "groupchat")
+    support.arrival(at_alice, "another insult", bob)
+    owner:send(("<message type='groupchat' to='%s' id='r'>%s</message>"):format(room, retract(id_of(next_one))))
+    settle_group(room, bob)
+    for _, client in ipairs { alice, bob } do
+      assert.same({ "bob: bob is nice", "mallory: revoked", "bob: bob is nice still", "mallory: another insult" },
+        said(client))
+    end
+  end)
+
   it("takes nobody's message away by sending one of the same name first", function()
     local room, bob = crew()
     -- the same id as the one that mallory read in bob's message, and again afterwards

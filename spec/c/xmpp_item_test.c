@@ -316,7 +316,7 @@ static void markers_go_there_and_back(void **state)
     (void)state;
     tm_stanza stanza;
     char *sent;
-    tm_item_write_retract(&stanza, ctx, "bob@im.test", false, "r1", "tm-1-2-3");
+    tm_item_write_retract(&stanza, ctx, "bob@im.test", NULL, "r1", "tm-1-2-3");
     tm_item item = send_through(&stanza, &own, "alice@im.test/x", NULL, &sent);
     assert_int_equal(item.kind, TM_ITEM_RETRACT);
     assert_string_equal(item.target, "tm-1-2-3");
@@ -324,10 +324,12 @@ static void markers_go_there_and_back(void **state)
     assert_non_null(strstr(sent, "<store "));
     tm_item_clear(&item);
     tm_free(sent);
-    tm_item_write_retract(&stanza, ctx, ROOM, true, "r1", "a&<\"'b");
+    tm_item_write_retract(&stanza, ctx, ROOM, "Bob & <'\"> ", "r1", "a&<\"'b");
     item = send_through(&stanza, &team, ROOM "/n", REAL("alice@im.test/x", "admin"), &sent);
     assert_int_equal(item.kind, TM_ITEM_RETRACT);
     assert_string_equal(item.target, "a&<\"'b");
+    assert_string_equal(item.author, "Bob & <'\"> ");
+    assert_false(item.author_is_self);
     assert_true(item.may_revoke);
     assert_non_null(strstr(sent, "type=\"groupchat\""));
     tm_item_clear(&item);
@@ -650,7 +652,33 @@ static void marks_of_other_clients_are_understood(void **state)
                             "id='1795399487086203'/>" REAL("alice@im.test", "owner") "</message>");
     assert_int_equal(item.kind, TM_ITEM_RETRACT);
     assert_string_equal(item.target, "1795399487086203");
+    assert_string_equal(item.author, "");
     assert_true(item.may_revoke);
+    tm_item_clear(&item);
+    /* whose message is meant: somebody's; in C2C it is always the sender's own */
+#define RETRACTION "<retract xmlns='urn:xmpp:message-retract:1' id='X'/>"
+#define MEANT(author) "<meant xmlns='urn:timmsg:0'" author "/>"
+    item = read_text(&team, "<message type='groupchat' from='" ROOM "/n'>" RETRACTION MEANT(" author='bob'")
+                                REAL("alice@im.test", "owner") "</message>");
+    assert_int_equal(item.kind, TM_ITEM_RETRACT);
+    assert_string_equal(item.author, "bob");
+    assert_true(item.author_is_self);
+    assert_false(item.is_self);
+    tm_item_clear(&item);
+    static const char *const nobody[] = {MEANT(""), MEANT(" author=''"), MEANT(" author='B\xc3\xb6 b'"),
+                                         MEANT(" author='123456789012345678901234567890123'")};
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+        item = read_format(&team,
+                           "<message type='groupchat' from='" ROOM "/n'>" RETRACTION
+                           "%s" REAL("alice@im.test", "owner") "</message>",
+                           nobody[i]);
+        assert_int_equal(item.kind, TM_ITEM_NOTHING);
+        tm_item_clear(&item);
+    }
+    item = read_text(&own, "<message from='alice@im.test/x' to='bob@im.test'>" RETRACTION MEANT(
+                               " author='alice'") "</message>");
+    assert_int_equal(item.kind, TM_ITEM_RETRACT);
+    assert_string_equal(item.author, "");
     tm_item_clear(&item);
     check_kind(&team,
                "<message type='groupchat' from='" ROOM

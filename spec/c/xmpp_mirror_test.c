@@ -748,6 +748,97 @@ static void in_groups_owner_and_admins_retract(void **state)
     assert_int_equal(news(f, naming(TM_ITEM_RETRACT, "bob", "bob", "own-1", NOW)).target, 0);
 }
 
+static tm_item by_owner(const char *author, const char *target, uint64_t stamp)
+{
+    tm_item item = naming(TM_ITEM_RETRACT, NULL, "eve", target, stamp);
+    item.may_revoke = true;
+    strcpy(item.author, author);
+    item.author_is_self = strcmp(author, ME) == 0;
+    return item;
+}
+
+/* Whoever takes the id of another's message must not have that one erased when his own is. */
+static void a_retraction_means_the_message_of_the_author_that_it_names(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    tm_mirrored his = put(f, message_of(NULL, "bob", "tm-5-6-7", NOW), "room-1", TM_MIRROR_NEWS, 0);
+    tm_mirrored bad = put(f, message_of(NULL, "dan", "tm-5-6-7", NOW + 1), "room-2", TM_MIRROR_NEWS, 0);
+    skip_events(f, &cursor);
+    tm_mirrored out = news(f, by_owner("dan", "tm-5-6-7", NOW));
+    assert_true(out.valid);
+    assert_int_equal(out.target, bad.number);
+    tm_event *event = only(f, &cursor);
+    assert_string_equal(event->message.sender, "dan");
+    tm_event_free_list(event);
+    assert_false(is_revoked(f, his.number));
+    assert_false(news(f, by_owner("dan", "tm-5-6-7", NOW)).valid);
+    assert_false(is_revoked(f, his.number));
+    /* by the room's id too */
+    assert_false(news(f, by_owner("dan", "room-1", NOW)).valid);
+    assert_true(news(f, by_owner("bob", "room-1", NOW)).valid);
+    assert_true(is_revoked(f, his.number));
+    /* nobody gets powers by naming an author */
+    his = news(f, message_of(NULL, "bob", "tm-6-6-7", NOW));
+    tm_item forged = by_owner("bob", "tm-6-6-7", NOW);
+    forged.may_revoke = false;
+    assert_false(news(f, forged).valid);
+    forged.target = "tm-9-9-9"; /* nor for a message that was never here */
+    assert_false(news(f, forged).valid);
+    assert_false(is_revoked(f, his.number));
+    skip_events(f, &cursor);
+    /* it is the author's, who is told of it, that was never here */
+    assert_true(news(f, by_owner(ME, "tm-1-2-3", NOW)).valid);
+    event = only(f, &cursor);
+    assert_string_equal(event->message.sender, ME);
+    assert_true(event->message.is_self);
+    assert_int_equal(event->message.rand, 2);
+    tm_event_free_list(event);
+    /* and only that one is revoked when it comes as history */
+    news(f, by_owner("dan", "tm-7-7-7", NOW));
+    assert_false(history(f, message_of(NULL, "bob", "tm-7-7-7", NOW - 1)).revoked);
+    assert_true(history(f, message_of(NULL, "dan", "tm-7-7-7", NOW - 1)).revoked);
+}
+
+/* Other clients name an id, and nobody. */
+static void a_retraction_that_names_no_author_must_be_plain(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    tm_mirrored his = put(f, message_of(NULL, "bob", "x", NOW), "room-1", TM_MIRROR_NEWS, 0);
+    tm_mirrored bad = put(f, message_of(NULL, "dan", "x", NOW + 1), "room-2", TM_MIRROR_NEWS, 0);
+    tm_mirrored out = news(f, by_owner("", "x", NOW));
+    assert_false(out.valid);
+    assert_int_equal(out.target, 0);
+    /* an id that is the room's for another message */
+    tm_mirrored sly = put(f, message_of(NULL, "dan", "room-1", NOW + 2), "room-3", TM_MIRROR_NEWS, 0);
+    assert_false(news(f, by_owner("", "room-1", NOW)).valid);
+    assert_false(is_revoked(f, his.number));
+    assert_false(is_revoked(f, bad.number));
+    assert_false(is_revoked(f, sly.number));
+    /* one's own comes first */
+    tm_mirrored own = news(f, message_of(NULL, "eve", "x", NOW + 3));
+    assert_int_equal(news(f, by_owner("", "x", NOW)).target, own.number);
+    assert_true(is_revoked(f, own.number));
+    assert_int_equal(news(f, naming(TM_ITEM_RETRACT, NULL, "bob", "x", NOW)).target, his.number);
+    assert_true(is_revoked(f, his.number));
+    assert_false(is_revoked(f, bad.number));
+    assert_true(news(f, by_owner("", "room-2", NOW)).valid);
+    assert_true(is_revoked(f, bad.number));
+    /* whose was it? */
+    skip_events(f, &cursor);
+    assert_false(news(f, by_owner("", "tm-5-6-7", NOW)).valid);
+    assert_int_equal(skip_events(f, &cursor), 0);
+    /* a message that comes as history, where another of that id is there */
+    news(f, message_of(NULL, "dan", "y", NOW));
+    news(f, by_owner("", "y", NOW));
+    assert_false(history(f, message_of(NULL, "bob", "y", NOW - 1)).revoked);
+    assert_true(history(f, message_of(NULL, "eve", "y", NOW - 1)).revoked);
+    news(f, message_of(NULL, "dan", "room-9", NOW));
+    news(f, by_owner("", "room-9", NOW));
+    assert_false(put(f, message_of(NULL, "bob", "z", NOW - 1), "room-9", TM_MIRROR_HISTORY, 0).revoked);
+}
+
 static void a_message_that_was_never_here_is_retracted(void **state)
 {
     fixture *f = *state;
@@ -1260,6 +1351,8 @@ int main(void)
         TEST(nobody_retracts_what_others_said),
         TEST(a_retraction_comes_in_time),
         TEST(in_groups_owner_and_admins_retract),
+        TEST(a_retraction_means_the_message_of_the_author_that_it_names),
+        TEST(a_retraction_that_names_no_author_must_be_plain),
         TEST(a_message_that_was_never_here_is_retracted),
         TEST(a_forged_time_is_not_believed),
         TEST(a_foreign_message_that_was_never_here_is_retracted),

@@ -104,7 +104,7 @@ static tm_event *event_of(const tm_op *op, const tm_item *item, const tm_mirrore
     message->sender = tm_strdup(item->sender);
     message->elems = mirrored->revoked ? NULL : tm_strdup(item->elems);
     message->seq = mirrored->seq;
-    message->rand = item->rand;
+    message->rand = mirrored->rand;
     message->client_time = item->client_time;
     message->server_time = item->stamp / SECOND;
     message->priority = item->priority;

@@ -48,8 +48,7 @@ bool tm_item_read_id(const char *id, uint64_t *seq, uint64_t *rand, uint64_t *cl
     return true;
 }
 
-/* The rand of another client's message: for ever the same for the same id. */
-static uint64_t derive_rand(const char *id)
+uint64_t tm_item_derive_rand(const char *id)
 {
     uint64_t hash = 14695981039346656037u;
     for (; *id; id++)
@@ -83,7 +82,7 @@ static int32_t set_identity(tm_item *item, xmpp_stanza_t *message, tm_error *err
     item->is_ours = tm_item_read_id(item->id, &item->seq, &item->rand, &item->client_time);
     if (item->is_ours) return 0;
     item->seq = 0;
-    item->rand = derive_rand(item->id);
+    item->rand = tm_item_derive_rand(item->id);
     item->client_time = item->stamp / 1000000;
     return 0;
 }

@@ -80,6 +80,9 @@ char *tm_item_id(const tm_message *message);
 /* Reads such an id; false if it is not one exactly as tm_item_id writes it. */
 bool tm_item_read_id(const char *id, uint64_t *seq, uint64_t *rand, uint64_t *client_time);
 
+/* The rand of another client's message: for ever the same for the same id. */
+uint64_t tm_item_derive_rand(const char *id);
+
 /* ---- writing; each begins and fills `stanza`; the caller finishes it ---- */
 /* A message: `to` a bare JID, type chat or groupchat; body, json, origin-id, markable; `receipt`: asks for one.
  * is_online: stored nowhere (in C2C a headline), and its JSON has its identity and its conversation as the sender

@@ -48,6 +48,10 @@ static const char *const migrations[] = {
     "ALTER TABLE groups ADD COLUMN born TEXT NOT NULL DEFAULT '';",
     /* a retraction's sender is from now on who wrote the message meant, "" if a group's does not say */
     "UPDATE log SET sender = '' WHERE kind = 2 AND conv_type = 2;",
+    /* tips, whose sender is always the same, are known by who caused them */
+    ("DROP INDEX log_message;"
+     "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, actor, sender) WHERE kind IN (1, 6);"
+     "CREATE INDEX log_tips ON log(conv, rand) WHERE kind = 6;"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -338,15 +342,32 @@ static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t wi
 
 /* ---- adding ---- */
 
+/* Worker and store know all tips as said by the same sender: those that have the numbers of another member's, or of
+ * others of the same, get a rand that nobody can choose. */
+static int32_t set_rand(tm_mirror *mirror, const tm_item *item, uint64_t *rand, tm_error *err)
+{
+    tm_error local = {0};
+    *rand = item->rand;
+    if (item->kind != TM_ITEM_TIPS || !item->is_ours) return 0;
+    while (!local.code && tm_sql_int(mirror->sql, &local, 0,
+                                     "SELECT 1 FROM log WHERE conv = ? AND rand = ? AND kind = 6"
+                                     " AND conv_type = ? AND seq = ?",
+                                     "tuiu", item->conv_id, *rand, (int64_t)item->conv_type, item->seq))
+        *rand = *rand == item->rand ? tm_item_derive_rand(item->archive_id) : *rand + 1;
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
 static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirrored *out,
                       tm_error *err)
 {
     bool message = item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS;
-    uint64_t seq = item->seq, rand = item->rand, client_time = item->client_time;
+    uint64_t seq = item->seq, rand = message ? out->rand : item->rand, client_time = item->client_time;
     if (item->kind == TM_ITEM_RETRACT && !tm_item_read_id(item->target, &seq, &rand, &client_time))
         seq = rand = client_time = 0;
     if (message && !item->is_ours) seq = (uint64_t)out->number;
     out->seq = seq;
+    /* what has another rand than its id says is nobody's to forget */
+    bool is_ours = item->is_ours && (!message || rand == item->rand);
     /* a retraction's: whose message it means */
     bool names = item->kind == TM_ITEM_RETRACT && item->conv_type == kTIMConv_Group;
     const char *sender = names ? item->author : item->sender;
@@ -364,7 +385,7 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         "tti",
         out->number, archive, item->archive_id, (int64_t)item->kind, (int64_t)item->conv_type, item->conv_id,
         sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
-        (int64_t)item->priority, (int64_t)is_self, (int64_t)item->is_ours, (int64_t)item->may_revoke,
+        (int64_t)item->priority, (int64_t)is_self, (int64_t)is_ours, (int64_t)item->may_revoke,
         (int64_t)item->wants_receipt, (int64_t)out->revoked, (int64_t)out->told,
         out->revoked ? NULL : item->elems, item->target, out->target);
     return code;
@@ -384,7 +405,7 @@ static int32_t note_known(tm_mirror *mirror, const char *archive, const tm_item 
                       "tti", archive, item->archive_id, number);
 }
 
-/* The same archived message, or a message of that id and sender: out->number is not 0 then. */
+/* The same archived message, or a message of that id, sender and actor: out->number is not 0 then. */
 static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
                          bool *same_item, bool *wanted, tm_mirrored *out, tm_error *err)
 {
@@ -396,17 +417,19 @@ static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *
     *wanted = number == -1;
     *same_item = number > 0 || (number != INT64_MIN && !*wanted && way == TM_MIRROR_NEWS);
     if (number <= 0 && (item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS))
-        number = tm_sql_int(mirror->sql, &local, -1,
-                            "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND sender = "
-                            "? AND kind IN (1, 6)",
-                            "titt", item->conv_id, (int64_t)item->conv_type, item->id, item->sender);
+        number =
+            tm_sql_int(mirror->sql, &local, -1,
+                       "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND actor = ?"
+                       " AND sender = ? AND kind IN (1, 6)",
+                       "tittt", item->conv_id, (int64_t)item->conv_type, item->id, item->actor, item->sender);
     if (!local.code && number > 0) {
-        sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
-                                         "SELECT seq, revoked, told FROM log WHERE number = ?", "i", number);
+        sqlite3_stmt *row = tm_sql_query(
+            mirror->sql, &local, "SELECT seq, revoked, told, rand FROM log WHERE number = ?", "i", number);
         if (row && tm_sql_step(mirror->sql, row, &local)) {
             out->seq = tm_sql_column_u64(row, 0);
             out->revoked = sqlite3_column_int(row, 1);
             out->told = sqlite3_column_int(row, 2);
+            out->rand = tm_sql_column_u64(row, 3);
             tm_sql_drop(row);
         }
     }
@@ -438,9 +461,11 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
         return note_known(mirror, archive, item, not_kept(item), err);
     out->number = make_number(mirror, item->stamp, way, floor, err);
     if (!out->number) return err->code;
+    if (message) code = set_rand(mirror, item, &out->rand, err);
     if (item->kind == TM_ITEM_RETRACT) code = judge_retraction(mirror, item, window_s, out, err);
     if (marker) code = judge_marker(mirror, item, out, err);
-    if (item->kind == TM_ITEM_MESSAGE) code = was_retracted(mirror, item, window_s, &out->revoked, err);
+    if (!code && item->kind == TM_ITEM_MESSAGE)
+        code = was_retracted(mirror, item, window_s, &out->revoked, err);
     out->told = way == TM_MIRROR_NEWS && (message || out->valid);
     if (!code) code = insert(mirror, archive, item, out, err);
     return code ? code : note_known(mirror, archive, item, out->number, err);

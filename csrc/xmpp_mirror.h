@@ -52,10 +52,12 @@ typedef enum tm_mirror_way {
 /* What became of an item. */
 typedef struct tm_mirrored {
     int64_t number; /* the item's, or that of the same item or message that was there; 0: not kept */
-    bool fresh;     /* it was not there: neither that archive id, nor (a message) that id of that sender */
+    bool
+        fresh; /* it was not there: neither that archive id, nor (a message) that id of that sender and actor */
     bool told;      /* it is an event: what came as history is none */
     bool again;     /* a message that was there, archived anew: it was sent again */
     uint64_t seq;   /* a message's */
+    uint64_t rand;  /* a message's: not always the item's, where it is tips */
     bool revoked;   /* a message that was revoked */
     bool valid;     /* a retraction that counts: by its author (in a group also the owner and admins), in
                      * time; a marker that names a known message of the other side */

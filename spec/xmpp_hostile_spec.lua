@@ -754,6 +754,43 @@ describe("a hostile XMPP client", function()
     support.arrival(at_alice, "still here", bob)
   end)
 
+  -- The tips of a list, oldest first.
+  local function tips(list)
+    local found = {}
+    for _, msg in ipairs(list) do
+      local elem = msg.message_elem_array[1]
+      if elem and elem.elem_type == timmsg.TIMElem_GroupTips then
+        found[#found + 1] = elem.group_tips_elem_op_user .. ": " .. table.concat(elem.group_tips_elem_user_array, ", ")
+      end
+    end
+    return found
+  end
+
+  it("hides no tips by some of its own that are named the same", function()
+    local room, bob = crew()
+    device "carol"
+    mallory.received = ""
+    support.must(alice, "group_invite_member", { group_invite_member_param_group_id = "crew",
+      group_invite_member_param_identifier_array = timmsg.array { "carol" } })
+    local seq, rand, time = mallory:expect "<message[^>]-id=['\"]tm%-(%x+)%-(%x+)%-(%x+)"
+    support.send_many(bob, "crew", GROUP, "line ", 120)
+    local tip = body "a tip" .. elems('[{"elem_type":5,"group_tips_elem_tip_type":1,"group_tips_elem_op_user":"mallory",' ..
+      '"group_tips_elem_group_id":"crew","group_tips_elem_user_array":["mallory"]}]')
+    for shift = 0, 1 do -- the time is no part of what a message is known by
+      write(room, tip, ("tm-%s-%s-%x"):format(seq, rand, tonumber(time, 16) + shift), "groupchat")
+    end
+    settle_group(room, bob)
+    local wanted = { "alice: bob, mallory", "alice: carol", "mallory: mallory", "mallory: mallory" }
+    assert.same(wanted, tips(support.history(alice, "crew", GROUP)))
+    -- a device that has the newer ones first
+    local other = device("alice", "other")
+    support.page(other, "crew", GROUP, { count = 20, is_remble = true })
+    for _ = 1, 2 do
+      support.page(other, "crew", GROUP, { count = 500, is_remble = true })
+      assert.same(wanted, tips(support.history(other, "crew", GROUP)))
+    end
+  end)
+
   it("sends private messages through a room to nobody", function()
     local room, bob = crew()
     local line = elems '[{"elem_type":0,"text_elem_content":"private"}]'

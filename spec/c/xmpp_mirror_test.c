@@ -436,6 +436,47 @@ static void a_message_is_there_once(void **state)
     assert_int_equal(skip_events(f, &cursor), 3);
 }
 
+static tm_item tips_of(const char *actor, const char *id, uint64_t stamp)
+{
+    tm_item item = message_of(NULL, actor, id, stamp);
+    item.kind = TM_ITEM_TIPS;
+    strcpy(item.sender, SYSTEM);
+    return item;
+}
+
+/* All of them have one sender, and each member may write under any id. */
+static void tips_are_known_by_who_caused_them(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    tm_mirrored first = news(f, tips_of("mallory", "tm-5-6-7", NOW)), again;
+    assert_int_equal(first.rand, 6);
+    tm_mirrored hers = put(f, tips_of("eve", "tm-5-6-7", NOW - 1), "h", TM_MIRROR_HISTORY, 0);
+    assert_true(hers.fresh && hers.number != first.number);
+    assert_int_equal(hers.seq, 5);
+    assert_int_not_equal(hers.rand, 6); /* or the store would take it for the other */
+    tm_mirrored third = news(f, tips_of("mallory", "tm-5-6-8", NOW));
+    assert_true(third.fresh && third.rand != 6 && third.rand != hers.rand);
+    /* sent again, or archived twice */
+    again = news(f, tips_of("eve", "tm-5-6-7", NOW));
+    assert_true(!again.fresh && again.again);
+    assert_int_equal(again.number, hers.number);
+    assert_int_equal(again.rand, hers.rand);
+    again = put(f, tips_of("eve", "tm-5-6-7", NOW - 1), "h", TM_MIRROR_HISTORY, 0);
+    assert_int_equal(again.number, hers.number);
+    assert_int_equal(again.rand, hers.rand);
+    tm_event *list = fetch(f, &cursor);
+    assert_int_equal(count(list), 2);
+    assert_int_equal(list->message.rand, 6);
+    assert_int_equal(list->next->message.rand, third.rand);
+    tm_event_free_list(list);
+    /* elsewhere, or of a message, it is another matter */
+    tm_item item = tips_of("eve", "tm-5-6-7", NOW);
+    strcpy(item.conv_id, "other");
+    assert_int_equal(news(f, item).rand, 6);
+    assert_int_equal(news(f, message_of(NULL, "eve", "tm-5-6-7", NOW)).rand, 6);
+}
+
 static void a_seq_is_the_senders_or_the_number(void **state)
 {
     fixture *f = *state;
@@ -1339,6 +1380,7 @@ int main(void)
         TEST(a_new_device_numbers_behind_its_beginning),
         TEST(what_is_older_than_the_archives_start_is_no_news),
         TEST(a_message_is_there_once),
+        TEST(tips_are_known_by_who_caused_them),
         TEST(a_seq_is_the_senders_or_the_number),
         TEST(messages_are_found_by_identity_and_number),
         TEST(other_items_leave_only_their_archive_id),

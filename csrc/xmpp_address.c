@@ -144,6 +144,9 @@ int32_t tm_xmpp_address_parse(const char *text, tm_xmpp_address *out, tm_error *
     int32_t code = strpbrk(domain, "/@ ") ? tm_fail(err, TIM_ERR_PARAM, "\"%s\" is no domain", domain)
                                           : read_host(domain, &out->domain, &out->port, err);
     tm_free(domain);
+    /* servers write their names small, and what they write is compared with it */
+    for (char *at = code ? NULL : out->domain; at && *at; at++)
+        if (*at >= 'A' && *at <= 'Z') *at = (char)(*at | 0x20);
     if (!code && text[length]) code = read_options(text + length + 1, out, err);
     if (code) tm_xmpp_address_clear(out);
     return code;

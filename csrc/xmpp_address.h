@@ -11,7 +11,7 @@
 #define TM_FINGERPRINT 65 /* 64 lower-case hexadecimal digits (SHA-256) and the NUL */
 
 typedef struct tm_xmpp_address {
-    char *domain;  /* the XMPP domain; owned */
+    char *domain;  /* the XMPP domain, in lower case; owned */
     char *host;    /* where to connect; NULL: ask DNS for the domain; owned */
     uint16_t port; /* 0: the standard one */
     char *ca_file; /* PEM file that vouches for the server; NULL: the system's; owned */

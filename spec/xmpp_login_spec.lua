@@ -63,6 +63,27 @@ describe("logging in on XMPP", function()
     assert.equal(0, code, desc)
   end)
 
+  it("takes a domain in upper case for the same (rule 24)", function()
+    local upper = server:address(host):gsub("//[^?]*", string.upper)
+    local ann = support.new_client(dir, "ann")
+    support.account(dir, "bob")
+    local function say(text)
+      support.say(ann, "bob", C2C, text)
+      support.must(ann, "logout") -- it sends nothing again
+    end
+    say "waiting"
+    local bob = support.new_client(dir, "bob", { server = upper, data_dir = dir .. "/upper" })
+    support.eventually(function() return #support.history(bob, "ann", C2C) == 1 end)
+    -- the same device as before, under either name
+    support.must(bob, "logout")
+    bob:close()
+    support.must(ann, "login", "ann", "sig")
+    say "while away"
+    bob = support.new_client(dir, "bob", { data_dir = dir .. "/upper" })
+    support.eventually(function() return #support.history(bob, "ann", C2C) == 2 end)
+    assert.same({ "waiting", "while away" }, support.texts(support.history(bob, "ann", C2C)))
+  end)
+
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

@@ -56,6 +56,10 @@ static void a_domain_is_enough(void **state)
     assert_false(address.no_tls);
     tm_xmpp_address_clear(&address);
     tm_xmpp_address_clear(&address); /* twice does no harm */
+    address =
+        parse("xmpp://IM.Test-Zone9.example"); /* servers write it small, and it is compared with that */
+    assert_string_equal(address.domain, "im.test-zone9.example");
+    tm_xmpp_address_clear(&address);
     address = parse("xmpp://im.test:15222?");
     assert_string_equal(address.domain, "im.test");
     assert_int_equal(address.port, 15222);

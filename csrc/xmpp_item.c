@@ -76,6 +76,7 @@ static char *cut_id(const char *id)
 static int32_t set_identity(tm_item *item, xmpp_stanza_t *message, tm_error *err)
 {
     const char *id = tm_stanza_attribute(tm_stanza_child(message, "origin-id", TM_NS_SID), "id");
+    item->has_origin_id = *id != '\0';
     if (!*id) id = tm_stanza_attribute(message, "id");
     item->id = *id ? cut_id(id) : tm_format("mam-%s", item->archive_id ? item->archive_id : "");
     if (!item->id) return tm_fail_memory(err);

@@ -41,6 +41,7 @@ typedef struct tm_item {
     bool leads_in;                   /* INVITATION: into a group that the user was not in, and is now */
     bool wants_receipt;
     char *id;                        /* owned; never empty */
+    bool has_origin_id;              /* that is what `id` is: its sender calls it unique */
     uint64_t seq, rand, client_time; /* seq 0: to be made of its place */
     uint32_t priority;               /* TIMMsgPriority */
     char *elems;                     /* owned; checked element array as JSON text */

@@ -52,11 +52,21 @@ static const char *const migrations[] = {
     ("DROP INDEX log_message;"
      "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, actor, sender) WHERE kind IN (1, 6);"
      "CREATE INDEX log_tips ON log(conv, rand) WHERE kind = 6;"),
+    /* id: NULL if too many came of it; twin: 0, or the number where the sender may use the id again; content: tells what it said */
+    ("ALTER TABLE log ADD COLUMN twin INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE log ADD COLUMN content INTEGER;"
+     "DROP INDEX log_message;"
+     "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, actor, sender, twin) WHERE kind IN (1, "
+     "6);"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
 #define MIRROR_KIND 0x546d4d69 /* "TmMi" */
 #define BUSY_MS 5000
+/* Within so many microseconds another client sends a message again, as it is; later it is one that has the same id. */
+#define AGAIN 60000000
+/* So many messages of a sender keep an id that comes again: each that names it is compared with all of them. */
+#define MOST_TWINS 64
 
 tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
 {
@@ -231,37 +241,43 @@ static int32_t read_meant(tm_mirror *mirror, sqlite3_stmt *row, meant *out, tm_e
 /* Ids are unique for each sender only, and whoever reads one can use it too. A group's retraction of ours names the
  * author; one that does not, and whose actor has no message of that id, counts if it can mean one message only: else
  * a member could have somebody else's erased in place of his own. In a room other clients name the archive's id. */
-static int32_t find_retracted(tm_mirror *mirror, const tm_item *item, meant *out, tm_error *err)
+static int32_t find_retracted(tm_mirror *mirror, const tm_item *item, int64_t before, meant *out,
+                              tm_error *err)
 {
     return read_meant(
         mirror,
         tm_sql_query(
             mirror->sql, err,
             "WITH named(number) AS (SELECT number FROM log WHERE conv = ?1 AND conv_type = ?2 AND id = ?3"
-            "  AND kind IN (1, 6) AND kind = 1 UNION"
+            "  AND kind IN (1, 6) AND kind = 1 AND (twin = 0 OR number < ?7) UNION"
             "  SELECT l.number FROM known k JOIN log l ON l.number = k.number"
             "  WHERE k.archive = ?1 AND k.archive_id = ?3 AND l.kind = 1)"
             "SELECT l.number, l.stamp, l.revoked, l.sender FROM named n JOIN log l ON l.number = n.number"
             " WHERE l.sender = ?5 OR (?5 = '' AND (l.sender = ?4 OR NOT ?6 OR"
-            "  (SELECT count(*) FROM named) = 1)) ORDER BY l.sender = ?4 DESC LIMIT 1",
-            "tittti", item->conv_id, (int64_t)item->conv_type, item->target, item->actor, item->author,
-            (int64_t)item->may_revoke),
+            "  (SELECT count(*) FROM named) = 1)) ORDER BY l.sender = ?4 DESC, l.number DESC LIMIT 1",
+            "tittti"
+            "i",
+            item->conv_id, (int64_t)item->conv_type, item->target, item->actor, item->author,
+            (int64_t)item->may_revoke, before),
         out, err);
 }
 
 /* The message of an id in the item's conversation. Several senders may have used it: in C2C a retraction means the
- * actor's own first, a marker that of another. */
-static int32_t find_meant(tm_mirror *mirror, const tm_item *item, meant *out, tm_error *err)
+ * actor's own first, a marker that of another. And a sender may have used it again: then it means the last one before
+ * it, which has the number `before`. */
+static int32_t find_meant(tm_mirror *mirror, const tm_item *item, int64_t before, meant *out, tm_error *err)
 {
     bool others = item->kind == TM_ITEM_DISPLAYED;
-    if (!others && item->conv_type == kTIMConv_Group) return find_retracted(mirror, item, out, err);
+    if (!others && item->conv_type == kTIMConv_Group) return find_retracted(mirror, item, before, out, err);
     int32_t code = read_meant(
         mirror,
         tm_sql_query(
             mirror->sql, err,
             "SELECT number, stamp, revoked, sender FROM log WHERE conv = ?1 AND conv_type = ?2 AND id = ?3"
-            " AND kind IN (1, 6) AND kind = 1 ORDER BY (sender = ?4) = ?5 LIMIT 1",
-            "titti", item->conv_id, (int64_t)item->conv_type, item->target, item->actor, (int64_t)others),
+            " AND kind IN (1, 6) AND kind = 1 AND (twin = 0 OR number < ?6)"
+            " ORDER BY (sender = ?4) = ?5, number DESC LIMIT 1",
+            "tittii", item->conv_id, (int64_t)item->conv_type, item->target, item->actor, (int64_t)others,
+            before),
         out, err);
     if (code || out->number || item->conv_type != kTIMConv_Group) return code;
     /* in a room other clients name the archive's id */
@@ -290,7 +306,7 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
                                 tm_error *err)
 {
     meant found;
-    int32_t code = find_meant(mirror, item, &found, err);
+    int32_t code = find_meant(mirror, item, out->number, &found, err);
     if (code) return code;
     out->target = found.number;
     if (!found.number) {
@@ -310,12 +326,18 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
 static int32_t judge_marker(tm_mirror *mirror, const tm_item *item, tm_mirrored *out, tm_error *err)
 {
     meant found;
-    int32_t code = find_meant(mirror, item, &found, err);
+    int32_t code = find_meant(mirror, item, out->number, &found, err);
     if (code) return code;
     bool own = item->is_self && strcmp(item->conv_id, item->sender) == 0; /* with oneself */
     out->target = found.number;
     out->valid = found.number && (own || strcmp(found.sender, item->sender) != 0);
     return 0;
+}
+
+/* Whether its sender may use the id of a message for others too, as programs do that count from 1. */
+static bool may_come_again(const tm_item *item)
+{
+    return !item->is_ours && !item->has_origin_id;
 }
 
 /* Whether a message was retracted before it was heard here; in a room by the archive's id, perhaps. */
@@ -330,9 +352,14 @@ static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t wi
         " AND conv_type = ?4 AND (sender = ?5 OR (sender = '' AND (actor = ?5 OR NOT EXISTS("
         "  SELECT 1 FROM log WHERE conv = ?1 AND conv_type = ?4 AND id = r.target AND kind IN (1, 6)"
         "  AND kind = 1 UNION ALL SELECT 1 FROM known k JOIN log l ON l.number = k.number"
-        "  WHERE k.archive = ?1 AND k.archive_id = r.target AND l.kind = 1))))",
-        "tttit", item->conv_id, item->id, item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
-        (int64_t)item->conv_type, item->sender);
+        "  WHERE k.archive = ?1 AND k.archive_id = r.target AND l.kind = 1))))"
+        /* of an id that comes again, only one that came before it, and had no other message to mean */
+        " AND (NOT ?6 OR (stamp >= ?7 AND NOT EXISTS(SELECT 1 FROM log WHERE number = r.target_number AND "
+        "sender = ?5)))",
+        "tttit"
+        "iu",
+        item->conv_id, item->id, item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
+        (int64_t)item->conv_type, item->sender, (int64_t)may_come_again(item), item->stamp);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         bool may = strcmp(tm_sql_column_text(row, 0), item->sender) == 0 || sqlite3_column_int(row, 1);
         if (may && in_time(tm_sql_column_u64(row, 2), item->stamp, window_s)) *revoked = true;
@@ -357,6 +384,15 @@ static int32_t set_rand(tm_mirror *mirror, const tm_item *item, uint64_t *rand, 
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+/* What a message says, as a number. */
+static int64_t content_of(const tm_item *item)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (const char *at = item->elems ? item->elems : ""; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    return (int64_t)(hash >> 1);
+}
+
 static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirrored *out,
                       tm_error *err)
 {
@@ -376,19 +412,27 @@ static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *ite
         mirror->sql, err,
         "INSERT INTO log(number, archive, archive_id, kind, conv_type, conv, sender, actor, id, seq, rand, "
         "client_time,"
-        " stamp, priority, is_self, ours, powers, receipt, revoked, told, elems, target, target_number)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " stamp, priority, is_self, ours, powers, receipt, revoked, told, elems, target, target_number, twin,"
+        " content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "ittiitt"
         "ttuuuu"
         "iiiiii"
         "i"
-        "tti",
+        "ttiii",
         out->number, archive, item->archive_id, (int64_t)item->kind, (int64_t)item->conv_type, item->conv_id,
         sender, item->actor, message ? item->id : NULL, seq, rand, client_time, item->stamp,
         (int64_t)item->priority, (int64_t)is_self, (int64_t)is_ours, (int64_t)item->may_revoke,
         (int64_t)item->wants_receipt, (int64_t)out->revoked, (int64_t)out->told,
-        out->revoked ? NULL : item->elems, item->target, out->target);
-    return code;
+        out->revoked ? NULL : item->elems, item->target, out->target,
+        message && may_come_again(item) ? out->number : 0, message ? content_of(item) : 0);
+    if (code || !message || !may_come_again(item)) return code;
+    return tm_sql_run(
+        mirror->sql, err,
+        "UPDATE log SET id = NULL, receipt = 0 WHERE number = (SELECT number FROM log WHERE conv = ?"
+        " AND conv_type = ? AND id = ? AND actor = ? AND sender = ? AND twin > 0 AND kind IN (1, 6)"
+        " ORDER BY twin DESC LIMIT 1 OFFSET ?)",
+        "tittti", item->conv_id, (int64_t)item->conv_type, item->id, item->actor, item->sender,
+        (int64_t)MOST_TWINS);
 }
 
 /* What `known` has of an item that is not kept: the stamp says when that can go. */
@@ -405,6 +449,25 @@ static int32_t note_known(tm_mirror *mirror, const char *archive, const tm_item 
                       "tti", archive, item->archive_id, number);
 }
 
+/* The number of a message of that id, sender and actor; 0: none. */
+static int64_t find_said(tm_mirror *mirror, const tm_item *item, tm_error *err)
+{
+    if (!may_come_again(item))
+        return tm_sql_int(mirror->sql, err, 0,
+                          "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND actor = ?"
+                          " AND sender = ? AND twin = 0 AND kind IN (1, 6)",
+                          "tittt", item->conv_id, (int64_t)item->conv_type, item->id, item->actor,
+                          item->sender);
+    return tm_sql_int(
+        mirror->sql, err, 0,
+        "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND actor = ?"
+        " AND sender = ? AND kind IN (1, 6) AND abs(stamp - ?) <= ? AND coalesce(content = ?, 1)",
+        "tittt"
+        "uii",
+        item->conv_id, (int64_t)item->conv_type, item->id, item->actor, item->sender, item->stamp,
+        (int64_t)AGAIN, content_of(item));
+}
+
 /* The same archived message, or a message of that id, sender and actor: out->number is not 0 then. */
 static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
                          bool *same_item, bool *wanted, tm_mirrored *out, tm_error *err)
@@ -417,11 +480,7 @@ static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *
     *wanted = number == -1;
     *same_item = number > 0 || (number != INT64_MIN && !*wanted && way == TM_MIRROR_NEWS);
     if (number <= 0 && (item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS))
-        number =
-            tm_sql_int(mirror->sql, &local, -1,
-                       "SELECT number FROM log WHERE conv = ? AND conv_type = ? AND id = ? AND actor = ?"
-                       " AND sender = ? AND kind IN (1, 6)",
-                       "tittt", item->conv_id, (int64_t)item->conv_type, item->id, item->actor, item->sender);
+        number = find_said(mirror, item, &local);
     if (!local.code && number > 0) {
         sqlite3_stmt *row = tm_sql_query(
             mirror->sql, &local, "SELECT seq, revoked, told, rand FROM log WHERE number = ?", "i", number);

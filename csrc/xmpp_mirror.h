@@ -81,7 +81,7 @@ bool tm_mirror_has(tm_mirror *mirror, const char *archive, const char *archive_i
 /* A message as the mirror knows it. */
 typedef struct tm_mirror_message {
     int64_t number; /* 0: not known */
-    char *id;       /* owned: tm_free */
+    char *id;       /* by which others know it; "": there is none that means it alone; owned: tm_free */
     uint64_t seq, rand, client_time;
     uint64_t stamp; /* microseconds */
     bool revoked, is_self;

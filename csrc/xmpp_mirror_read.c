@@ -107,7 +107,14 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end_number, i
 
 /* ---- messages ---- */
 
-#define MESSAGE "SELECT number, id, seq, rand, client_time, stamp, revoked, is_self, sender FROM log "
+/* The id by which others know it: of those that their sender gave the same one that is the last's; another one is
+ * called as the room's archive calls it, or has no name. */
+#define MESSAGE                                                                                              \
+    "SELECT number, CASE WHEN id ISNULL OR (twin AND EXISTS(SELECT 1 FROM log n WHERE n.conv = log.conv AND" \
+    " n.conv_type = log.conv_type AND n.id = log.id AND n.sender = log.sender AND n.kind IN (1, 6) AND"      \
+    " (n.number > log.number OR (n.number <> log.number AND n.conv_type = 2))))"                             \
+    " THEN CASE conv_type WHEN 2 THEN archive_id ELSE '' END ELSE id END,"                                   \
+    " seq, rand, client_time, stamp, revoked, is_self, sender FROM log "
 
 static int32_t read_message(tm_mirror *mirror, sqlite3_stmt *row, tm_mirror_message *out, tm_error *err)
 {
@@ -175,7 +182,8 @@ int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *c
         "SELECT m.sender = ?3, max(t.number) FROM log m CROSS JOIN log t WHERE m.kind = 3 AND m.conv = ?1"
         " AND m.conv_type = ?2 AND t.number = coalesce("
         " (SELECT max(number) FROM log WHERE conv = m.conv AND conv_type = m.conv_type AND id = m.target"
-        "  AND kind IN (1, 6) AND kind = 1 AND (sender <> m.sender OR ?1 = ?3)),"
+        "  AND kind IN (1, 6) AND kind = 1 AND (sender <> m.sender OR ?1 = ?3)"
+        "  AND (twin = 0 OR number < m.number)),"
         " (SELECT number FROM known WHERE archive = m.conv AND archive_id = m.target AND m.conv_type = ?4))"
         " AND t.kind = 1 AND (t.sender <> m.sender OR ?1 = ?3) GROUP BY 1",
         "titi", conv_id, (int64_t)conv_type, user, (int64_t)kTIMConv_Group);

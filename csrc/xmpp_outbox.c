@@ -157,6 +157,9 @@ static int32_t check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_error *
     if (found.number && message->server_time && message->server_time != time)
         code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "the message has another time");
+    else if (found.number && !*found.id)
+        code = tm_fail(err, ERR_SVR_MSG_REVOKE_NOT_FOUND,
+                       "another client gave its id to a later message: it cannot be named");
     else if (found.revoked || is_being_revoked(x, message, found.id))
         code = tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
     else if (found.number && !found.is_self && !(group && tm_group_may_revoke(x, message->conv_id)))
@@ -224,7 +227,7 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
     }
     /* what a group's message was read is nobody else's business (rules 27, 45); and there is nothing to say
      * of what no archive has */
-    if (task->op.kind == TM_OP_READ && (is_group(task) || !task->target)) {
+    if (task->op.kind == TM_OP_READ && (is_group(task) || !task->target || !*task->target)) {
         tm_xmpp_answer(x, task);
         return;
     }

@@ -302,6 +302,37 @@ describe("a hostile XMPP client", function()
     assert.is_true(os.time() - now < 60)
   end)
 
+  it("may count what it says anew with each connection", function()
+    local lines = { "one", "two", "three 三", "two" }
+    for _, text in ipairs(lines) do
+      write("alice", body(text), "1")
+    end
+    settle()
+    assert.same({ "one", "two", "three 三" }, texts "mallory") -- the same words at the same time are sent again
+    local last = at_alice.messages[3]
+    assert.equal("three 三", support.text_of(last))
+    write("alice", retract "1")
+    support.eventually(function() return #at_alice.revoked > 0 end, alice)
+    assert.same({ "one", "two", "-" }, texts "mallory")
+    local other = device("alice", "other")
+    for _ = 1, 2 do
+      old(other, "mallory", C2C)
+      assert.same({ "one", "two", "-" }, texts("mallory", C2C, other))
+    end
+    -- a sender who calls the id unique is believed; ours are
+    for _, text in ipairs { "first", "second" } do
+      write("alice", body(text) .. "<origin-id xmlns='urn:xmpp:sid:0' id='unique'/>", "2")
+    end
+    local id = new_id()
+    for _, text in ipairs { "as timmsg", "as timmsg again" } do
+      write("alice", body(text), id)
+    end
+    settle()
+    local list = texts "mallory"
+    table.sort(list) -- within a second it is the order of the seqs
+    assert.same({ "-", "as timmsg", "first", "one", "two" }, list)
+  end)
+
   it("confirms no messages for others", function()
     support.account(dir, "bob") -- who is away
     local msg = support.say(alice, "bob", C2C, "to bob")

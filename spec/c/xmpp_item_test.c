@@ -479,6 +479,7 @@ static void plain_messages_become_texts(void **state)
     assert_int_equal(item.kind, TM_ITEM_MESSAGE);
     assert_string_equal(item.elems, TEXT("hi <\xe6\xb6\x88"));
     assert_string_equal(item.id, "origin");
+    assert_true(item.has_origin_id);
     assert_false(item.is_ours);
     assert_int_equal(item.seq, 0);
     assert_true(item.rand > 0 && item.rand <= UINT32_MAX);
@@ -503,6 +504,7 @@ static void plain_messages_become_texts(void **state)
     item = read_text(&own, "<message from='alice@im.test' to='bob@im.test' id='a'><body>x</body>"
                            "<origin-id xmlns='urn:xmpp:sid:0'/><origin-id xmlns='urn:x' id='b'/></message>");
     assert_string_equal(item.id, "a");
+    assert_false(item.has_origin_id);
     tm_item_clear(&item);
     check_elems("<body/>", NULL);
     check_elems("", NULL);

@@ -279,6 +279,44 @@ static void a_mirror_keeps_everything_when_it_is_opened_again(void **state)
     assert_int_equal(f->err.code, 0);
 }
 
+static void execute(fixture *f, const char *text)
+{
+    if (tm_sql_run(f->mirror->sql, &f->err, text, "")) fail_msg("%s: %s", text, f->err.text);
+}
+
+/* One that has the rows that an earlier version wrote. */
+static void a_mirror_of_an_earlier_version_goes_on(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    tm_mirrored ours = put(f, message_of(NULL, "bob", "tm-5-6-7", NOW), "room-1", TM_MIRROR_NEWS, 0);
+    tm_mirrored other = put(f, message_of(NULL, "bob", "x", NOW), "room-2", TM_MIRROR_NEWS, 0);
+    tm_item tips = message_of(NULL, "bob", "tm-5-6-7", NOW);
+    tips.kind = TM_ITEM_TIPS;
+    strcpy(tips.sender, SYSTEM);
+    tm_mirrored tip = put(f, tips, "room-3", TM_MIRROR_NEWS, 0);
+    put(f, naming(TM_ITEM_RETRACT, NULL, "bob", "gone", NOW), "room-4", TM_MIRROR_NEWS, 0);
+    execute(f, "UPDATE log SET sender = actor WHERE kind = 2");
+    execute(f, "DROP INDEX log_message");
+    execute(f, "DROP INDEX log_tips");
+    execute(f, "ALTER TABLE log DROP COLUMN twin");
+    execute(f, "ALTER TABLE log DROP COLUMN content");
+    execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
+    execute(f, "PRAGMA user_version=3");
+    close_both(f);
+    open_both(f);
+    assert_int_equal(skip_events(f, &cursor), 3);
+    /* all is there, and is not taken for new */
+    assert_int_equal(news(f, message_of(NULL, "bob", "tm-5-6-7", NOW + DAY)).number, ours.number);
+    assert_int_equal(news(f, message_of(NULL, "bob", "x", NOW + SECOND)).number, other.number);
+    assert_int_equal(news(f, tips).number, tip.number);
+    assert_true(history(f, message_of(NULL, "bob", "gone", NOW - 1)).revoked);
+    /* what is new goes by the new rules */
+    assert_true(news(f, message_of(NULL, "bob", "x", NOW + DAY)).fresh);
+    strcpy(tips.actor, "mallory");
+    assert_true(news(f, tips).fresh);
+}
+
 static void what_was_rolled_back_was_never_there(void **state)
 {
     fixture *f = *state;
@@ -434,6 +472,129 @@ static void a_message_is_there_once(void **state)
     strcpy(in_group.conv_id, "eve");
     assert_true(news(f, in_group).fresh);
     assert_int_equal(skip_events(f, &cursor), 3);
+}
+
+static tm_item saying(tm_item item, char *elems)
+{
+    item.elems = elems;
+    return item;
+}
+
+/* A program that numbers what it says, and begins anew with each of its connections. */
+static void an_id_of_another_client_may_come_again(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    tm_item item = message_of("bob", "bob", "1", NOW);
+    tm_mirrored first = news(f, saying(item, "[1]"));
+    tm_mirrored second = news(f, saying(item, "[2]"));
+    assert_true(first.fresh && second.fresh && second.number != first.number && second.seq != first.seq);
+    assert_int_equal(second.rand, first.rand);
+    /* archived twice, or sent again at once */
+    tm_mirrored again = news(f, saying(item, "[2]"));
+    assert_true(!again.fresh && again.again);
+    assert_int_equal(again.number, second.number);
+    item.stamp = NOW + 60 * SECOND;
+    assert_int_equal(news(f, saying(item, "[1]")).number, first.number);
+    /* the same words a while later */
+    item.stamp++;
+    tm_mirrored third = news(f, saying(item, "[1]"));
+    assert_true(third.fresh);
+    assert_int_equal(skip_events(f, &cursor), 3);
+    /* once the store has the contents too */
+    trim(f, third.number);
+    assert_int_equal(news(f, saying(item, "[1]")).number, third.number);
+    assert_true(news(f, saying(item, "[4]")).fresh);
+    assert_true(history(f, saying(message_of("bob", "bob", "1", NOW - DAY), "[1]")).fresh);
+    /* ids that their senders call unique, and those of ours */
+    item = message_of("bob", "bob", "o", NOW);
+    item.has_origin_id = true;
+    assert_true(news(f, saying(item, "[1]")).fresh);
+    item.stamp += DAY;
+    assert_false(news(f, saying(item, "[2]")).fresh);
+    item.has_origin_id = false;
+    assert_true(news(f, saying(item, "[2]")).fresh);
+    assert_true(news(f, saying(message_of("bob", "bob", "tm-5-6-7", NOW), "[1]")).fresh);
+    assert_false(news(f, saying(message_of("bob", "bob", "tm-5-6-7", NOW + DAY), "[2]")).fresh);
+}
+
+/* Whoever names such an id means what was said under it last. */
+static void an_id_that_came_again_names_the_last_message(void **state)
+{
+    fixture *f = *state;
+    tm_mirrored first = news(f, saying(message_of("bob", "bob", "1", NOW), "[1]"));
+    assert_true(news(f, naming(TM_ITEM_DISPLAYED, "bob", ME, "1", NOW + 1)).valid);
+    tm_mirrored second = news(f, saying(message_of("bob", "bob", "1", NOW + 2), "[2]"));
+    assert_marks(f, "bob", first.number, 0); /* what was read before it was said is the other one */
+    assert_int_equal(news(f, naming(TM_ITEM_DISPLAYED, "bob", ME, "1", NOW + 3)).target, second.number);
+    assert_marks(f, "bob", second.number, 0);
+    assert_int_equal(news(f, naming(TM_ITEM_RETRACT, "bob", "bob", "1", NOW + 4)).target, second.number);
+    assert_true(is_revoked(f, second.number));
+    assert_false(is_revoked(f, first.number));
+    /* and not what is said later, or comes as history */
+    assert_false(news(f, saying(message_of("bob", "bob", "1", NOW + 5), "[3]")).revoked);
+    assert_false(history(f, saying(message_of("bob", "bob", "1", NOW - 1), "[0]")).revoked);
+    /* read backwards */
+    second = history(f, saying(message_of("eve", "eve", "1", NOW - 10), "[2]"));
+    tm_item marker = naming(TM_ITEM_DISPLAYED, "eve", ME, "1", NOW - 19);
+    history(f, marker);
+    first = history(f, saying(message_of("eve", "eve", "1", NOW - 20), "[1]"));
+    assert_marks(f, "eve", first.number, 0);
+}
+
+/* However often: the cost of each must not grow with it. */
+static void an_id_that_came_too_often_is_that_of_the_latest(void **state)
+{
+    fixture *f = *state;
+    tm_mirror_message found;
+    tm_mirrored all[100];
+    char elems[16];
+    for (int i = 99; i >= 0; i--) { /* in any order */
+        int at = i ^ 1;
+        snprintf(elems, sizeof elems, "[%d]", at);
+        tm_item item = message_of("bob", "bob", "1", NOW + (unsigned)at);
+        item.wants_receipt = true;
+        all[at] = history(f, saying(item, elems));
+        assert_true(all[at].fresh);
+    }
+    for (int i = 0; i < 100; i += 33) {
+        assert_int_equal(tm_mirror_at(f->mirror, all[i].number, &found, &f->err), 0);
+        assert_string_equal(found.id, i == 99 ? "1" : "");
+        tm_free(found.id);
+    }
+    assert_int_equal(
+        tm_sql_int(f->mirror->sql, &f->err, 0, "SELECT count(*) FROM log WHERE id = '1' AND receipt", ""),
+        64);
+    assert_int_equal(news(f, naming(TM_ITEM_DISPLAYED, "bob", ME, "1", NOW + SECOND)).target, all[99].number);
+    assert_int_equal(put(f, message_of("bob", "bob", "1", NOW), "a100", TM_MIRROR_HISTORY, 0).number,
+                     all[1].number);
+}
+
+/* What this device asks others to do to a message must not be done to another one. */
+static void an_older_message_of_an_id_is_named_by_the_room_or_not_at_all(void **state)
+{
+    fixture *f = *state;
+    tm_mirror_message found;
+    const struct {
+        const char *peer, *wanted[2];
+    } cases[] = {{NULL, {"room-1", "room-2"}}, {"bob", {"", "1"}}};
+    for (int i = 0; i < 2; i++) {
+        const char *peer = cases[i].peer;
+        int64_t numbers[2];
+        numbers[0] =
+            put(f, saying(message_of(peer, "bob", "1", NOW), "[1]"), "room-1", TM_MIRROR_NEWS, 0).number;
+        assert_int_equal(tm_mirror_at(f->mirror, numbers[0], &found, &f->err), 0);
+        assert_string_equal(found.id, "1");
+        tm_free(found.id);
+        numbers[1] =
+            put(f, saying(message_of(peer, "bob", "1", NOW), "[2]"), "room-2", TM_MIRROR_NEWS, 0).number;
+        news(f, message_of(peer, ME, "1", NOW)); /* another sender's is another matter */
+        for (int j = 0; j < 2; j++) {
+            assert_int_equal(tm_mirror_at(f->mirror, numbers[j], &found, &f->err), 0);
+            assert_string_equal(found.id, cases[i].wanted[j]);
+            tm_free(found.id);
+        }
+    }
 }
 
 static tm_item tips_of(const char *actor, const char *id, uint64_t stamp)
@@ -1372,6 +1533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_threads_may_open_it_at_once),
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
+        TEST(a_mirror_of_an_earlier_version_goes_on),
         TEST(what_was_rolled_back_was_never_there),
         TEST(news_of_one_second_keep_their_order),
         TEST(history_is_no_event),
@@ -1380,6 +1542,10 @@ int main(void)
         TEST(a_new_device_numbers_behind_its_beginning),
         TEST(what_is_older_than_the_archives_start_is_no_news),
         TEST(a_message_is_there_once),
+        TEST(an_id_of_another_client_may_come_again),
+        TEST(an_id_that_came_again_names_the_last_message),
+        TEST(an_id_that_came_too_often_is_that_of_the_latest),
+        TEST(an_older_message_of_an_id_is_named_by_the_room_or_not_at_all),
         TEST(tips_are_known_by_who_caused_them),
         TEST(a_seq_is_the_senders_or_the_number),
         TEST(messages_are_found_by_identity_and_number),

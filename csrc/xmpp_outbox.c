@@ -504,8 +504,8 @@ static int32_t send_letter(tm_xmpp *x, tm_mirror_letter *letter, uint64_t now, t
         tm_link_send(x->link, tm_stanza_finish(&stanza));
         tm_free(to);
     }
-    return tm_mirror_delay_letter(x->mirror, letter->peer, letter->id,
-                                  now + pause_after(letter->attempts + 1), err);
+    return tm_mirror_delay_letter(x->mirror, letter->peer, letter->id, now + pause_after(letter->attempts),
+                                  err);
 }
 
 static void send_letters(tm_xmpp *x)

@@ -84,6 +84,28 @@ describe("logging in on XMPP", function()
     assert.same({ "waiting", "while away" }, support.texts(support.history(bob, "ann", C2C)))
   end)
 
+  it("sends what nobody has confirmed again, after pauses that grow fourfold (rule 14)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    local function letter(sql) -- seen, and made due, in its own database only
+      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 '%s/ann/ann.mirror' \"%s\""):format(dir, sql)))
+      return pipe:read "a"
+    end
+    local function check_pause(seconds) -- the clock may go on between the two
+      local pause = tonumber(letter "SELECT due - sent FROM letters")
+      assert.is_true(math.abs(pause - seconds) <= 1, pause)
+    end
+    support.say(ann, "bob", C2C, "unheard")
+    check_pause(30)
+    for i, seconds in ipairs { 120, 480, 1920 } do
+      support.must(ann, "logout")
+      letter "UPDATE letters SET due = 0"
+      support.must(ann, "login", "ann", "sig")
+      support.eventually(function() return letter "SELECT attempts FROM letters" == i + 1 .. "\n" end, ann)
+      check_pause(seconds)
+    end
+  end)
+
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

@@ -99,9 +99,11 @@ int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *c
 /* The next message that asks for a receipt, behind `number` and up to `end`: its number, 0 for none. */
 int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, char peer[TM_MAX_USER_ID + 1],
                                char **id, tm_error *err);
-/* Erases the contents of what the store has, up to `number`, and forgets what is older than 30 days, unless
- * only the mirror knows its identity. */
-int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err);
+/* Erases the contents of what the store has, up to `number`. */
+int32_t tm_mirror_erase(tm_mirror *mirror, int64_t number, tm_error *err);
+/* Forgets what is more than 30 days older than `number`, unless only the mirror knows its identity: a part of it if it
+ * is much (*more). Looks at all that it keeps: not to be done with each batch. */
+int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error *err);
 
 /* ---- outbox: C2C messages that were sent and not confirmed by a device of their recipient ---- */
 typedef struct tm_mirror_letter {

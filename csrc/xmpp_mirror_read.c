@@ -7,8 +7,8 @@
 
 /* Contents and receipts are erased at once, rows after this time. */
 #define KEEP_DAYS 30
-/* Rows that one trim removes at most. */
-#define TRIM_ROWS 500
+/* Rows that are forgotten at a time, at most. */
+#define FORGET_ROWS 500
 
 /* ---- events ---- */
 
@@ -229,18 +229,24 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
     " n.sender = log.sender AND n.conv_type = log.conv_type AND n.number > log.number))"                     \
     " ORDER BY number LIMIT ?2)"
 
-int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err)
+int32_t tm_mirror_erase(tm_mirror *mirror, int64_t number, tm_error *err)
 {
-    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000, limit = TRIM_ROWS;
     int32_t code = tm_sql_run(mirror->sql, err,
                               "UPDATE log SET elems = NULL WHERE elems NOTNULL AND number <= ?", "i", number);
-    if (!code)
-        code = tm_sql_run(mirror->sql, err, "UPDATE log SET receipt = 0 WHERE receipt AND number <= ?", "i",
-                          number);
-    if (!code)
-        code = tm_sql_run(mirror->sql, err, "DELETE FROM known WHERE number IN " PASSED, "ii", old, limit);
+    if (code) return code;
+    return tm_sql_run(mirror->sql, err, "UPDATE log SET receipt = 0 WHERE receipt AND number <= ?", "i",
+                      number);
+}
+
+int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error *err)
+{
+    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000, limit = FORGET_ROWS;
+    *more = false;
+    int32_t code =
+        tm_sql_run(mirror->sql, err, "DELETE FROM known WHERE number IN " PASSED, "ii", old, limit);
     if (!code)
         code = tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number IN " PASSED, "ii", old, limit);
+    if (!code) *more = tm_sql_changes(mirror->sql) == limit;
     if (!code)
         code = tm_sql_run(mirror->sql, err, "DELETE FROM letters WHERE due = ? AND sent < ?", "iu",
                           TM_LETTER_HELD, old > 0 ? (uint64_t)old / 1000000 : 0);
@@ -250,5 +256,6 @@ int32_t tm_mirror_trim(tm_mirror *mirror, int64_t number, tm_error *err)
                           "DELETE FROM known WHERE (archive, archive_id) IN (SELECT archive, archive_id FROM "
                           "known WHERE number < -1 AND number > -?1 LIMIT ?2)",
                           "ii", old, limit);
+    if (!code) *more |= tm_sql_changes(mirror->sql) == limit;
     return code;
 }

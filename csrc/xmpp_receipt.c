@@ -2,6 +2,7 @@
  * xmpp_session.h. */
 #include "xmpp_session.h"
 
+#include "clock.h"
 #include "xmpp_jid.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 /* Ids in one stanza, and stanzas in one go: a device that was away for long has many to confirm. */
 #define PER_STANZA 50
 #define STANZAS 20
+/* What may be forgotten is looked for at log-in, and then after so long at the earliest. */
+#define FORGET_MS (3600 * 1000)
 
 static void send_receipt(tm_xmpp *x, const char *peer, char *const *ids, size_t count)
 {
@@ -61,12 +64,17 @@ void tm_receipts_run(tm_xmpp *x)
     pthread_mutex_lock(&x->lock);
     int64_t stored = x->stored;
     pthread_mutex_unlock(&x->lock);
-    if (stored <= x->receipted) return;
+    uint64_t now = tm_clock_ms();
+    bool at_login = !x->forget_at && !x->login, forget = at_login || (x->forget_at && x->forget_at <= now);
+    if (stored <= x->receipted && !at_login) return;
     for (int i = 0; i < STANZAS && x->receipted < stored; i++)
         if (!confirm_some(x, stored)) break;
+    bool more = false;
     tm_error err = {0};
     int32_t code = tm_mirror_begin(x->mirror, &err);
-    if (!code) code = tm_mirror_trim(x->mirror, x->receipted, &err);
+    if (!code) code = tm_mirror_erase(x->mirror, x->receipted, &err);
+    if (!code && forget) code = tm_mirror_forget(x->mirror, x->receipted, &more, &err);
     if (!code) code = tm_mirror_commit(x->mirror, &err);
     if (code) tm_mirror_rollback(x->mirror);
+    if (forget) x->forget_at = more ? now : now + FORGET_MS;
 }

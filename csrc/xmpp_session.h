@@ -149,6 +149,7 @@ struct tm_xmpp {
     uint32_t unsettled;              /* messages of an earlier life that SETTLE will be asked about */
     uint64_t letters_at;             /* Unix seconds: when a letter is due; 0: none */
     int64_t receipted;               /* up to this number receipts were sent */
+    uint64_t forget_at;              /* when the mirror may forget again (tm_clock_ms); 0: it has not yet */
 };
 
 /* ---- xmpp_session.c ---- */

@@ -106,6 +106,31 @@ describe("logging in on XMPP", function()
     end
   end)
 
+  it("looks for what it may forget once, not with all that comes", function()
+    local bob = support.new_client(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    local function mirror(sql) -- its own database
+      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/ann/ann.mirror' \"%s\"")
+        :format(dir, sql)))
+      return pipe:read "a"
+    end
+    local heard = 0
+    local function hear(text) -- until the mirror knows that the store has it
+      heard = heard + 1
+      support.say(bob, "ann", C2C, text)
+      support.eventually(function()
+        return mirror "SELECT count(*) FROM log WHERE kind = 1 AND elems ISNULL" == heard .. "\n"
+      end, ann, bob)
+    end
+    hear "first"
+    mirror "INSERT INTO log(number, archive, kind, conv_type, conv, sender, actor, stamp) VALUES(7, '', 2, 1, 'bob', 'bob', 'bob', 7)"
+    hear "second"
+    assert.equal("1\n", mirror "SELECT count(*) FROM log WHERE number = 7")
+    support.must(ann, "logout")
+    support.must(ann, "login", "ann", "sig")
+    support.eventually(function() return mirror "SELECT count(*) FROM log WHERE number = 7" == "0\n" end, ann)
+  end)
+
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

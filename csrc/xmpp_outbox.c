@@ -637,12 +637,19 @@ static int32_t error_code(const tm_task *task, const char *condition)
                : ERR_SVR_MSG_INVALID_ID;
 }
 
+/* Whether an error can be about the task: it comes from who was written to. With a resource a room hands on what one of
+ * its occupants says, who has read the id. */
+static bool is_of_recipient(const tm_task *task, const char *from)
+{
+    return tm_jid_same_bare(from, task->to) && !(is_group(task) && *tm_jid_resource(from));
+}
+
 void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza)
 {
     const char *id = xmpp_stanza_get_id(stanza), *from = xmpp_stanza_get_from(stanza);
     const char *condition = tm_stanza_error(stanza);
     for (tm_task *task = x->sending; id && from && task; task = task->next) {
-        if (!task->ping || strcmp(task->id, id) != 0 || !tm_jid_same_bare(from, task->to)) continue;
+        if (!task->ping || strcmp(task->id, id) != 0 || !is_of_recipient(task, from)) continue;
         tm_room *room = is_group(task) ? tm_room_find(x, task->op.message->conv_id) : NULL;
         if (room && strcmp(condition, "not-acceptable") == 0) {
             /* not in the room any more, since its node died: it goes out again once that is mended */

@@ -646,11 +646,12 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
     tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
     if (!room) return;
     heard(room);
+    const char *nick = tm_jid_resource(from);
     if (type && strcmp(type, "error") == 0) {
-        if (room->entering) refused(x, room, stanza);
+        /* under another nick it is no word of the room */
+        if (room->entering && (!*nick || strcmp(nick, room->nick) == 0)) refused(x, room, stanza);
         return;
     }
-    const char *nick = tm_jid_resource(from);
     xmpp_stanza_t *muc = tm_stanza_child(stanza, "x", TM_NS_MUC_USER),
                   *item = tm_stanza_child(muc, "item", NULL);
     if (!*nick || !item) return;

@@ -843,6 +843,29 @@ describe("a hostile XMPP client", function()
     end
   end)
 
+  it("can't say that a group did not take another's message", function()
+    local room, bob = crew()
+    local wanted = {}
+    for i = 1, 30 do -- whether it gets in between is chance
+      wanted[i] = "bob: line " .. i
+      local code, is_forged
+      mallory.received = ""
+      assert(bob:send_new_msg("crew", GROUP, timmsg.text("line " .. i), function(got) code = got end))
+      support.eventually(function()
+        uv.run "nowait"
+        local id = not is_forged and mallory.received:match "<message[^>]-id=['\"](tm%-[^'\"]*)"
+        if id then
+          is_forged = true
+          write(room .. "/bob", "<error type='cancel'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", id, "error")
+        end
+        return code and is_forged
+      end, alice, bob)
+      assert.equal(0, code)
+    end
+    support.arrival(at_alice, "line 30", bob)
+    assert.same(wanted, said(bob))
+  end)
+
   it("disturbs no group by numbers at their ends", function()
     local room, bob, at_bob = crew()
     write(room, body "the end", "tm-ffffffffffffffff-1-ffffffffffffffff", "groupchat")

@@ -466,11 +466,19 @@ static void leave(tm_xmpp *x, const char *group, tm_error *err)
     if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
 }
 
+/* The user stays: what the room says of him is news again. */
+static void stay(tm_xmpp *x, tm_task *task)
+{
+    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
+    if (room) room->leaving = false;
+}
+
 static void quit_was_told(tm_xmpp *x, tm_task *tips)
 {
     tm_task *task = tm_xmpp_find(x, tips->argument);
     if (!task) return;
     if (tips->op.error.code) {
+        stay(x, task);
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;
     }
@@ -486,6 +494,7 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
+    task->expired = stay;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
     tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, number_of(task));
@@ -498,6 +507,7 @@ static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     if (!answer || *tm_stanza_error(answer)) {
+        stay(x, task);
         fail_by_answer(x, task, answer);
         return;
     }
@@ -515,6 +525,7 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
+    task->expired = stay;
     tm_room_destroy(x, room->jid, destroyed, number_of(task));
 }
 

@@ -52,6 +52,8 @@ typedef struct tm_task {
     uint64_t again_at;                  /* the handler goes on then (tm_clock_ms); 0: it waits for answers */
     void *state;                        /* owned by the handler */
     void (*drop)(struct tm_task *task); /* frees `state`; may be NULL */
+    /* At its deadline, before it fails: undoes what was begun; may be NULL. */
+    void (*expired)(tm_xmpp *x, struct tm_task *task);
     /* Called instead of handing an answer to the worker: a task that the session gave itself. */
     void (*done)(tm_xmpp *x, struct tm_task *task);
     void *argument;

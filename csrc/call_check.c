@@ -12,8 +12,6 @@
 #define MAX_LOCATORS 1000
 #define MAX_BATCH 500
 #define MAX_PAGE 1000
-/* GroupTips carry the name beside up to 500 user ids: see MAX_TEXT in peer.c. */
-#define MAX_GROUP_NAME 12288
 
 int32_t tm_check_conv_type(int64_t conv_type, tm_error *err)
 {
@@ -151,9 +149,9 @@ static int32_t check_group_members(int base, const cJSON *json, tm_error *err)
     if (*id && !tm_valid_group(id)) return check_group_id(kTIMCreateGroupParamGroupId, id, err);
     const cJSON *members = tm_json_get(json, kTIMCreateGroupParamGroupMemberArray);
     const char *name = tm_json_get_string(json, kTIMCreateGroupParamGroupName, "");
-    if (strlen(name) > MAX_GROUP_NAME)
+    if (strlen(name) > TM_MAX_GROUP_NAME)
         return tm_fail(err, TIM_ERR_PARAM, "%s: more than %d bytes", kTIMCreateGroupParamGroupName,
-                       MAX_GROUP_NAME);
+                       TM_MAX_GROUP_NAME);
     if (cJSON_GetArraySize(members) > MAX_BATCH)
         return tm_fail(err, TIM_ERR_PARAM, "%s: more than %d entries", kTIMCreateGroupParamGroupMemberArray,
                        MAX_BATCH);

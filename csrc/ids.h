@@ -7,6 +7,8 @@
 
 #define TM_MAX_USER_ID 32
 #define TM_MAX_GROUP_ID 48
+/* GroupTips carry the name beside up to 500 user ids: see MAX_TEXT in peer.c. */
+#define TM_MAX_GROUP_NAME 12288
 
 /* 1 to 32 bytes (48 for a group) of 0x20 to 0x7e. NULL is not valid. */
 bool tm_valid_user(const char *id);

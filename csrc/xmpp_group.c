@@ -477,7 +477,8 @@ static void quit_was_told(tm_xmpp *x, tm_task *tips)
 {
     tm_task *task = tm_xmpp_find(x, tips->argument);
     if (!task) return;
-    if (tips->op.error.code) {
+    /* not by who may not speak there: that keeps nobody in */
+    if (tips->op.error.code == ERR_REQUEST_TIMEOUT) {
         stay(x, task);
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;
@@ -494,7 +495,6 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
-    task->expired = stay;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
     tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, number_of(task));
@@ -525,7 +525,6 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
-    task->expired = stay;
     tm_room_destroy(x, room->jid, destroyed, number_of(task));
 }
 
@@ -544,7 +543,7 @@ static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
     bool ok =
         tm_json_append(task->op.result, entry) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoGroupId, group) &&
-        tm_json_add_string(entry, kTIMGroupBaseInfoGroupName, tm_json_get_string(info, "name", group)) &&
+        tm_json_add_string(entry, kTIMGroupBaseInfoGroupName, tm_info_name(info, group)) &&
         tm_json_add_int(entry, kTIMGroupBaseInfoGroupType, tm_json_get_int(info, "type", kTIMGroup_Public)) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoFaceUrl, tm_json_get_string(info, "face", "")) &&
         tm_json_add_uint(entry, kTIMGroupBaseInfoLastestSeq, 0);
@@ -725,6 +724,29 @@ void tm_group_run(tm_xmpp *x)
         start(x, task);
         task = x->working; /* others may be gone */
     }
+}
+
+/* Whether the group itself is what a quit waits for: it cannot be read, or shows nothing that is said there. */
+static bool group_is_mute(tm_xmpp *x, const tm_task *task)
+{
+    if (!x->welcome) return false;
+    return task->step == STEP_READING_ROOM || (task->step == STEP_READING && is_read(task, x->own)) ||
+           (task->step == STEP_GOING && tm_outbox_has_said(x, number_of(task)));
+}
+
+bool tm_group_expired(tm_xmpp *x, tm_task *task)
+{
+    char group[TM_MAX_GROUP_ID + 1];
+    tm_room *room = tm_room_find(x, group_of(&task->op));
+    if (!room || (task->op.call != TM_CALL_GROUP_QUIT && task->op.call != TM_CALL_GROUP_DELETE)) return false;
+    if (task->op.call == TM_CALL_GROUP_QUIT && room->own != TM_STANDING_OWNER && group_is_mute(x, task)) {
+        snprintf(group, sizeof group, "%s", room->group);
+        leave(x, group, &task->op.error);
+        tm_xmpp_answer(x, task);
+        return true;
+    }
+    room->leaving = false; /* the user stays: what the room says of him is news again */
+    return false;
 }
 
 /* How long a connection may be down before nobody waits for it any more. */

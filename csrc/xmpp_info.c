@@ -102,9 +102,15 @@ static const char *born_of(const cJSON *info)
     return strlen(born) < TM_LINK_ID ? born : "";
 }
 
+const char *tm_info_name(const cJSON *info, const char *group)
+{
+    const char *name = tm_json_get_string(info, "name", group);
+    return strlen(name) <= TM_MAX_GROUP_NAME ? name : group;
+}
+
 void tm_info_note(tm_room *room, const cJSON *info)
 {
-    const char *name = tm_json_get_string(info, "name", NULL);
+    const char *name = info ? tm_info_name(info, room->group) : NULL;
     snprintf(room->born, sizeof room->born, "%s", born_of(info));
     room->max = tm_json_get_int(info, "max", 0);
     if (!name) return;

@@ -269,6 +269,13 @@ void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*don
     add_own(x, kTIMConv_Group, group, TM_OWN_TIPS, elems, done, argument);
 }
 
+bool tm_outbox_has_said(const tm_xmpp *x, const void *argument)
+{
+    for (const tm_task *task = x->sending; task; task = task->next)
+        if (task->own == TM_OWN_TIPS && task->argument == argument) return task->acked;
+    return false;
+}
+
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument)
 {

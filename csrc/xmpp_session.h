@@ -52,8 +52,6 @@ typedef struct tm_task {
     uint64_t again_at;                  /* the handler goes on then (tm_clock_ms); 0: it waits for answers */
     void *state;                        /* owned by the handler */
     void (*drop)(struct tm_task *task); /* frees `state`; may be NULL */
-    /* At its deadline, before it fails: undoes what was begun; may be NULL. */
-    void (*expired)(tm_xmpp *x, struct tm_task *task);
     /* Called instead of handing an answer to the worker: a task that the session gave itself. */
     void (*done)(tm_xmpp *x, struct tm_task *task);
     void *argument;
@@ -225,6 +223,9 @@ uint64_t tm_outbox_deadline(tm_xmpp *x);
 void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
                     void *argument);
 
+/* Whether GroupTips of that `argument` are with the server, and its archive has not shown them. */
+bool tm_outbox_has_said(const tm_xmpp *x, const void *argument);
+
 /* Invites a user into a group. */
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument);
@@ -368,6 +369,9 @@ void tm_info_ask(tm_xmpp *x, const char *group, tm_link_answer answer, void *arg
 bool tm_info_has(xmpp_stanza_t *answer, const char *feature);
 /* What the answer says of the group. Owned by the caller; NULL: the room is no group, or not yet. */
 cJSON *tm_info_read(xmpp_stanza_t *answer);
+/* The group's name; its id if it has none, or one that no call would have given it: GroupTips must have room for it.
+ * Borrowed from either. */
+const char *tm_info_name(const cJSON *info, const char *group);
 /* Takes it over (`info` is borrowed; may be NULL). */
 void tm_info_note(tm_room *room, const cJSON *info);
 /* What a new group is to say, by a group_create's parameters; and its room's description with that. Both owned by the
@@ -383,6 +387,8 @@ void tm_group_start(tm_xmpp *x, tm_task *task);
 bool tm_group_must_wait(const tm_xmpp *x, const tm_task *task);
 /* Starts those that waited for the archives to be read. Called by the loop. */
 void tm_group_run(tm_xmpp *x);
+/* Its deadline has come: undoes what was begun. True if it was answered all the same, or will be. */
+bool tm_group_expired(tm_xmpp *x, tm_task *task);
 /* For tm_member_tell: ends the task whose number is the argument. */
 void tm_group_told(tm_xmpp *x, tm_task *tips);
 /* The room of a task is entered: `created`: it is new. Or it did not let the user in: `error` (or NULL). */

@@ -124,8 +124,9 @@ void tm_tasks_expire(tm_xmpp *x)
     for (tm_task *task = x->working; task;) {
         tm_task *next = task->next;
         if (task->deadline && task->deadline <= now) {
-            if (task->expired) task->expired(x, task);
-            tm_xmpp_fail(x, task, ERR_REQUEST_TIMEOUT, "the server has not answered in time");
+            bool is_answered = task->op.kind == TM_OP_GROUP && tm_group_expired(x, task);
+            if (!is_answered)
+                tm_xmpp_fail(x, task, ERR_REQUEST_TIMEOUT, "the server has not answered in time");
             next = x->working; /* whoever was told may have begun or ended others */
         }
         task = next;

@@ -546,6 +546,41 @@ describe("a hostile XMPP client", function()
     end
   end)
 
+  -- A room of mallory's into which alice is invited: its fields are those, and its description says that it is a group.
+  local function trap(name, fields)
+    local room = "trap@conference." .. host
+    local info = ('\ntimmsg:{"owner":"mallory","born":"abc","name":"%s","type":0,"add":2}'):format(name)
+    fields["muc#roomconfig_membersonly"] = "0"
+    fields["muc#roomconfig_roomdesc"] = info
+    mallory:send(("<presence to='%s/mallory'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    mallory:expect "<presence[^>]*from=['\"]trap@[^>]*/mallory['\"]"
+    local form = { "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>" }
+    for var, value in pairs(fields) do
+      form[#form + 1] = ("<field var='%s'><value>%s</value></field>"):format(var, (value:gsub("<", "&lt;")))
+    end
+    assert.equal("result", (mallory:ask("set", room, "<query xmlns='http://jabber.org/protocol/muc#owner'>" ..
+      "<x xmlns='jabber:x:data' type='submit'>" .. table.concat(form) .. "</x></query>")))
+    write("alice", body "come" .. ("<x xmlns='jabber:x:conference' jid='%s'/><store xmlns='urn:xmpp:hints'/>"):format(room), nil, "normal")
+    support.eventually(function() return groups()[1] == "trap" end, alice)
+    return room
+  end
+
+  it("draws nobody into a group that he can't leave", function()
+    trap(([[\"]]):rep(50000), {})
+    local list = support.must(alice, "group_get_joined_group_list")
+    assert.equal("trap", list[1].group_base_info_group_name)
+    support.must(alice, "group_quit", "trap")
+    assert.same({}, groups())
+  end)
+
+  it("draws nobody into a room without an archive that he can't leave", function()
+    alice:close()
+    alice, at_alice = device("alice", nil, { request_timeout_ms = 3000 })
+    trap("trap", { [support.backend == "ejabberd" and "mam" or "muc#roomconfig_enablearchiving"] = "0" })
+    support.must(alice, "group_quit", "trap")
+    assert.same({}, groups())
+  end)
+
   -- ---- in a group ----
 
   local ROOM_NICK <const> = "mallory"

@@ -622,10 +622,12 @@ void tm_outbox_caught_up(tm_xmpp *x, const char *group)
         tm_archive_ring(x, archive, NULL);
 }
 
-/* The sender's archive has it all the same: it must not count as sent because of that. */
+/* The sender's archive has it all the same: it must not count as sent because of that. A room's archive has only what
+ * the room took. */
 static void refuse(tm_xmpp *x, const tm_task *task)
 {
     tm_error err = {0};
+    if (is_group(task)) return;
     int32_t code = tm_mirror_begin(x->mirror, &err);
     if (!code) code = tm_mirror_refuse(x->mirror, task->op.message->conv_id, task->id, task->held, &err);
     if (!code) code = tm_mirror_commit(x->mirror, &err);

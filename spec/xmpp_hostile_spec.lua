@@ -901,6 +901,34 @@ describe("a hostile XMPP client", function()
     assert.same(wanted, said(bob))
   end)
 
+  it("rule 14: what a silenced member said is sent again once he may speak", function()
+    local room, bob = crew()
+    local owner = connect "alice"
+    owner:send(("<presence to='%s/owner'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    owner:expect "<presence[^>]*from=['\"]crew@[^>]*/owner['\"]"
+    local function set(query) assert.equal("result", (owner:ask("set", room, query))) end
+    local function set_role(role)
+      set(("<query xmlns='http://jabber.org/protocol/muc#admin'><item role='%s' nick='bob'/></query>"):format(role))
+    end
+    set("<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>" ..
+      "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>" ..
+      "<field var='muc#roomconfig_moderatedroom'><value>1</value></field></x></query>")
+    set_role "visitor"
+    local code, _, msg = support.call(bob, "send_new_msg", "crew", GROUP, timmsg.text "muted?")
+    assert.equal(timmsg.ERR_SVR_GROUP_PERMISSION_DENY, code)
+    assert.equal(timmsg.TIMMsg_SendFail, msg.message_status)
+    set_role "participant"
+    msg = support.must(bob, "send_new_msg", "crew", GROUP, msg)
+    assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+    support.arrival(at_alice, "muted?", bob)
+    assert.same({ "bob: muted?" }, said(bob))
+    assert.same({ "bob: muted?" }, said())
+    -- who may not speak may go: nobody needs to hear of it
+    set_role "visitor"
+    support.must(bob, "group_quit", "crew")
+    assert.same({}, groups(bob))
+  end)
+
   it("disturbs no group by numbers at their ends", function()
     local room, bob, at_bob = crew()
     write(room, body "the end", "tm-ffffffffffffffff-1-ffffffffffffffff", "groupchat")

@@ -531,6 +531,7 @@ void tm_rooms_run(tm_xmpp *x)
         if (given_up_at && given_up_at <= now) try_again(room);
         if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
         if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
+        if (room->in) tm_member_run(x, room);
     }
 }
 

@@ -297,7 +297,12 @@ struct tm_room {
     char *title;           /* the group's name; owned; NULL: not known */
     char born[TM_LINK_ID]; /* what tells it from other groups of that id; "": not known */
     int64_t max;           /* members at most; 0: any number */
-    cJSON *notes;          /* member.c: who came and went by GroupTips; owned */
+    /* member.c, all owned */
+    cJSON *notes;   /* who came and went by GroupTips */
+    cJSON *changes; /* user -> affiliation: changes of the room's list that are to be made */
+    int changing;   /* how many of them are under way */
+    cJSON *askers;  /* plain member -> how many he brought in, within that hour */
+    uint64_t asked_in;
 };
 tm_room *tm_room_find(tm_xmpp *x, const char *group);
 /* The room of a bare or full JID; NULL if it is none of ours. */
@@ -414,6 +419,8 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
 /* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
  * nobody can change his own. */
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
+/* Makes the changes of the list that wait. Called by the loop. */
+void tm_member_run(tm_xmpp *x, tm_room *room);
 /* What they say of the user: 1 came in, -1 went or was removed by the owner or an admin, 0 neither. */
 int tm_member_turn(tm_xmpp *x, const tm_item *item);
 void tm_member_forget_notes(tm_room *room);

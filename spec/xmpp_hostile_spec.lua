@@ -857,6 +857,46 @@ describe("a hostile XMPP client", function()
     end
   end)
 
+  -- How many members a group has for alice.
+  local function member_count(group)
+    local result = support.must(alice, "group_get_member_info_list", { group_get_members_info_list_param_group_id = group })
+    return #result.group_get_memeber_info_list_result_info_array
+  end
+
+  -- Says that mallory has brought as many users that there are not.
+  local function bring(room, group, from, to)
+    local names = {}
+    for i = from, to do
+      names[#names + 1] = ('"nobody%d"'):format(i)
+    end
+    write(room, body "a tip" .. elems(('[{"elem_type":5,"group_tips_elem_tip_type":1,"group_tips_elem_op_user":"mallory",' ..
+      '"group_tips_elem_group_id":"%s","group_tips_elem_user_array":[%s]}]'):format(group, table.concat(names, ","))), nil, "groupchat")
+  end
+
+  it("floods no group with members", function()
+    local room, bob = crew()
+    for i = 1, 10 do
+      bring(room, "crew", 400 * i, 400 * i + 399)
+    end
+    settle_group(room, bob)
+    support.eventually(function() return member_count "crew" == 503 end, alice, bob)
+    -- others come and go
+    support.must(bob, "group_quit", "crew")
+    support.eventually(function() return member_count "crew" == 502 end, alice, bob)
+  end)
+
+  it("makes no group larger than it may be", function()
+    support.must(alice, "group_create", { create_group_param_group_id = "few", create_group_param_group_name = "few",
+      create_group_param_max_member_num = 5,
+      create_group_param_group_member_array = timmsg.array { { group_member_info_identifier = "mallory" } } })
+    local room = "few@conference." .. host
+    mallory:send(("<presence to='%s/mallory'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(room))
+    mallory:expect "<presence[^>]*from=['\"]few@[^>]*/mallory['\"]"
+    bring(room, "few", 1, 10)
+    settle_group(room)
+    assert.equal(5, member_count "few")
+  end)
+
   it("sends private messages through a room to nobody", function()
     local room, bob = crew()
     local line = elems '[{"elem_type":0,"text_elem_content":"private"}]'

@@ -449,7 +449,11 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 {
     char group[TM_MAX_GROUP_ID + 1];
     snprintf(group, sizeof group, "%s", ((group_state *)task->state)->group);
-    if (task->op.call == TM_CALL_GROUP_CREATE && error)
+    const char *why = error ? tm_stanza_error(error) : "";
+    /* what was not there a moment ago: others have made it since, or nobody may */
+    bool is_taken = strcmp(why, "registration-required") == 0 || strcmp(why, "not-authorized") == 0 ||
+                    strcmp(why, "item-not-found") == 0 || strcmp(why, "conflict") == 0;
+    if (task->op.call == TM_CALL_GROUP_CREATE && is_taken)
         fail_taken(x, task);
     else
         fail_by_answer(x, task, error);

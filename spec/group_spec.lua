@@ -194,6 +194,17 @@ describe("Groups", function()
       assert.same({ { 1, "anna", "ben,cora", 3 } }, tips(ben_seen.messages))
     end)
 
+    support.xmpp_only(it)("rule 42: not where the server doesn't let the user", function()
+      local guest = user "guest"
+      local _, code, desc = create({ group_id = "team" }, guest)
+      assert.equal(DENIED, code)
+      assert.truthy(desc:find "not%-allowed" or desc:find "forbidden")
+      assert.same({}, joined(guest))
+      create { group_id = "team" }
+      _, code = create({ group_id = "team" }, guest)
+      assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, code)
+    end)
+
     it("rule 42: fails as a whole", function()
       user "ben":close()
       local _, code, desc = create {

@@ -7,6 +7,7 @@
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
 --   POST /api/lose {"room":…,"what":…}                     the next presence or message to the room goes lost
+-- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
 
@@ -16,6 +17,7 @@ module:depends "http"
 local config = require "core.configmanager"
 local hosts = require "core.hostmanager"
 local jid = require "util.jid"
+local stanza = require "util.stanza"
 local json = require "util.json"
 local users = require "core.usermanager"
 
@@ -72,6 +74,14 @@ end
 local function lose(event)
   local body = json.decode(event.request.body)
   return at_next(body.what, body.room, function() return true end)
+end
+
+function module.add_host(at_host)
+  at_host:hook("muc-room-pre-create", function(event)
+    if not jid.node(event.stanza.attr.from):find "^guest" then return nil end
+    event.origin.send(stanza.error_reply(event.stanza, "cancel", "not-allowed", "Room creation is restricted"))
+    return true
+  end, 1000)
 end
 
 module:provides("http", {

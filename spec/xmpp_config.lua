@@ -27,8 +27,8 @@ listen:
       max_stanza_size: 262144, access: c2s }
   - { port: %HTTP_PORT%, ip: 127.0.0.1, module: ejabberd_http,
       request_handlers: { /upload: mod_http_upload, /api: mod_http_api } }
-acl: { local: { user_regexp: "" }, loopback: { ip: [ 127.0.0.0/8 ] } }
-access_rules: { local: { allow: local }, c2s: { allow: all }, muc_create: { allow: local } }
+acl: { local: { user_regexp: "" }, guest: { user_glob: "guest*" }, loopback: { ip: [ 127.0.0.0/8 ] } }
+access_rules: { local: { allow: local }, c2s: { allow: all }, muc_create: [ { deny: guest }, { allow: local } ] }
 api_permissions: { loopback: { who: { access: { allow: { acl: loopback } } }, what: [ "*" ] } }
 shaper_rules: { max_offline: [ { infinity: all } ] }
 modules:
@@ -90,7 +90,7 @@ for _, host in ipairs {
 } do
   VirtualHost(host)
   Component("conference." .. host) "muc"
-    modules_enabled = { "muc_mam" }
+    modules_enabled = { "muc_mam", "specs" }
     modules_disabled = { "tls", "saslauth", "smacks", "s2s" }
     restrict_room_creation = "local"
     muc_room_default_persistent = true

@@ -155,6 +155,34 @@ static tm_occupant *find_nick(tm_room *room, const char *nick)
     return NULL;
 }
 
+/* Who comes under a nick: an entry that names him already, if nobody else is behind it. NULL: memory. */
+static tm_occupant *take_in(tm_room *room, const char *user, const char *nick)
+{
+    tm_occupant *of = room->occupants;
+    while (of && (of->nick || strcmp(of->user, user) != 0))
+        of = of->next;
+    if (!of) of = add_occupant(room, user);
+    if (of) of->nick = tm_strdup(nick);
+    return of && of->nick ? of : NULL;
+}
+
+/* The nick has gone. One entry of a user is kept if he is a member: what he may do is known by it. */
+static void let_out(tm_room *room, tm_occupant *of, tm_standing standing)
+{
+    bool is_needed = standing != TM_STANDING_NONE;
+    for (const tm_occupant *other = room->occupants; other && is_needed; other = other->next)
+        is_needed = other == of || strcmp(other->user, of->user) != 0;
+    tm_free(of->nick);
+    of->nick = NULL;
+    of->standing = standing;
+    for (tm_occupant **at = &room->occupants; *at && !is_needed; at = &(*at)->next)
+        if (*at == of) {
+            *at = of->next;
+            tm_free(of);
+            return;
+        }
+}
+
 bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item)
 {
     tm_room *room = tm_room_find(x, item->conv_id);
@@ -662,13 +690,11 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
     char user[TM_MAX_USER_ID + 1];
     tm_occupant *of = find_nick(room, nick);
     if (!gone && tm_jid_id(tm_stanza_attribute(item, "jid"), x->address.domain, TM_MAX_USER_ID, user)) {
-        if (!of && (of = add_occupant(room, user)) && !(of->nick = tm_strdup(nick))) return;
+        if (!of) of = take_in(room, user, nick);
         if (of) snprintf(of->user, sizeof of->user, "%s", user);
         tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(item, "affiliation")));
     } else if (gone && of) {
-        tm_free(of->nick);
-        of->nick = NULL;
-        of->standing = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
+        let_out(room, of, tm_standing_read(tm_stanza_attribute(item, "affiliation")));
     }
     if (!self) return;
     if (!gone) room->own = tm_standing_read(tm_stanza_attribute(item, "affiliation"));

@@ -16,6 +16,9 @@
 #define LOOKS 10
 #define LOOK_AGAIN_MS 200
 
+/* So many rooms are asked at a time what they are. */
+#define LISTED_AT_A_TIME 16
+
 /* A task that has just come waits until the archives were read. */
 enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_READING_ROOM, STEP_GOING };
 
@@ -26,6 +29,7 @@ typedef struct group_state {
     cJSON *roles; /* create: theirs; owned */
     cJSON *info;  /* create: what the room will say of itself; owned */
     int at;       /* list: the next one; create: how often the id was looked for */
+    int asked;    /* list: how many were asked and have not answered */
 } group_state;
 
 static void drop_state(tm_task *task)
@@ -534,39 +538,69 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
 
 /* ---- the list ---- */
 
-static void list_next(tm_xmpp *x, tm_task *task);
+/* A room that is asked what it is: its place in the list. */
+typedef struct list_question {
+    void *task; /* its number */
+    int at;
+} list_question;
 
-static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
+static void list_more(tm_xmpp *x, void *number);
+
+static cJSON *list_entry(const char *group, xmpp_stanza_t *answer)
 {
-    tm_xmpp *x = owner;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    group_state *of = task->state;
-    const char *group = cJSON_GetArrayItem(of->names, of->at)->valuestring;
     cJSON *info = tm_info_read(answer), *entry = cJSON_CreateObject();
     bool ok =
-        tm_json_append(task->op.result, entry) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoGroupId, group) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoGroupName, tm_info_name(info, group)) &&
         tm_json_add_int(entry, kTIMGroupBaseInfoGroupType, tm_json_get_int(info, "type", kTIMGroup_Public)) &&
         tm_json_add_string(entry, kTIMGroupBaseInfoFaceUrl, tm_json_get_string(info, "face", "")) &&
         tm_json_add_uint(entry, kTIMGroupBaseInfoLastestSeq, 0);
     cJSON_Delete(info);
-    of->at++;
-    if (ok)
-        list_next(x, task);
-    else
-        fail_memory(x, task);
+    if (ok) return entry;
+    cJSON_Delete(entry);
+    return NULL;
 }
 
-static void list_next(tm_xmpp *x, tm_task *task)
+static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
 {
+    tm_xmpp *x = owner;
+    list_question *asked = argument;
+    void *number = asked->task;
+    int at = asked->at;
+    tm_free(asked);
+    tm_task *task = tm_xmpp_find(x, number);
+    if (!task) return;
     group_state *of = task->state;
-    const cJSON *name = cJSON_GetArrayItem(of->names, of->at);
-    if (name)
-        tm_info_ask(x, name->valuestring, info_came, number_of(task));
-    else
-        tm_xmpp_answer(x, task);
+    cJSON *entry = list_entry(cJSON_GetArrayItem(of->names, at)->valuestring, answer);
+    of->asked--;
+    if (entry && cJSON_ReplaceItemInArray(task->op.result, at, entry)) {
+        list_more(x, number);
+    } else {
+        cJSON_Delete(entry);
+        fail_memory(x, task);
+    }
+}
+
+/* Asks as many as may be asked at a time. What cannot be asked is answered at once, and may end the task. */
+static void list_more(tm_xmpp *x, void *number)
+{
+    tm_task *task;
+    while ((task = tm_xmpp_find(x, number))) {
+        group_state *of = task->state;
+        const cJSON *name = cJSON_GetArrayItem(of->names, of->at);
+        if (!name && !of->asked) tm_xmpp_answer(x, task);
+        if (!name || of->asked >= LISTED_AT_A_TIME) return;
+        list_question *question = tm_calloc(1, sizeof *question);
+        if (!question || !tm_json_append(task->op.result, cJSON_CreateNull())) {
+            tm_free(question);
+            fail_memory(x, task);
+            return;
+        }
+        question->task = number;
+        question->at = of->at++;
+        of->asked++;
+        tm_info_ask(x, name->valuestring, info_came, question);
+    }
 }
 
 static void add_name(void *argument, const char *group, uint64_t since)
@@ -585,7 +619,7 @@ static void list_groups(tm_xmpp *x, tm_task *task)
     if (!of->names || !task->op.result || tm_mirror_groups(x->mirror, add_name, of->names, &err))
         tm_xmpp_fail(x, task, err.code ? err.code : ERR_OUT_OF_MEMORY, err.code ? err.text : "out of memory");
     else
-        list_next(x, task);
+        list_more(x, number_of(task));
 }
 
 /* ---- starting ---- */

@@ -671,6 +671,27 @@ describe("Groups", function()
       support.must(anna, "group_delete", "three")
       assert.same({ "two" }, joined(ben))
     end)
+
+    support.xmpp_only(it)("rule 42: asking for the list takes a moment, however many groups there are", function()
+      local log = support.temp_dir()
+      local ben = support.device(dir, "ben", nil, { log_file_path = log, log_level = timmsg.TIMLog_Verbose })
+      local wanted = {}
+      for i = 1, 20 do
+        wanted[i] = ("g%02d"):format(i)
+        create({ group_id = wanted[i] }, ben)
+      end
+      local before = #support.read_file(log .. "/timmsg.log")
+      assert.same(wanted, joined(ben))
+      -- the rooms are asked without waiting for one another
+      local most, asked = 0, 0
+      for direction, rest in support.read_file(log .. "/timmsg.log"):sub(before + 1):gmatch "xmpp: (%u%u%u%u): ([^\n]*)" do
+        if rest:find "disco#info" then
+          asked = asked + (direction == "SENT" and 1 or -1)
+          most = math.max(most, asked)
+        end
+      end
+      assert.is_true(most >= 5 and most <= 16, most)
+    end)
   end)
 
   describe("delete", function()

@@ -13,6 +13,10 @@
 #define LONGEST_PAUSE_MS 60000
 /* A new device's log-in waits so long at most for its groups. */
 #define SETTLE_MS 5000
+/* A server's services are waited for so long, and no longer than this once the one of rooms is known: one that is
+ * listed and dead would keep everybody out. */
+#define SERVICE_MS 15000
+#define SERVICES_MS 2000
 /* So often a password is tried again that was right once. */
 #define REFUSALS 3
 
@@ -35,7 +39,7 @@ void tm_connection_lost(void *owner, const tm_error *err)
     bool was_welcome = x->welcome;
     x->welcome = false;
     if (!x->down_since) x->down_since = tm_clock_ms();
-    x->setup = 0;
+    x->setup = x->services = 0;
     if (x->own) tm_archive_lost(x->own);
     tm_rooms_lost(x);
     tm_outbox_lost(x);
@@ -107,6 +111,33 @@ static void carbons_answered(void *owner, void *argument, xmpp_stanza_t *answer)
     set_up_one(owner);
 }
 
+static bool is_known(const char *service)
+{
+    return service && *service;
+}
+
+/* Or will not say it. */
+static void service_is_known(tm_xmpp *x)
+{
+    if (!x->services) return; /* it is waited for no more */
+    x->services--;
+    if (is_known(x->rooms) && is_known(x->upload)) x->services = 0;
+    if (!x->services) set_up_one(x);
+}
+
+uint64_t tm_connection_deadline(const tm_xmpp *x)
+{
+    return x->services && is_known(x->rooms) ? x->services_until : 0;
+}
+
+void tm_connection_run(tm_xmpp *x)
+{
+    uint64_t until = tm_connection_deadline(x);
+    if (!until || until > tm_clock_ms()) return;
+    x->services = 0;
+    set_up_one(x);
+}
+
 /* One of the server's services says what it is. */
 static void service_answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
@@ -120,12 +151,12 @@ static void service_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         char **service = strcmp(var, TM_NS_MUC) == 0      ? &x->rooms
                          : strcmp(var, TM_NS_UPLOAD) == 0 ? &x->upload
                                                           : NULL;
-        if (!service || (*service && **service)) continue;
+        if (!service || is_known(*service)) continue;
         tm_free(*service);
         *service = tm_strdup(jid);
     }
     tm_free(jid);
-    set_up_one(x);
+    service_is_known(x);
 }
 
 static void ask_service(tm_xmpp *x, const char *jid)
@@ -133,10 +164,10 @@ static void ask_service(tm_xmpp *x, const char *jid)
     char *copy = tm_strdup(jid);
     tm_stanza iq;
     if (!copy) return;
-    x->setup++;
+    x->services++;
     tm_xmpp_iq(x, &iq, "get", jid);
     tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
-    tm_xmpp_ask(x, &iq, service_answered, copy);
+    tm_link_ask(x->link, tm_stanza_finish(&iq), SERVICE_MS, service_answered, copy);
 }
 
 static void services_answered(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -149,7 +180,7 @@ static void services_answered(void *owner, void *argument, xmpp_stanza_t *answer
         const char *name = xmpp_stanza_get_name(at), *jid = tm_stanza_attribute(at, "jid");
         if (name && strcmp(name, "item") == 0 && *jid) ask_service(x, jid);
     }
-    set_up_one(x);
+    service_is_known(x);
 }
 
 /* Where a new device begins: at the present end of the archive. */
@@ -189,8 +220,10 @@ void tm_connection_made(void *owner)
     tm_xmpp_iq(x, &iq, "set", NULL);
     tm_stanza_add(&iq, NULL, "enable", TM_NS_CARBONS, NULL);
     tm_xmpp_ask(x, &iq, carbons_answered, NULL);
-    if (!x->rooms || !x->upload || !*x->rooms || !*x->upload) {
+    if (!is_known(x->rooms) || !is_known(x->upload)) {
         x->setup++;
+        x->services = 1; /* the question which there are */
+        x->services_until = tm_clock_ms() + SERVICES_MS;
         tm_xmpp_iq(x, &iq, "get", x->address.domain);
         tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_ITEMS, NULL);
         tm_xmpp_ask(x, &iq, services_answered, NULL);

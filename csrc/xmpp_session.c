@@ -148,6 +148,7 @@ static int pause_ms(tm_xmpp *x)
         first = earlier(earlier(first, task->deadline), x->welcome ? task->again_at : 0);
     first = earlier(first, x->retry_at);
     if (x->login && x->welcome) first = earlier(first, x->settle_until);
+    first = earlier(first, tm_connection_deadline(x));
     first = earlier(first, tm_outbox_deadline(x));
     first = earlier(first, tm_rooms_deadline(x));
     first = earlier(first, tm_archives_deadline(x));
@@ -208,6 +209,7 @@ static void run(tm_xmpp *x)
             tm_link_connect(x->link);
         }
         tm_link_run(x->link);
+        tm_connection_run(x);
         if (x->welcome) {
             tm_connection_answer_login(x);
             tm_rooms_run(x);

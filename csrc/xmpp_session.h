@@ -121,18 +121,20 @@ struct tm_xmpp {
     atomic_bool halt; /* for the mirror's waits */
     tm_link *link;
     tm_mirror *mirror;
-    tm_task *login;        /* until it is answered */
-    bool welcome;          /* set-up of this connection is through: stanzas may be sent */
-    bool was_welcome;      /* at least once */
-    int setup;             /* questions of the set-up that are out */
-    bool fresh;            /* a new device: its start in the archive is looked for */
-    bool is_new;           /* it was that when this session began: what waited for the user comes to it */
-    uint64_t wanted_since; /* of that: the oldest, by its time in microseconds; 0: nothing */
-    char *rooms;           /* domain of the rooms' service; "" if there is none; owned */
-    uint64_t settle_until; /* a new device waits for its groups until then (tm_clock_ms) */
-    bool bookmarked;       /* the list of groups was read on this connection */
-    uintptr_t listings;    /* changes of it that were answered: what was read before one counts for nothing */
-    char *upload;          /* JID of the upload service; "" if there is none; owned */
+    tm_task *login;          /* until it is answered */
+    bool welcome;            /* set-up of this connection is through: stanzas may be sent */
+    bool was_welcome;        /* at least once */
+    int setup;               /* questions of the set-up that are out */
+    int services;            /* of those: what the server's services are, while that is waited for */
+    uint64_t services_until; /* no longer than that, if the rooms' one is known (tm_clock_ms) */
+    bool fresh;              /* a new device: its start in the archive is looked for */
+    bool is_new;             /* it was that when this session began: what waited for the user comes to it */
+    uint64_t wanted_since;   /* of that: the oldest, by its time in microseconds; 0: nothing */
+    char *rooms;             /* domain of the rooms' service; "" if there is none; owned */
+    uint64_t settle_until;   /* a new device waits for its groups until then (tm_clock_ms) */
+    bool bookmarked;         /* the list of groups was read on this connection */
+    uintptr_t listings; /* changes of it that were answered: what was read before one counts for nothing */
+    char *upload;       /* JID of the upload service; "" if there is none; owned */
     uint64_t upload_max;
     uint64_t retry_at;         /* when to connect again; 0: not waiting */
     uint64_t down_since;       /* tm_clock_ms; 0: it is not down, or was never up */
@@ -189,6 +191,10 @@ void tm_connection_made(void *owner);
 void tm_connection_lost(void *owner, const tm_error *err);
 /* Answers the log-in, if all that it waits for is there. Called by the loop. */
 void tm_connection_answer_login(tm_xmpp *x);
+/* Goes on without services that do not answer. Called by the loop; and when it must be at the latest (tm_clock_ms, 0: no
+ * such time). */
+void tm_connection_run(tm_xmpp *x);
+uint64_t tm_connection_deadline(const tm_xmpp *x);
 
 /* ---- xmpp_live.c ---- */
 /* For the link: a stanza that answers nothing. */

@@ -7,6 +7,7 @@
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
 --   POST /api/lose {"room":…,"what":…}                     the next presence or message to the room goes lost
+--   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 -- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
@@ -76,6 +77,14 @@ local function lose(event)
   return at_next(body.what, body.room, function() return true end)
 end
 
+local function add_dead_service(event)
+  local host = json.decode(event.request.body).host
+  local events = prosody.hosts[host].events
+  events.add_handler("host-disco-items", function(items) items.reply:tag("item", { jid = "dead." .. host }):up() end)
+  events.add_handler("pre-iq/host", function(iq) return iq.stanza.attr.to == "dead." .. host or nil end, 1000)
+  return 200
+end
+
 function module.add_host(at_host)
   at_host:hook("muc-room-pre-create", function(event)
     if not jid.node(event.stanza.attr.from):find "^guest" then return nil end
@@ -92,6 +101,7 @@ module:provides("http", {
     ["POST /reload_config"] = reload_config,
     ["POST /end_room"] = end_room,
     ["POST /lose"] = lose,
+    ["POST /add_dead_service"] = add_dead_service,
     ["POST /status"] = function() return 200 end,
   },
 })

@@ -131,6 +131,16 @@ describe("logging in on XMPP", function()
     support.eventually(function() return mirror "SELECT count(*) FROM log WHERE number = 7" == "0\n" end, ann)
   end)
 
+  if support.backend == "prosody" then
+    it("waits for no service that answers nobody", function()
+      server:register("ann", "sig", host)
+      server:add_dead_service(host)
+      local started = support.now_ms()
+      assert.equal(0, (login("ann", "sig")))
+      assert.is_true(support.now_ms() - started < 10000)
+    end)
+  end
+
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

@@ -297,6 +297,11 @@ function methods:lose(what, room)
   assert(self:call("lose", ('{"room":%s,"what":%s}'):format(quote(room), quote(what))))
 end
 
+-- The host lists a service that answers nobody (Prosody).
+function methods:add_dead_service(host)
+  assert(self:call("add_dead_service", ('{"host":%s}'):format(quote(host))))
+end
+
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.
 function methods:new_host()
   if #self.spare == 0 then

@@ -95,6 +95,7 @@ static void take_message(tm_xmpp *x, xmpp_stanza_t *message)
         tm_rooms_message(x, room, message);
         return;
     }
+    if (room && !*tm_jid_resource(from)) tm_rooms_notice(x, room, message);
     if (type && strcmp(type, "headline") == 0) {
         bool own_voice = from && strcmp(from, tm_link_jid(x->link)) == 0;
         if (from && !own_voice && tm_jid_id(from, x->address.domain, TM_MAX_USER_ID, peer))

@@ -249,6 +249,13 @@ static void note(tm_room *room, const char *user, int what)
     if (cJSON_GetArraySize(room->notes) > MAX_NOTES) cJSON_DeleteItemFromArray(room->notes, 0);
 }
 
+void tm_member_changed(tm_room *room, const char *user, bool listed)
+{
+    const cJSON *noted = cJSON_GetObjectItemCaseSensitive(room->notes, user);
+    bool in = noted && (noted->valueint == NOTE_CAME || noted->valueint == NOTE_BROUGHT);
+    if (noted && in != listed) cJSON_DeleteItemFromObjectCaseSensitive(room->notes, user);
+}
+
 void tm_member_forget_notes(tm_room *room)
 {
     cJSON_Delete(room->notes);

@@ -669,6 +669,43 @@ static void refused(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
         try_again(room);
 }
 
+/* What a presence says of a user's place in the list. Who has joined an open room is no member of it yet: that he is
+ * none is news only if he was one. */
+static void note_listed(tm_room *room, const char *user, tm_standing standing)
+{
+    bool was_member = tm_room_standing(room, user) != TM_STANDING_NONE;
+    if (was_member && standing == TM_STANDING_NONE) tm_member_changed(room, user, false);
+    tm_room_note(room, user, standing);
+}
+
+/* How many elements there are in an element; -1: one of another name than those too. */
+static int count_only(xmpp_stanza_t *in, const char *name, const char *other)
+{
+    int count = 0;
+    for (xmpp_stanza_t *at = xmpp_stanza_get_children(in); at; at = xmpp_stanza_get_next(at)) {
+        const char *own = xmpp_stanza_get_name(at);
+        if (own && strcmp(own, name) != 0 && strcmp(own, other) != 0) return -1;
+        count += own != NULL;
+    }
+    return count;
+}
+
+void tm_rooms_notice(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
+{
+    char user[TM_MAX_USER_ID + 1];
+    xmpp_stanza_t *muc = tm_stanza_child(stanza, "x", TM_NS_MUC_USER),
+                  *item = tm_stanza_child(muc, "item", NULL);
+    const char *affiliation = tm_stanza_attribute(item, "affiliation");
+    /* rooms hand on invitations and what is said to them, with whatever else a user has put in: there is more in those */
+    if (!*affiliation || count_only(stanza, "x", "x") != 1 || count_only(muc, "item", "status") < 1 ||
+        !tm_jid_id(tm_stanza_attribute(item, "jid"), x->address.domain, TM_MAX_USER_ID, user))
+        return;
+    tm_standing standing = tm_standing_read(affiliation);
+    if (standing > TM_STANDING_MEMBER) return; /* of powers, presences and the room's lists say more surely */
+    tm_member_changed(room, user, standing != TM_STANDING_NONE);
+    tm_room_note(room, user, standing);
+}
+
 void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
 {
     const char *from = xmpp_stanza_get_from(stanza), *type = xmpp_stanza_get_type(stanza);
@@ -689,15 +726,19 @@ void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza)
     bool self = has_status(muc, "110") || (gone && strcmp(nick, room->nick) == 0);
     char user[TM_MAX_USER_ID + 1];
     tm_occupant *of = find_nick(room, nick);
+    tm_standing standing = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
     if (!gone && tm_jid_id(tm_stanza_attribute(item, "jid"), x->address.domain, TM_MAX_USER_ID, user)) {
         if (!of) of = take_in(room, user, nick);
         if (of) snprintf(of->user, sizeof of->user, "%s", user);
-        tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(item, "affiliation")));
+        note_listed(room, user, standing);
     } else if (gone && of) {
-        let_out(room, of, tm_standing_read(tm_stanza_attribute(item, "affiliation")));
+        bool put_out = has_status(muc, "301") || has_status(muc, "321") || has_status(muc, "322");
+        if (put_out) tm_member_changed(room, of->user, false);
+        note_listed(room, of->user, standing);
+        let_out(room, of, standing);
     }
     if (!self) return;
-    if (!gone) room->own = tm_standing_read(tm_stanza_attribute(item, "affiliation"));
+    if (!gone) room->own = standing;
     if (gone)
         put_out(x, room, muc);
     else if (room->entering || !room->in) /* it may come late */

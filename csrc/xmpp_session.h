@@ -351,6 +351,8 @@ bool tm_rooms_are_settled(const tm_xmpp *x);
 void tm_rooms_lost(tm_xmpp *x);
 /* A presence stanza. */
 void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza);
+/* A message of a room itself: it may say that its list has changed. */
+void tm_rooms_notice(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
 /* A live message from a room: rings its archive; one that is stored nowhere goes to the worker, its sender by
  * the presence of its nick. */
 void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
@@ -425,6 +427,8 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
 /* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
  * nobody can change his own. */
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
+/* The room says that its list has a user since now, or has him no more: what was said of him before counts no longer. */
+void tm_member_changed(tm_room *room, const char *user, bool listed);
 /* Makes the changes of the list that wait. Called by the loop. */
 void tm_member_run(tm_xmpp *x, tm_room *room);
 /* What they say of the user: 1 came in, -1 went or was removed by the owner or an admin, 0 neither. */

@@ -969,6 +969,43 @@ describe("a hostile XMPP client", function()
     assert.same({}, groups(bob))
   end)
 
+  it("rule 42: a member whom another client has removed is none, and is invited again", function()
+    local bob = device "bob"
+    local carol = device "carol"
+    support.must(alice, "group_create", { create_group_param_group_id = "crew", create_group_param_group_name = "crew",
+      create_group_param_group_type = timmsg.TIMGroup_Private,
+      create_group_param_group_member_array = timmsg.array { { group_member_info_identifier = "bob" } } })
+    local function invite_carol()
+      local list = support.must(alice, "group_invite_member", { group_invite_member_param_group_id = "crew",
+        group_invite_member_param_identifier_array = timmsg.array { "carol" } })
+      return list[1].group_invite_member_result_result
+    end
+    local function members(client)
+      local list = {}
+      local result = support.must(client, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "crew" })
+      for _, info in ipairs(result.group_get_memeber_info_list_result_info_array) do
+        list[#list + 1] = info.group_member_info_identifier
+      end
+      table.sort(list)
+      return table.concat(list, " ")
+    end
+    local owner = connect "alice"
+    for _, is_away in ipairs { false, true } do
+      assert.equal(timmsg.TIMGroupMember_HandledSuc, invite_carol())
+      support.eventually(function() return #groups(carol) == 1 and members(bob) == "alice bob carol" end, alice, bob, carol)
+      if is_away then support.must(carol, "logout") end
+      assert.equal("result", (owner:ask("set", "crew@conference." .. host, "<query xmlns='http://jabber.org/protocol/muc#admin'>" ..
+        "<item affiliation='none' jid='" .. jid "carol" .. "'/></query>")))
+      for _, client in ipairs { alice, bob } do
+        support.eventually(function() return members(client) == "alice bob" end, alice, bob)
+      end
+      support.eventually(function() return is_away or #groups(carol) == 0 end, alice, bob, carol)
+    end
+    assert.equal(timmsg.TIMGroupMember_HandledSuc, invite_carol())
+    support.must(carol, "login", "carol", "sig")
+    assert.same({ "crew" }, groups(carol))
+  end)
+
   it("disturbs no group by numbers at their ends", function()
     local room, bob, at_bob = crew()
     write(room, body "the end", "tm-ffffffffffffffff-1-ffffffffffffffff", "groupchat")

@@ -226,6 +226,11 @@ test-lua: BACKEND := hub
 test-prosody: BACKEND := prosody
 test-ejabberd: BACKEND := ejabberd
 test-lua: $(BUILD)/game $(CRASH_SO)
+test-prosody test-ejabberd: $(BUILD)/skew.so
+$(BUILD)/skew.so: spec/c/skew.c
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	@$(CC) -std=c11 -D_GNU_SOURCE -shared -fPIC $(WARN) -O2 -o $@ $<
 test-lua test-prosody test-ejabberd: $(LUA_SO)
 	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted --run=specs -o utfTerminal $(BUSTED_FLAGS)
 

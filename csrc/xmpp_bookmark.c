@@ -61,18 +61,27 @@ static void note_listed(tm_xmpp *x, const char *group, bool member)
     if (code) tm_mirror_rollback(x->mirror); /* the change is sent again with the next connection */
 }
 
-/* One bookmark; false if it is none of a group of ours. *born is borrowed. */
-static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, char group[TM_MAX_GROUP_ID + 1], uint64_t *joined,
-                          const char **born)
+/* One bookmark. */
+typedef struct bookmark {
+    char group[TM_MAX_GROUP_ID + 1];
+    uint64_t joined;         /* Unix seconds, by the clock of the device that wrote it */
+    uint64_t since;          /* tm_mirror_since */
+    const char *last, *born; /* borrowed */
+} bookmark;
+
+/* False if it is none of a group of ours. */
+static bool read_bookmark(tm_xmpp *x, xmpp_stanza_t *item, bookmark *out)
 {
     xmpp_stanza_t *conference = tm_stanza_child(item, "conference", TM_NS_BOOKMARKS);
     const char *autojoin = tm_stanza_attribute(conference, "autojoin");
     xmpp_stanza_t *extensions = tm_stanza_child(conference, "extensions", NULL);
     xmpp_stanza_t *entry = tm_stanza_child(extensions, "joined", TM_NS_TIMMSG);
-    *joined = strtoull(tm_stanza_attribute(entry, "time"), NULL, 10);
-    *born = tm_stanza_attribute(entry, "born");
+    out->joined = strtoull(tm_stanza_attribute(entry, "time"), NULL, 10);
+    out->since = strtoull(tm_stanza_attribute(entry, "since"), NULL, 10);
+    out->last = tm_stanza_attribute(entry, "last");
+    out->born = tm_stanza_attribute(entry, "born");
     if (strcmp(autojoin, "true") != 0 && strcmp(autojoin, "1") != 0) return false;
-    return tm_jid_id(tm_stanza_attribute(item, "id"), x->rooms, TM_MAX_GROUP_ID, group);
+    return tm_jid_id(tm_stanza_attribute(item, "id"), x->rooms, TM_MAX_GROUP_ID, out->group);
 }
 
 /* Whether another device left the group that is known here and entered it again, or another one of that id. */
@@ -87,6 +96,19 @@ static bool is_another_entry(tm_xmpp *x, const char *group, uint64_t joined, con
     return another;
 }
 
+/* The group of a bookmark is the user's here too. */
+static int32_t take_over(tm_xmpp *x, const bookmark *of, tm_error *err)
+{
+    uint64_t start = of->since ? of->since : of->joined * 1000000;
+    tm_room *room = of->since ? tm_room_make(x, of->group) : NULL;
+    if (room) {
+        room->since = of->since;
+        snprintf(room->last, sizeof room->last, "%s", of->last);
+    }
+    int32_t code = tm_room_begin(x, of->group, of->joined, x->login && x->is_new ? 0 : start, err);
+    return code || !*of->born ? code : tm_mirror_note_born(x->mirror, of->group, of->born, err);
+}
+
 /* Only what is missing here is taken over: that a group was left shows in its room. */
 static void compare(tm_xmpp *x, xmpp_stanza_t *items)
 {
@@ -96,19 +118,13 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
     /* what was left here, and is in the list still, is on its way out of it */
     tm_mirror_unlisted(x->mirror, note_unlisted, &known, &err);
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(items); at; at = xmpp_stanza_get_next(at)) {
-        char group[TM_MAX_GROUP_ID + 1];
-        const char *born;
-        uint64_t joined;
-        if (!read_bookmark(x, at, group, &joined, &born) || known.failed) continue;
-        bool again = is_another_entry(x, group, joined, born);
-        if (again) tm_room_end(x, group, &err);
-        if (again || !has_name(&known, group)) {
-            uint64_t start = x->login && x->is_new ? 0 : joined * 1000000;
-            if (tm_room_begin(x, group, joined, start, &err) ||
-                (*born && tm_mirror_note_born(x->mirror, group, born, &err)))
-                tm_link_drop(x->link, err.text);
-        }
-        note_listed(x, group, true);
+        bookmark of;
+        if (!read_bookmark(x, at, &of) || known.failed) continue;
+        bool again = is_another_entry(x, of.group, of.joined, of.born);
+        if (again) tm_room_end(x, of.group, &err);
+        if ((again || !has_name(&known, of.group)) && take_over(x, &of, &err))
+            tm_link_drop(x->link, err.text);
+        note_listed(x, of.group, true);
     }
     tm_free(known.list);
 }
@@ -255,6 +271,12 @@ static void send_change(tm_xmpp *x, change *of)
         tm_stanza_set(&iq, entry, "time", time);
         if (born) tm_stanza_set(&iq, entry, "born", born);
         tm_free(born);
+        char *last;
+        uint64_t since = tm_mirror_since(x->mirror, of->group, &last);
+        snprintf(time, sizeof time, "%" PRIu64, since);
+        if (since) tm_stanza_set(&iq, entry, "since", time);
+        if (since && last && *last) tm_stanza_set(&iq, entry, "last", last);
+        tm_free(last);
         if (!of->made)
             set_options(&iq, tm_stanza_add(&iq, pubsub, "publish-options", NULL, NULL),
                         TM_NS_PUBSUB "#publish-options", "max");

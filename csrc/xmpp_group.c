@@ -175,7 +175,12 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     task->op.result = cJSON_CreateObject();
     has_memory = has_memory && tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group);
     if (!has_memory && !err->code) tm_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
-    if (err->code || tm_room_begin(x, of->group, now, 0, err)) {
+    tm_room *room = tm_room_find(x, of->group);
+    if (room) {
+        room->since = 1; /* nothing was said before */
+        *room->last = '\0';
+    }
+    if (err->code || tm_room_begin(x, of->group, now, 1, err)) {
         unmake(x, task);
         cJSON_Delete(added);
         return;
@@ -425,6 +430,32 @@ static void joined(tm_xmpp *x, tm_task *task)
     cJSON_Delete(users);
 }
 
+/* Items of a room's last page: some may have the time of the last one, and all are from before. */
+#define LAST_PAGE 100
+
+/* Where the room's archive ends is where the user comes in, whatever the time is on this machine. */
+static void end_came(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    (void)answer; /* without one the user is in all the same */
+    tm_task *task = tm_xmpp_find(x, argument);
+    tm_room *room = x->first_room;
+    while (room && room->joining != (uint64_t)(uintptr_t)argument)
+        room = room->next;
+    if (room) room->joining = 0;
+    if (!task && room && !tm_mirror_in_group(x->mirror, room->group, NULL)) { /* its time was over */
+        tm_room_leave(x, room);
+        tm_room_drop(x, room);
+    }
+    if (!task) return;
+    if (room && page && !tm_archive_begin_at(x, room->group, page, &err)) {
+        bool fits = page->last && strlen(page->last) < sizeof room->last;
+        room->since = page->last_stamp ? page->last_stamp : 1;
+        strcpy(room->last, fits ? page->last : "");
+    }
+    joined(x, task);
+}
+
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
 {
     tm_stanza iq;
@@ -435,7 +466,9 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
             tm_room_drop(x, room);
             tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "the group is full");
         } else {
-            joined(x, task);
+            tm_page_query end = {.group = room->group, .before = "", .max = LAST_PAGE};
+            room->joining = task->number;
+            tm_page_ask(x, &end, end_came, number_of(task));
         }
     } else if (!created) {
         bool known = tm_mirror_in_group(x->mirror, room->group, NULL);

@@ -157,12 +157,16 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
     uint64_t joined = 0;
     int32_t code = 0;
     if (op->message->conv_type == kTIMConv_Group) {
+        uint64_t since = tm_mirror_since(x->mirror, op->message->conv_id, NULL);
         tm_mirror_in_group(x->mirror, op->message->conv_id, &joined);
         joined *= SECOND;
         /* where the archive began for this device tells what came first within that second */
         const tm_room *room = tm_room_find(x, op->message->conv_id);
         uint64_t start = room && room->archive ? room->archive->start : 0;
-        if (joined && start >= joined && start < joined + SECOND) joined = start + 1;
+        if (since)
+            joined = since + 1;
+        else if (joined && start >= joined && start < joined + SECOND)
+            joined = start + 1;
     }
     /* what lies behind the cursor comes as events, with their callbacks: history must not be first */
     for (size_t i = 0; i < of->count && !code; i++) {

@@ -58,6 +58,9 @@ static const char *const migrations[] = {
      "DROP INDEX log_message;"
      "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, actor, sender, twin) WHERE kind IN (1, "
      "6);"),
+    /* where the room's archive ended when the user came in: its time, and its last item */
+    ("ALTER TABLE groups ADD COLUMN since NOT NULL DEFAULT 0;"
+     "ALTER TABLE groups ADD COLUMN last TEXT NOT NULL DEFAULT '';"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

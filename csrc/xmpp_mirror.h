@@ -145,6 +145,12 @@ int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, 
 int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *born, tm_error *err);
 /* What was noted. Owned by the caller; NULL: nothing, or the user is in no such group. */
 char *tm_mirror_born(tm_mirror *mirror, const char *group);
+/* Notes where the room's archive ended when the user came into the group: what has that time (microseconds) or a later one is
+ * for him, but for its last item (its archive id, or ""). */
+int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,
+                             tm_error *err);
+/* What was noted; 0: nothing, or the user is in no such group. *last (may be NULL) is owned by the caller. */
+uint64_t tm_mirror_since(tm_mirror *mirror, const char *group, char **last);
 /* Calls `each` for every group of which it does not say what tm_mirror_set_group said. `each` must not write. */
 int32_t tm_mirror_unlisted(tm_mirror *mirror,
                            void (*each)(void *argument, const char *group, bool member, uint64_t joined),

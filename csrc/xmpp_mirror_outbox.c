@@ -110,7 +110,7 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
         "INSERT INTO groups(name, member, joined, place, listed) VALUES(?1, ?2, ?3,"
         " (SELECT coalesce(max(place), 0) + 1 FROM groups), 0) ON CONFLICT DO UPDATE SET"
         " place = CASE WHEN member THEN place ELSE excluded.place END, member = excluded.member,"
-        " joined = excluded.joined, listed = 0, born = ''",
+        " joined = excluded.joined, listed = 0, born = '', since = 0, last = ''",
         "tiu", group, (int64_t)member, joined);
 }
 
@@ -131,6 +131,30 @@ char *tm_mirror_born(tm_mirror *mirror, const char *group)
         tm_sql_drop(row);
     }
     return born;
+}
+
+int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,
+                             tm_error *err)
+{
+    int32_t code =
+        tm_sql_run(mirror->sql, err, "UPDATE groups SET since = ?, last = ? WHERE name = ? AND member", "utt",
+                   since, last, group);
+    return code || !*last ? code : tm_mirror_pass(mirror, group, last, err);
+}
+
+uint64_t tm_mirror_since(tm_mirror *mirror, const char *group, char **last)
+{
+    uint64_t since = 0;
+    tm_error err = {0};
+    if (last) *last = NULL;
+    sqlite3_stmt *row = tm_sql_query(mirror->sql, &err,
+                                     "SELECT since, last FROM groups WHERE name = ? AND member", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        since = tm_sql_column_u64(row, 0);
+        if (last) *last = tm_strdup(tm_sql_column_text(row, 1));
+        tm_sql_drop(row);
+    }
+    return since;
 }
 
 int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err)

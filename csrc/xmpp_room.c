@@ -230,11 +230,15 @@ static int32_t note_membership(tm_xmpp *x, const char *group, bool member, uint6
 {
     int32_t code = tm_mirror_set_group(x->mirror, group, member, joined, err);
     if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
-    const tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
+    tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
+    uint64_t time = joined ? joined : tm_clock_seconds();
     if (room && *room->born) code = tm_mirror_note_born(x->mirror, group, room->born, err);
-    return code ? code
-                : tm_mirror_add_membership(x->mirror, group, member, joined ? joined : tm_clock_seconds(),
-                                           err);
+    if (room && room->since && !code) {
+        code = tm_mirror_note_since(x->mirror, group, room->since, room->last, err);
+        time = room->since / 1000000; /* not by a clock of this machine, or of the user's other one */
+        room->since = 0;
+    }
+    return code ? code : tm_mirror_add_membership(x->mirror, group, member, time, err);
 }
 
 static int32_t store_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
@@ -624,7 +628,8 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         tm_room_drop(x, room);
         return;
     }
-    if (!room->start && !(x->is_new && x->login)) room->start = microseconds(joined);
+    uint64_t since = tm_mirror_since(x->mirror, room->group, NULL);
+    if (!room->start && !(x->is_new && x->login)) room->start = since ? since : microseconds(joined);
     if (!room->archive) room->archive = tm_archive_open(x, room->group, room->start, &err);
     tm_archive_rewind(x, room->archive);
     ask_powers(x, room);

@@ -298,11 +298,14 @@ struct tm_room {
     uint64_t
         invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
     char invited_to[TM_LINK_ID]; /* the `born` of what that was into; "": not known */
-    uint64_t start;        /* from when on what is said is news (microseconds); 0: from its present end on */
-    uint64_t task;         /* number of a GROUP task that waits to be let in; 0: none */
-    char *title;           /* the group's name; owned; NULL: not known */
-    char born[TM_LINK_ID]; /* what tells it from other groups of that id; "": not known */
-    int64_t max;           /* members at most; 0: any number */
+    uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
+    uint64_t since; /* where its archive ended when the user came in (microseconds); 0: not known */
+    char last[TM_ITEM_ID + 1]; /* the archive id of the last item there, or "" */
+    uint64_t joining;          /* number of the GROUP task that asks for that; 0: none */
+    uint64_t task;             /* number of a GROUP task that waits to be let in; 0: none */
+    char *title;               /* the group's name; owned; NULL: not known */
+    char born[TM_LINK_ID];     /* what tells it from other groups of that id; "": not known */
+    int64_t max;               /* members at most; 0: any number */
     /* member.c, all owned */
     cJSON *notes;   /* who came and went by GroupTips */
     cJSON *changes; /* user -> affiliation: changes of the room's list that are to be made */

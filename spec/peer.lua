@@ -110,6 +110,32 @@ function tasks.crowd(user, group_id, peer, count, window)
   print_line("done")
 end
 
+-- Makes a group with one more member.
+function tasks.make_group(user, group_id, member)
+  local client <close> = login(user)
+  assert(client.await:group_create {
+    create_group_param_group_id = group_id, create_group_param_group_name = group_id,
+    create_group_param_group_member_array = timmsg.array { { group_member_info_identifier = member } },
+  })
+  print_line("made")
+  io.read()
+end
+
+-- Joins a group, and prints what was said there before.
+function tasks.join_group(user, group_id)
+  local client <close> = login(user)
+  assert(client.await:group_join(group_id, ""))
+  print_line("joined")
+  local texts = {}
+  for _, msg in ipairs(assert(client.await:get_msg_list(group_id, timmsg.GROUP,
+    { msg_getmsglist_param_count = 100, msg_getmsglist_param_is_remble = true }))) do
+    local text = text_of(msg)
+    if text ~= "-" then table.insert(texts, 1, text) end
+  end
+  print_line("history", table.concat(texts, ", "))
+  io.read()
+end
+
 -- Sends one message after the other until it is killed.
 function tasks.send(user, conv_id, conv_type, prefix, window)
   local client <close> = login(user)

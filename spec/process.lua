@@ -18,14 +18,26 @@ methods.__index = methods
 -- Starts a peer: its task, its directory (as in support.new_client), and what the task takes, which is its user first.
 -- What it prints becomes `lines`; what it says on stderr is `complaint`.
 function process.start(task, dir, ...)
+  return process.start_at(0, support.server(dir), task, dir, ...)
+end
+
+-- The same with a clock that is so many seconds ahead, and another address of the backend.
+function process.start_at(skew, server, task, dir, ...)
   local self = setmetatable({ task = task, lines = {}, rest = "", complaint = "", seen = 0 }, methods)
-  local args = { SCRIPT, task, dir, support.server(dir) }
+  local args = { SCRIPT, task, dir, server }
+  local env
+  if skew ~= 0 then
+    env = { "LD_PRELOAD=" .. os.getenv "TIMMSG_BUILD" .. "/skew.so", "SKEW=" .. skew }
+    for name, value in pairs(uv.os_environ()) do
+      if name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
+    end
+  end
   for i, value in ipairs { ... } do
     args[4 + i] = tostring(value)
   end
   support.account(dir, (...))
   self.input, self.output, self.errors = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
-  local handle, pid = uv.spawn(LUA, { args = args, stdio = { self.input, self.output, self.errors } }, function(code, signal)
+  local handle, pid = uv.spawn(LUA, { args = args, env = env, stdio = { self.input, self.output, self.errors } }, function(code, signal)
     self.code, self.signal = code, signal
     self.handle:close()
   end)

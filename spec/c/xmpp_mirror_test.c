@@ -305,6 +305,8 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "DROP INDEX log_tips");
     execute(f, "ALTER TABLE log DROP COLUMN twin");
     execute(f, "ALTER TABLE log DROP COLUMN content");
+    execute(f, "ALTER TABLE groups DROP COLUMN since");
+    execute(f, "ALTER TABLE groups DROP COLUMN last");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
     execute(f, "PRAGMA user_version=3");
     close_both(f);
@@ -1532,6 +1534,33 @@ static void what_the_servers_list_does_not_say_is_known(void **state)
     assert_string_equal(text, "-a:0 ");
 }
 
+/* Where the user came in, by the room's archive. */
+static void where_a_group_was_entered_is_known_while_the_user_is_in_it(void **state)
+{
+    fixture *f = *state;
+    char *last;
+    assert_int_equal(tm_mirror_note_since(f->mirror, GROUP, NOW, "room-1", &f->err), 0);
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, &last), 0); /* not in it */
+    assert_null(last);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 5, &f->err), 0);
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, NULL), 0);
+    assert_int_equal(tm_mirror_note_since(f->mirror, GROUP, NOW, "room-1", &f->err), 0);
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, &last), NOW);
+    assert_string_equal(last, "room-1");
+    tm_free(last);
+    /* that item is from before, the next one of the same time is not */
+    assert_false(put(f, message_of(NULL, "bob", "tm-1-1-1", NOW), "room-1", TM_MIRROR_NEWS, NOW).told);
+    assert_true(put(f, message_of(NULL, "bob", "tm-2-1-1", NOW), "room-2", TM_MIRROR_NEWS, NOW).told);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 6, &f->err), 0); /* another time */
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, NULL), 0);
+    assert_int_equal(tm_mirror_note_since(f->mirror, GROUP, 1, "", &f->err), 0);
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, &last), 1);
+    assert_string_equal(last, "");
+    tm_free(last);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_since(f->mirror, GROUP, NULL), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -1582,6 +1611,7 @@ int main(void)
         TEST(letters_wait_until_they_are_due),
         TEST(a_letter_is_held_until_its_message_shows),
         TEST(groups_are_kept_in_the_order_of_joining),
+        TEST(where_a_group_was_entered_is_known_while_the_user_is_in_it),
         TEST(what_the_servers_list_does_not_say_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ typedef struct group_state {
     cJSON *roles; /* create: theirs; owned */
     cJSON *info;  /* create: what the room will say of itself; owned */
     int at;       /* list: the next one; create: how often the id was looked for */
+    bool is_own;  /* create: the room is there, the user's, and no group: it becomes one */
     int asked;    /* list: how many were asked and have not answered */
 } group_state;
 
@@ -143,7 +144,8 @@ static void unmade(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
-    if (room) tm_room_drop(x, room);
+    /* while the connection is down it is kept, to be ended with the next one */
+    if (room && tm_link_is_up(x->link)) tm_room_drop(x, room);
     tm_xmpp_answer(x, task); /* with the error that was set before */
 }
 
@@ -162,6 +164,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     const cJSON *result, *name = of->names->child;
     cJSON *added = cJSON_CreateArray();
     bool has_memory = added != NULL;
+    if (!tm_link_is_up(x->link)) tm_fail(err, ERR_SDK_NET_DISCONNECT, "the connection to the server is down");
     cJSON_ArrayForEach(result, results)
     {
         /* a first member who is no user */
@@ -185,6 +188,8 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
         cJSON_Delete(added);
         return;
     }
+    tm_room *room = tm_room_find(x, of->group);
+    if (room) room->maker = 0;
     tm_bookmark_set(x, of->group, true, now);
     if (added->child)
         tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, number_of(task));
@@ -293,13 +298,53 @@ static bool look_later(tm_task *task)
     return true;
 }
 
+static void enter_to_make(tm_xmpp *x, tm_task *task)
+{
+    tm_room *room = tm_room_make(x, ((group_state *)task->state)->group);
+    if (!room) {
+        fail_memory(x, task);
+        return;
+    }
+    room->may_create = true;
+    room->task = task->number;
+    tm_room_enter(x, room);
+}
+
+/* Only its owner is shown what can be set of a room. */
+static void owner_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    tm_task *task = tm_xmpp_find(x, argument);
+    if (!task) return;
+    group_state *of = task->state;
+    of->is_own = tm_stanza_child(tm_stanza_child(answer, "query", TM_NS_MUC_OWNER), "x", TM_NS_FORM) != NULL;
+    if (of->is_own)
+        enter_to_make(x, task);
+    else
+        fail_taken(x, task);
+}
+
+/* A room that is no group and does not become one may be what is left of an attempt to make one. */
+static void ask_owner(tm_xmpp *x, tm_task *task)
+{
+    tm_stanza iq;
+    char *jid = tm_jid_of(((group_state *)task->state)->group, x->rooms);
+    tm_xmpp_iq(x, &iq, "get", jid ? jid : "");
+    tm_free(jid);
+    tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
+    tm_xmpp_ask(x, &iq, owner_answered, number_of(task));
+}
+
 static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     const char *error = answer ? tm_stanza_error(answer) : "";
-    if (answer && !*error && !is_group(answer) && look_later(task)) return;
+    if (answer && !*error && !is_group(answer)) {
+        if (!look_later(task)) ask_owner(x, task);
+        return;
+    }
     if (strcmp(error, "item-not-found") != 0) {
         /* a room that is not for everybody's eyes is there */
         bool is_taken =
@@ -311,14 +356,7 @@ static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
             fail_by_answer(x, task, answer);
         return;
     }
-    tm_room *room = tm_room_make(x, ((group_state *)task->state)->group);
-    if (!room) {
-        fail_memory(x, task);
-        return;
-    }
-    room->may_create = true;
-    room->task = task->number;
-    tm_room_enter(x, room);
+    enter_to_make(x, task);
 }
 
 static bool read_members(const cJSON *param, group_state *of, const char *creator)
@@ -390,8 +428,11 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
     cJSON *info = tm_info_read(answer);
     bool private = tm_json_get_int(info, "type", kTIMGroup_Public) == kTIMGroup_Private;
     int64_t add = tm_json_get_int(info, "add", kTIMGroupAddOpt_Any);
+    bool is_own = strcmp(tm_json_get_string(info, "owner", ""), x->user) == 0;
     cJSON_Delete(info);
-    if (private || add != kTIMGroupAddOpt_Any || tm_info_has(answer, "muc_membersonly")) {
+    bool closed = private || add != kTIMGroupAddOpt_Any || tm_info_has(answer, "muc_membersonly");
+    /* its owner may be out of it: making it broke off, or his list of groups was lost. The room knows him */
+    if (closed && !is_own) {
         snprintf(text, sizeof text,
                  private ? "a private group is joined by invitation"
                  : add == kTIMGroupAddOpt_Forbid
@@ -470,12 +511,13 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
             room->joining = task->number;
             tm_page_ask(x, &end, end_came, number_of(task));
         }
-    } else if (!created) {
+    } else if (!created && !(((group_state *)task->state)->is_own && room->own == TM_STANDING_OWNER)) {
         bool known = tm_mirror_in_group(x->mirror, room->group, NULL);
         if (!known) tm_room_leave(x, room);
         if (!known) tm_room_drop(x, room);
         if (known || !look_later(task)) fail_taken(x, task);
     } else {
+        room->maker = task->number;
         tm_xmpp_iq(x, &iq, "get", room->jid);
         tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
         tm_xmpp_ask(x, &iq, form_came, number_of(task));
@@ -805,9 +847,22 @@ static bool group_is_mute(tm_xmpp *x, const tm_task *task)
            (task->step == STEP_GOING && tm_outbox_has_said(x, number_of(task)));
 }
 
+void tm_group_failed(tm_xmpp *x, const tm_task *task)
+{
+    const char *group = task->state; /* every such state begins with it */
+    tm_room *room = task->op.call == TM_CALL_GROUP_CREATE && group ? tm_room_find(x, group) : NULL;
+    if (!room || room->maker != task->number || !tm_link_is_up(x->link)) return;
+    tm_room_destroy(x, room->jid, tm_room_ended, NULL);
+    tm_room_drop(x, room);
+}
+
 bool tm_group_expired(tm_xmpp *x, tm_task *task)
 {
     char group[TM_MAX_GROUP_ID + 1];
+    if (task->op.call == TM_CALL_GROUP_CREATE && task->op.result && !task->op.error.code) {
+        tm_xmpp_answer(x, task); /* it is made; what could not be said is who is in it */
+        return true;
+    }
     tm_room *room = tm_room_find(x, group_of(&task->op));
     if (!room || (task->op.call != TM_CALL_GROUP_QUIT && task->op.call != TM_CALL_GROUP_DELETE)) return false;
     if (task->op.call == TM_CALL_GROUP_QUIT && room->own != TM_STANDING_OWNER && group_is_mute(x, task)) {

@@ -392,6 +392,7 @@ static void add_result(tm_xmpp *x, tm_task *task, int result)
         return;
     }
     of->at++;
+    tm_xmpp_progress(x, task);
     add_next(x, task);
 }
 
@@ -601,6 +602,7 @@ static void removed(void *owner, void *argument, xmpp_stanza_t *answer)
         return;
     }
     of->at++;
+    tm_xmpp_progress(x, task);
     if (!ok || !room || !show_out(x, room, user, shown_out, argument)) remove_next(x, task);
 }
 

@@ -468,6 +468,14 @@ void tm_room_retry(tm_room *room)
     try_again(room);
 }
 
+void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    (void)argument;
+    if (answer && *tm_stanza_error(answer))
+        tm_xmpp_log(owner, kTIMLog_Warn, "a room that is no group was not ended: %s",
+                    tm_stanza_error(answer));
+}
+
 static void enter_group(void *argument, const char *group, uint64_t joined)
 {
     (void)joined;
@@ -482,7 +490,15 @@ void tm_rooms_enter(tm_xmpp *x)
     /* what was only to be entered or made when the connection broke is forgotten */
     for (tm_room *room = x->first_room, *next; room; room = next) {
         next = room->next;
-        if (!tm_mirror_in_group(x->mirror, room->group, NULL)) tm_room_drop(x, room);
+        if (tm_mirror_in_group(x->mirror, room->group, NULL)) continue;
+        tm_task *maker = room->maker ? tm_xmpp_find(x, (void *)(uintptr_t)room->maker) : NULL;
+        if (maker) {
+            tm_xmpp_fail(x, maker, ERR_SDK_NET_DISCONNECT, "the connection broke while the group was made");
+            continue; /* the room went with it */
+        }
+        /* half made, it would be nobody's */
+        if (room->maker) tm_room_destroy(x, room->jid, tm_room_ended, NULL);
+        tm_room_drop(x, room);
     }
     tm_mirror_groups(x->mirror, enter_group, x, &err);
     tm_bookmarks_read(x);
@@ -593,14 +609,6 @@ static bool has_status(xmpp_stanza_t *muc, const char *code)
     return false;
 }
 
-static void ended(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    (void)argument;
-    if (answer && *tm_stanza_error(answer))
-        tm_xmpp_log(owner, kTIMLog_Warn, "a room that was made by mistake was not ended: %s",
-                    tm_stanza_error(answer));
-}
-
 static void entered(tm_xmpp *x, tm_room *room, bool created)
 {
     tm_error err = {0};
@@ -612,7 +620,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     room->retry_at = 0;
     /* somebody deleted it between the question and the answer, or nobody waits for it any more */
     if (created && !(wanted && task)) {
-        tm_room_destroy(x, room->jid, ended, NULL);
+        tm_room_destroy(x, room->jid, tm_room_ended, NULL);
         room->in = false; /* it ends: there is nothing to leave */
         if (task) tm_xmpp_fail(x, task, ERR_SVR_GROUP_NOT_FOUND, "the group was deleted just now");
         tm_room_found_out(x, room);

@@ -181,6 +181,8 @@ void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
 tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task);
 /* A task that is kept, by its number as the argument of a question; NULL if it is over. */
 tm_task *tm_xmpp_find(tm_xmpp *x, void *number);
+/* A task of many steps gets on: its time begins anew. */
+void tm_xmpp_progress(tm_xmpp *x, tm_task *task);
 /* Fails those that are kept and whose deadline has come. Called by the loop. */
 void tm_tasks_expire(tm_xmpp *x);
 void tm_tasks_free(tm_task *list);
@@ -288,6 +290,7 @@ struct tm_room {
     bool entering;       /* presence was sent */
     bool leaving;        /* the user quits: what is said of that is no news */
     bool may_create;     /* it is being made: a new room is what is wanted */
+    uint64_t maker;      /* number of the GROUP task that makes it; 0: it is made */
     tm_standing own;     /* the user's */
     tm_occupant *occupants;
     uint64_t retry_at;   /* enter again (tm_clock_ms); 0: no */
@@ -332,6 +335,8 @@ void tm_room_retry(tm_room *room);
 int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err);
 /* Goes out of the room, which stays known. */
 void tm_room_leave(tm_xmpp *x, tm_room *room);
+/* For tm_room_destroy: logs a failure. */
+void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer);
 /* Asks the server to end the room of a JID. */
 void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
 /* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
@@ -403,6 +408,8 @@ void tm_group_start(tm_xmpp *x, tm_task *task);
 bool tm_group_must_wait(const tm_xmpp *x, const tm_task *task);
 /* Starts those that waited for the archives to be read. Called by the loop. */
 void tm_group_run(tm_xmpp *x);
+/* It has failed: what it was making goes. */
+void tm_group_failed(tm_xmpp *x, const tm_task *task);
 /* Its deadline has come: undoes what was begun. True if it was answered all the same, or will be. */
 bool tm_group_expired(tm_xmpp *x, tm_task *task);
 /* For tm_member_tell: ends the task whose number is the argument. */

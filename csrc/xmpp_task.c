@@ -78,6 +78,7 @@ tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task)
 void tm_xmpp_answer(tm_xmpp *x, tm_task *task)
 {
     tm_xmpp_release(x, task);
+    if (task->op.kind == TM_OP_GROUP && task->op.error.code) tm_group_failed(x, task);
     /* after a failure no more of them are asked about */
     if (task->op.kind == TM_OP_SETTLE && x->unsettled)
         x->unsettled = task->op.error.code ? 0 : x->unsettled - 1;
@@ -116,6 +117,11 @@ tm_task *tm_xmpp_find(tm_xmpp *x, void *number)
     for (tm_task *task = x->working; task; task = task->next)
         if (task->number == (uint64_t)(uintptr_t)number) return task;
     return NULL;
+}
+
+void tm_xmpp_progress(tm_xmpp *x, tm_task *task)
+{
+    if (task->deadline) task->deadline = tm_clock_ms() + x->timeout_ms;
 }
 
 void tm_tasks_expire(tm_xmpp *x)

@@ -194,6 +194,40 @@ describe("Groups", function()
       assert.same({ { 1, "anna", "ben,cora", 3 } }, tips(ben_seen.messages))
     end)
 
+    -- Users, who exist, as first members.
+    local function many(n)
+      local members = {}
+      for i = 1, n do
+        support.account(dir, "u" .. i)
+        members[i] = { group_member_info_identifier = "u" .. i }
+      end
+      return members
+    end
+
+    support.xmpp_only(it)("rule 42: with many members takes its time", function()
+      local ben = support.device(dir, "ben", nil, { request_timeout_ms = 1000 * support.PATIENCE })
+      assert.equal(0, select(2, create({ group_id = "team", group_member_array = many(100) }, ben)))
+      assert.same({ "team" }, joined(user "u100"))
+    end)
+
+    support.xmpp_only(it)("rule 42: leaves nothing that is in the way when it breaks off", function()
+      local server = support.xmpp_server()
+      local members = many(100)
+      local first = user "u1"
+      local code
+      assert(anna:group_create({ create_group_param_group_id = "team", create_group_param_group_name = "team",
+        create_group_param_group_type = timmsg.TIMGroup_Private, create_group_param_group_member_array = timmsg.array(members) },
+        function(got) code = got end))
+      support.eventually(function() return joined(first)[1] end, anna)
+      server:kill()
+      server:launch()
+      support.eventually(function() return code end, anna, first)
+      assert.not_equal(0, code)
+      assert.same({}, joined(anna))
+      support.eventually(function() return select(2, create { group_id = "team" }) == 0 end, anna, first)
+      assert.same({ anna = OWNER }, roles(anna, "team"))
+    end)
+
     support.xmpp_only(it)("rule 42: not where the server doesn't let the user", function()
       local guest = user "guest"
       local _, code, desc = create({ group_id = "team" }, guest)

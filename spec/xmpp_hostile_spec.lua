@@ -546,6 +546,24 @@ describe("a hostile XMPP client", function()
     end
   end)
 
+  it("rule 42: a room that was not made a group becomes one when its owner makes a group of that id", function()
+    local bob = device "bob"
+    local owner = connect "alice"
+    owner:send(("<presence to='crew@conference.%s/owner'><x xmlns='http://jabber.org/protocol/muc'/></presence>"):format(host))
+    owner:expect "<presence[^>]*from=['\"]crew@[^>]*/owner['\"]"
+    owner:close()
+    local function create(client)
+      return (support.call(client, "group_create", { create_group_param_group_id = "crew", create_group_param_group_name = "The crew" }))
+    end
+    assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, create(bob))
+    assert.equal(0, create(alice))
+    assert.equal("The crew", support.must(alice, "group_get_joined_group_list")[1].group_base_info_group_name)
+    support.must(bob, "group_join", "crew", "")
+    support.say(bob, "crew", GROUP, "hello")
+    support.arrival(at_alice, "hello", bob)
+    assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, create(alice))
+  end)
+
   -- A room of mallory's into which alice is invited: its fields are those, and its description says that it is a group.
   local function trap(name, fields)
     local room = "trap@conference." .. host

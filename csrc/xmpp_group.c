@@ -188,7 +188,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
         cJSON_Delete(added);
         return;
     }
-    tm_room *room = tm_room_find(x, of->group);
+    room = tm_room_find(x, of->group);
     if (room) room->maker = 0;
     tm_bookmark_set(x, of->group, true, now);
     if (added->child)

@@ -109,24 +109,54 @@ static int32_t take_over(tm_xmpp *x, const bookmark *of, tm_error *err)
     return code || !*of->born ? code : tm_mirror_note_born(x->mirror, of->group, of->born, err);
 }
 
+static void note_pending(void *argument, const char *group, bool member, uint64_t joined)
+{
+    (void)joined;
+    if (member) add_name(argument, group);
+}
+
+/* A server that keeps so many items only drops the oldest without a word. A few that are missing from a short list are
+ * groups that another device has left. `listed`: what it has. */
+#define FULL 100
+static void look_whether_full(tm_xmpp *x, const names *known, names *listed)
+{
+    tm_error err = {0};
+    size_t kept = listed->count, missing = 0;
+    if (x->list_is_full || kept < FULL) return;
+    tm_mirror_unlisted(x->mirror, note_pending, listed, &err); /* on its way into it */
+    for (size_t i = 0; i < known->count; i++)
+        missing += !has_name(listed, known->list[i]);
+    if (!missing || known->failed || listed->failed || err.code) return;
+    x->list_is_full = true;
+    tm_xmpp_log(x, kTIMLog_Warn,
+                "the list of groups is full: the server keeps %zu, %zu are missing, and new devices will not "
+                "find them",
+                kept, missing);
+}
+
 /* Only what is missing here is taken over: that a group was left shows in its room. */
 static void compare(tm_xmpp *x, xmpp_stanza_t *items)
 {
     tm_error err = {0};
-    names known = {0};
+    names known = {0}, listed = {0};
     tm_mirror_groups(x->mirror, note_group, &known, &err);
+    size_t joined_here = known.count;
     /* what was left here, and is in the list still, is on its way out of it */
     tm_mirror_unlisted(x->mirror, note_unlisted, &known, &err);
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(items); at; at = xmpp_stanza_get_next(at)) {
         bookmark of;
         if (!read_bookmark(x, at, &of) || known.failed) continue;
+        add_name(&listed, of.group);
         bool again = is_another_entry(x, of.group, of.joined, of.born);
         if (again) tm_room_end(x, of.group, &err);
         if ((again || !has_name(&known, of.group)) && take_over(x, &of, &err))
             tm_link_drop(x->link, err.text);
         note_listed(x, of.group, true);
     }
+    known.count = joined_here;
+    look_whether_full(x, &known, &listed);
     tm_free(known.list);
+    tm_free(listed.list);
 }
 
 static void send_unlisted(void *argument, const char *group, bool member, uint64_t joined)

@@ -133,6 +133,7 @@ struct tm_xmpp {
     char *rooms;             /* domain of the rooms' service; "" if there is none; owned */
     uint64_t settle_until;   /* a new device waits for its groups until then (tm_clock_ms) */
     bool bookmarked;         /* the list of groups was read on this connection */
+    bool list_is_full;       /* that was said */
     uintptr_t listings; /* changes of it that were answered: what was read before one counts for nothing */
     char *upload;       /* JID of the upload service; "" if there is none; owned */
     uint64_t upload_max;

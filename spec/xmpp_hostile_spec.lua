@@ -838,7 +838,7 @@ describe("a hostile XMPP client", function()
     support.arrival(at_alice, "still here", bob)
   end)
 
-  -- The tips of a list, oldest first.
+  -- The tips of a list, sorted: within a second they stand as their numbers want it.
   local function tips(list)
     local found = {}
     for _, msg in ipairs(list) do
@@ -847,6 +847,7 @@ describe("a hostile XMPP client", function()
         found[#found + 1] = elem.group_tips_elem_op_user .. ": " .. table.concat(elem.group_tips_elem_user_array, ", ")
       end
     end
+    table.sort(found)
     return found
   end
 

@@ -102,6 +102,8 @@ build = {
         "csrc/xmpp_bytes.c",
         "csrc/xmpp_connection.c",
         "csrc/xmpp_group.c",
+        "csrc/xmpp_group_list.c",
+        "csrc/xmpp_group_make.c",
         "csrc/xmpp_history.c",
         "csrc/xmpp_info.c",
         "csrc/xmpp_item.c",

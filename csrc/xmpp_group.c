@@ -1,7 +1,8 @@
-/* XMPP group: task GROUP: groups made, joined, left, ended and listed (rule 42). See xmpp_session.h.
+/* XMPP group: task GROUP: groups joined, left and ended; those of xmpp_group_make.c and xmpp_group_list.c begin here
+ * (rule 42). See xmpp_session.h and xmpp_group.h.
  *
  * A group is a persistent room; xmpp_info.c has what the API knows of it and a room does not. */
-#include "xmpp_session.h"
+#include "xmpp_group.h"
 
 #include "clock.h"
 #include "include/TIMCloudDef.h"
@@ -12,30 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An id whose room says nothing of a group is looked for again so often, with that pause. */
-#define LOOKS 10
-#define LOOK_AGAIN_MS 200
-
-/* So many rooms are asked at a time what they are. */
-#define LISTED_AT_A_TIME 16
-
 /* A task that has just come waits until the archives were read. */
 enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_READING_ROOM, STEP_GOING };
 
-/* What a GROUP task keeps between its steps. */
-typedef struct group_state {
-    char group[TM_MAX_GROUP_ID + 1];
-    cJSON *names; /* create: the first members; list: the groups; owned */
-    cJSON *roles; /* create: theirs; owned */
-    cJSON *info;  /* create: what the room will say of itself; owned */
-    int at;       /* list: the next one; create: how often the id was looked for */
-    bool is_own;  /* create: the room is there, the user's, and no group: it becomes one */
-    int asked;    /* list: how many were asked and have not answered */
-} group_state;
-
 static void drop_state(tm_task *task)
 {
-    group_state *of = task->state;
+    tm_group_state *of = task->state;
     if (!of) return;
     cJSON_Delete(of->names);
     cJSON_Delete(of->roles);
@@ -44,19 +27,19 @@ static void drop_state(tm_task *task)
     task->state = NULL;
 }
 
-static void *number_of(const tm_task *task)
+void *tm_group_number(const tm_task *task)
 {
     return (void *)(uintptr_t)task->number;
 }
 
-static void fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
+void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
 {
     tm_error err = {0};
     tm_xmpp_error(x, answer, &err);
     tm_xmpp_fail(x, task, err.code, err.text);
 }
 
-static void fail_memory(tm_xmpp *x, tm_task *task)
+void tm_group_fail_memory(tm_xmpp *x, tm_task *task)
 {
     tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
 }
@@ -89,7 +72,7 @@ static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_task *task = tm_xmpp_find(x, argument);
     char text[TM_ERROR_TEXT];
     if (!task) return;
-    const char *group = ((group_state *)task->state)->group;
+    const char *group = ((tm_group_state *)task->state)->group;
     const char *why = tm_stanza_error(answer);
     bool unknown = strcmp(why, "item-not-found") == 0 || strcmp(why, "gone") == 0;
     if (!answer) {
@@ -103,16 +86,16 @@ static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_xmpp_fail(x, task, unknown ? ERR_SVR_GROUP_NOT_FOUND : ERR_SVR_GROUP_PERMISSION_DENY, text);
 }
 
-static group_state *make_state(tm_xmpp *x, tm_task *task, const char *group)
+tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group)
 {
     if (task->drop) task->drop(task);
-    group_state *of = tm_calloc(1, sizeof *of);
+    tm_group_state *of = tm_calloc(1, sizeof *of);
     task->state = of;
     task->drop = drop_state;
     if (of)
         snprintf(of->group, sizeof of->group, "%s", group);
     else
-        fail_memory(x, task);
+        tm_group_fail_memory(x, task);
     return of;
 }
 
@@ -123,12 +106,12 @@ void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
                      x->welcome ? "the server has no groups" : "the connection to the server is down");
         return;
     }
-    if (!make_state(x, task, group)) return;
-    if (!tm_xmpp_find(x, number_of(task))) tm_xmpp_keep(x, task);
-    tm_info_ask(x, group, explain, number_of(task));
+    if (!tm_group_new_state(x, task, group)) return;
+    if (!tm_xmpp_find(x, tm_group_number(task))) tm_xmpp_keep(x, task);
+    tm_info_ask(x, group, explain, tm_group_number(task));
 }
 
-/* ---- making a group ---- */
+/* ---- joining ---- */
 
 void tm_group_told(tm_xmpp *x, tm_task *tips)
 {
@@ -137,290 +120,13 @@ void tm_group_told(tm_xmpp *x, tm_task *tips)
     if (task) tm_xmpp_answer(x, task);
 }
 
-static void unmade(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    (void)answer;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
-    /* while the connection is down it is kept, to be ended with the next one */
-    if (room && tm_link_is_up(x->link)) tm_room_drop(x, room);
-    tm_xmpp_answer(x, task); /* with the error that was set before */
-}
-
-/* The task failed when the room was there: the group is not made at all. */
-static void unmake(tm_xmpp *x, tm_task *task)
-{
-    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
-    if (room) room->leaving = true;
-    tm_room_destroy(x, room ? room->jid : "", unmade, number_of(task));
-}
-
-static void made(tm_xmpp *x, tm_task *task, cJSON *results)
-{
-    group_state *of = task->state;
-    tm_error *err = &task->op.error;
-    const cJSON *result, *name = of->names->child;
-    cJSON *added = cJSON_CreateArray();
-    bool has_memory = added != NULL;
-    if (!tm_link_is_up(x->link)) tm_fail(err, ERR_SDK_NET_DISCONNECT, "the connection to the server is down");
-    cJSON_ArrayForEach(result, results)
-    {
-        /* a first member who is no user */
-        if (result->valueint == kTIMGroupMember_HandledErr && !err->code)
-            tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name->valuestring);
-        has_memory = has_memory && tm_json_append(added, cJSON_CreateString(name->valuestring));
-        name = name->next;
-    }
-    cJSON_Delete(results);
-    uint64_t now = tm_clock_seconds();
-    task->op.result = cJSON_CreateObject();
-    has_memory = has_memory && tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group);
-    if (!has_memory && !err->code) tm_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
-    tm_room *room = tm_room_find(x, of->group);
-    if (room) {
-        room->since = 1; /* nothing was said before */
-        *room->last = '\0';
-    }
-    if (err->code || tm_room_begin(x, of->group, now, 1, err)) {
-        unmake(x, task);
-        cJSON_Delete(added);
-        return;
-    }
-    room = tm_room_find(x, of->group);
-    if (room) room->maker = 0;
-    tm_bookmark_set(x, of->group, true, now);
-    if (added->child)
-        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, number_of(task));
-    else
-        tm_xmpp_answer(x, task);
-    cJSON_Delete(added);
-}
-
-static void configured(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    if (!answer || *tm_stanza_error(answer)) {
-        fail_by_answer(x, task, answer);
-        return;
-    }
-    group_state *of = task->state;
-    tm_room *room = tm_room_find(x, of->group);
-    if (room) tm_info_note(room, of->info);
-    tm_member_add(x, task, of->names, of->roles, made);
-}
-
-static bool offers(xmpp_stanza_t *form, const char *var)
-{
-    for (xmpp_stanza_t *at = form ? xmpp_stanza_get_children(form) : NULL; at; at = xmpp_stanza_get_next(at))
-        if (strcmp(tm_stanza_attribute(at, "var"), var) == 0) return true;
-    return false;
-}
-
-/* Fills what the server's form has: servers differ in what they call some of it. */
-static void fill_form(tm_stanza *iq, xmpp_stanza_t *to, xmpp_stanza_t *form, const cJSON *param,
-                      const char *text)
-{
-    int64_t type = tm_json_get_int(param, kTIMCreateGroupParamGroupType, kTIMGroup_Public);
-    int64_t add = tm_json_get_int(param, kTIMCreateGroupParamAddOption, kTIMGroupAddOpt_Any);
-    bool closed = type == kTIMGroup_Private || add != kTIMGroupAddOpt_Any;
-    const struct {
-        const char *var, *value;
-    } fields[] = {{"muc#roomconfig_roomname", tm_json_get_string(param, kTIMCreateGroupParamGroupName, "")},
-                  {"muc#roomconfig_roomdesc", text},
-                  {"muc#roomconfig_persistentroom", "1"},
-                  {"muc#roomconfig_publicroom", "0"},
-                  {"muc#roomconfig_membersonly", closed ? "1" : "0"},
-                  {"muc#roomconfig_whois", "anyone"},
-                  {"muc#roomconfig_moderatedroom", "0"},
-                  {"members_by_default", "1"},
-                  {"muc#roomconfig_allowinvites", "1"},
-                  {"{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites", "1"},
-                  {"muc#roomconfig_enablearchiving", "1"},
-                  {"mam", "1"},
-                  {"muc#roomconfig_historylength", "0"}};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (offers(form, fields[i].var)) tm_stanza_field(iq, to, fields[i].var, fields[i].value);
-}
-
-static void form_came(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    tm_stanza iq;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_OWNER);
-    xmpp_stanza_t *form = tm_stanza_child(query, "x", TM_NS_FORM);
-    group_state *of = task->state;
-    if (form && !of->info) of->info = tm_info_make(task->op.param, x->user);
-    char *text = form ? tm_info_describe(of->info, task->op.param) : NULL;
-    if (!text) {
-        fail_by_answer(x, task, answer);
-        return;
-    }
-    tm_xmpp_iq(x, &iq, "set", xmpp_stanza_get_from(answer));
-    xmpp_stanza_t *own = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    xmpp_stanza_t *filled = tm_stanza_add(&iq, own, "x", TM_NS_FORM, NULL);
-    tm_stanza_set(&iq, filled, "type", "submit");
-    tm_stanza_field(&iq, filled, "FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig");
-    fill_form(&iq, filled, form, task->op.param, text);
-    tm_free(text);
-    tm_xmpp_ask(x, &iq, configured, argument);
-}
-
-static void fail_taken(tm_xmpp *x, tm_task *task)
-{
-    char text[TM_ERROR_TEXT];
-    snprintf(text, sizeof text, "there is a group \"%s\" already", ((group_state *)task->state)->group);
-    tm_xmpp_fail(x, task, ERR_SVR_GROUP_GROUPID_IN_USED, text);
-}
-
-/* Who enters a room that ends that very moment makes it anew, and then ends it: that is no group. Nor is a room that
- * is being made one yet. */
-static bool is_group(xmpp_stanza_t *answer)
-{
-    cJSON *info = tm_info_read(answer);
-    bool found = info != NULL;
-    cJSON_Delete(info);
-    return found;
-}
-
-/* The id is looked for again after a while. False: that was done often enough. */
-static bool look_later(tm_task *task)
-{
-    group_state *of = task->state;
-    if (of->at >= LOOKS) return false;
-    of->at++;
-    task->again_at = tm_clock_ms() + LOOK_AGAIN_MS;
-    return true;
-}
-
-static void enter_to_make(tm_xmpp *x, tm_task *task)
-{
-    tm_room *room = tm_room_make(x, ((group_state *)task->state)->group);
-    if (!room) {
-        fail_memory(x, task);
-        return;
-    }
-    room->may_create = true;
-    room->task = task->number;
-    tm_room_enter(x, room);
-}
-
-/* Only its owner is shown what can be set of a room. */
-static void owner_answered(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    group_state *of = task->state;
-    of->is_own = tm_stanza_child(tm_stanza_child(answer, "query", TM_NS_MUC_OWNER), "x", TM_NS_FORM) != NULL;
-    if (of->is_own)
-        enter_to_make(x, task);
-    else
-        fail_taken(x, task);
-}
-
-/* A room that is no group and does not become one may be what is left of an attempt to make one. */
-static void ask_owner(tm_xmpp *x, tm_task *task)
-{
-    tm_stanza iq;
-    char *jid = tm_jid_of(((group_state *)task->state)->group, x->rooms);
-    tm_xmpp_iq(x, &iq, "get", jid ? jid : "");
-    tm_free(jid);
-    tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    tm_xmpp_ask(x, &iq, owner_answered, number_of(task));
-}
-
-static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    tm_task *task = tm_xmpp_find(x, argument);
-    if (!task) return;
-    const char *error = answer ? tm_stanza_error(answer) : "";
-    if (answer && !*error && !is_group(answer)) {
-        if (!look_later(task)) ask_owner(x, task);
-        return;
-    }
-    if (strcmp(error, "item-not-found") != 0) {
-        /* a room that is not for everybody's eyes is there */
-        bool is_taken =
-            answer && (!*error || strcmp(error, "forbidden") == 0 || strcmp(error, "not-allowed") == 0 ||
-                       strcmp(error, "registration-required") == 0);
-        if (is_taken)
-            fail_taken(x, task);
-        else
-            fail_by_answer(x, task, answer);
-        return;
-    }
-    enter_to_make(x, task);
-}
-
-static bool read_members(const cJSON *param, group_state *of, const char *creator)
-{
-    const cJSON *member, *name;
-    of->names = cJSON_CreateArray();
-    of->roles = cJSON_CreateArray();
-    bool ok = of->names && of->roles;
-    cJSON_ArrayForEach(member, tm_json_get(param, kTIMCreateGroupParamGroupMemberArray))
-    {
-        const char *user = tm_json_get_string(member, kTIMGroupMemberInfoIdentifier, "");
-        bool known = strcmp(user, creator) == 0;
-        cJSON_ArrayForEach(name, of->names)
-        {
-            known |= strcmp(name->valuestring, user) == 0;
-        }
-        if (known) continue;
-        int64_t role =
-            (int64_t)tm_json_get_uint(member, kTIMGroupMemberInfoMemberRole, kTIMMemberRole_Normal);
-        ok = ok && tm_json_append(of->names, cJSON_CreateString(user)) &&
-             tm_json_append(of->roles, cJSON_CreateNumber((double)role));
-    }
-    return ok;
-}
-
-static void create(tm_xmpp *x, tm_task *task)
-{
-    char made_up[TM_MAX_GROUP_ID + 1];
-    const cJSON *param = task->op.param, *role;
-    const char *wanted = tm_json_get_string(param, kTIMCreateGroupParamGroupId, "");
-    if (!*wanted) {
-        snprintf(made_up, sizeof made_up, "@TGS#%08llx%08llx", (unsigned long long)tm_message_random(),
-                 (unsigned long long)tm_message_random());
-        wanted = made_up;
-    }
-    group_state *of = make_state(x, task, wanted);
-    if (!of) return;
-    if (!read_members(param, of, x->user)) {
-        fail_memory(x, task);
-        return;
-    }
-    int64_t max = tm_json_get_int(param, kTIMCreateGroupParamMaxMemberCount, 0);
-    if (max && cJSON_GetArraySize(of->names) + 1 > max) {
-        tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "more than the group's members");
-        return;
-    }
-    cJSON_ArrayForEach(role, of->roles)
-    {
-        if (role->valueint != kTIMMemberRole_SuperAdmin) continue;
-        tm_xmpp_fail(x, task, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
-        return;
-    }
-    tm_info_ask(x, of->group, name_looked_up, number_of(task));
-}
-
-/* ---- joining ---- */
-
 static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
     char text[TM_ERROR_TEXT];
     if (!task) return;
-    const char *group = ((group_state *)task->state)->group;
+    const char *group = ((tm_group_state *)task->state)->group;
     if (!answer || *tm_stanza_error(answer)) {
         explain(x, argument, answer);
         return;
@@ -444,7 +150,7 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
     }
     tm_room *room = tm_room_make(x, group);
     if (!room) {
-        fail_memory(x, task);
+        tm_group_fail_memory(x, task);
         return;
     }
     room->task = task->number;
@@ -454,7 +160,7 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
 
 static void joined(tm_xmpp *x, tm_task *task)
 {
-    const char *group = ((group_state *)task->state)->group;
+    const char *group = ((tm_group_state *)task->state)->group;
     uint64_t now = tm_clock_seconds();
     cJSON *users = cJSON_CreateArray();
     bool has_memory = tm_json_append(users, cJSON_CreateString(x->user));
@@ -466,7 +172,7 @@ static void joined(tm_xmpp *x, tm_task *task)
         tm_xmpp_answer(x, task);
     } else {
         tm_bookmark_set(x, group, true, now);
-        tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, number_of(task));
+        tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, tm_group_number(task));
     }
     cJSON_Delete(users);
 }
@@ -499,7 +205,6 @@ static void end_came(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *a
 
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
 {
-    tm_stanza iq;
     if (task->op.call == TM_CALL_GROUP_JOIN) {
         /* who is in is seen from inside only */
         if (room->max && tm_member_count(room, NULL, false) > room->max) {
@@ -509,33 +214,25 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
         } else {
             tm_page_query end = {.group = room->group, .before = "", .max = LAST_PAGE};
             room->joining = task->number;
-            tm_page_ask(x, &end, end_came, number_of(task));
+            tm_page_ask(x, &end, end_came, tm_group_number(task));
         }
-    } else if (!created && !(((group_state *)task->state)->is_own && room->own == TM_STANDING_OWNER)) {
-        bool known = tm_mirror_in_group(x->mirror, room->group, NULL);
-        if (!known) tm_room_leave(x, room);
-        if (!known) tm_room_drop(x, room);
-        if (known || !look_later(task)) fail_taken(x, task);
     } else {
-        room->maker = task->number;
-        tm_xmpp_iq(x, &iq, "get", room->jid);
-        tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-        tm_xmpp_ask(x, &iq, form_came, number_of(task));
+        tm_group_make_entered(x, task, room, created);
     }
 }
 
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 {
     char group[TM_MAX_GROUP_ID + 1];
-    snprintf(group, sizeof group, "%s", ((group_state *)task->state)->group);
+    snprintf(group, sizeof group, "%s", ((tm_group_state *)task->state)->group);
     const char *why = error ? tm_stanza_error(error) : "";
     /* what was not there a moment ago: others have made it since, or nobody may */
     bool is_taken = strcmp(why, "registration-required") == 0 || strcmp(why, "not-authorized") == 0 ||
                     strcmp(why, "item-not-found") == 0 || strcmp(why, "conflict") == 0;
     if (task->op.call == TM_CALL_GROUP_CREATE && is_taken)
-        fail_taken(x, task);
+        tm_group_fail_taken(x, task);
     else
-        fail_by_answer(x, task, error);
+        tm_group_fail_by_answer(x, task, error);
     tm_room *room = tm_room_find(x, group);
     if (room && !tm_mirror_in_group(x->mirror, group, NULL)) tm_room_drop(x, room);
 }
@@ -552,7 +249,7 @@ static void leave(tm_xmpp *x, const char *group, tm_error *err)
 /* The user stays: what the room says of him is news again. */
 static void stay(tm_xmpp *x, tm_task *task)
 {
-    tm_room *room = tm_room_find(x, ((group_state *)task->state)->group);
+    tm_room *room = tm_room_find(x, ((tm_group_state *)task->state)->group);
     if (room) room->leaving = false;
 }
 
@@ -566,7 +263,7 @@ static void quit_was_told(tm_xmpp *x, tm_task *tips)
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;
     }
-    leave(x, ((group_state *)task->state)->group, &task->op.error);
+    leave(x, ((tm_group_state *)task->state)->group, &task->op.error);
     tm_xmpp_answer(x, task);
 }
 
@@ -580,7 +277,7 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
     room->leaving = true;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
-    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, number_of(task));
+    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, tm_group_number(task));
     cJSON_Delete(users);
 }
 
@@ -591,11 +288,11 @@ static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
     if (!task) return;
     if (!answer || *tm_stanza_error(answer)) {
         stay(x, task);
-        fail_by_answer(x, task, answer);
+        tm_group_fail_by_answer(x, task, answer);
         return;
     }
     tm_error err = {0};
-    const char *group = ((group_state *)task->state)->group;
+    const char *group = ((tm_group_state *)task->state)->group;
     tm_room_end(x, group, &err); /* it is gone, whether or not that could be kept here */
     tm_bookmark_set(x, group, false, 0);
     tm_xmpp_answer(x, task);
@@ -608,93 +305,7 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
-    tm_room_destroy(x, room->jid, destroyed, number_of(task));
-}
-
-/* ---- the list ---- */
-
-/* A room that is asked what it is: its place in the list. */
-typedef struct list_question {
-    void *task; /* its number */
-    int at;
-} list_question;
-
-static void list_more(tm_xmpp *x, void *number);
-
-static cJSON *list_entry(const char *group, xmpp_stanza_t *answer)
-{
-    cJSON *info = tm_info_read(answer), *entry = cJSON_CreateObject();
-    bool ok =
-        tm_json_add_string(entry, kTIMGroupBaseInfoGroupId, group) &&
-        tm_json_add_string(entry, kTIMGroupBaseInfoGroupName, tm_info_name(info, group)) &&
-        tm_json_add_int(entry, kTIMGroupBaseInfoGroupType, tm_json_get_int(info, "type", kTIMGroup_Public)) &&
-        tm_json_add_string(entry, kTIMGroupBaseInfoFaceUrl, tm_json_get_string(info, "face", "")) &&
-        tm_json_add_uint(entry, kTIMGroupBaseInfoLastestSeq, 0);
-    cJSON_Delete(info);
-    if (ok) return entry;
-    cJSON_Delete(entry);
-    return NULL;
-}
-
-static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    list_question *asked = argument;
-    void *number = asked->task;
-    int at = asked->at;
-    tm_free(asked);
-    tm_task *task = tm_xmpp_find(x, number);
-    if (!task) return;
-    group_state *of = task->state;
-    cJSON *entry = list_entry(cJSON_GetArrayItem(of->names, at)->valuestring, answer);
-    of->asked--;
-    if (entry && cJSON_ReplaceItemInArray(task->op.result, at, entry)) {
-        list_more(x, number);
-    } else {
-        cJSON_Delete(entry);
-        fail_memory(x, task);
-    }
-}
-
-/* Asks as many as may be asked at a time. What cannot be asked is answered at once, and may end the task. */
-static void list_more(tm_xmpp *x, void *number)
-{
-    tm_task *task;
-    while ((task = tm_xmpp_find(x, number))) {
-        group_state *of = task->state;
-        const cJSON *name = cJSON_GetArrayItem(of->names, of->at);
-        if (!name && !of->asked) tm_xmpp_answer(x, task);
-        if (!name || of->asked >= LISTED_AT_A_TIME) return;
-        list_question *question = tm_calloc(1, sizeof *question);
-        if (!question || !tm_json_append(task->op.result, cJSON_CreateNull())) {
-            tm_free(question);
-            fail_memory(x, task);
-            return;
-        }
-        question->task = number;
-        question->at = of->at++;
-        of->asked++;
-        tm_info_ask(x, name->valuestring, info_came, question);
-    }
-}
-
-static void add_name(void *argument, const char *group, uint64_t since)
-{
-    (void)since;
-    tm_json_append(argument, cJSON_CreateString(group));
-}
-
-static void list_groups(tm_xmpp *x, tm_task *task)
-{
-    tm_error err = {0};
-    group_state *of = make_state(x, task, "");
-    if (!of) return;
-    of->names = cJSON_CreateArray();
-    task->op.result = cJSON_CreateArray();
-    if (!of->names || !task->op.result || tm_mirror_groups(x->mirror, add_name, of->names, &err))
-        tm_xmpp_fail(x, task, err.code ? err.code : ERR_OUT_OF_MEMORY, err.code ? err.text : "out of memory");
-    else
-        list_more(x, number_of(task));
+    tm_room_destroy(x, room->jid, destroyed, tm_group_number(task));
 }
 
 /* ---- starting ---- */
@@ -705,8 +316,8 @@ static void join(tm_xmpp *x, tm_task *task, const char *group)
     if (tm_mirror_in_group(x->mirror, group, NULL)) {
         snprintf(text, sizeof text, "\"%s\" is a member of group \"%s\"", x->user, group);
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_ALLREADY_MEMBER, text);
-    } else if (make_state(x, task, group)) {
-        tm_info_ask(x, group, looked_at, number_of(task));
+    } else if (tm_group_new_state(x, task, group)) {
+        tm_info_ask(x, group, looked_at, tm_group_number(task));
     }
 }
 
@@ -719,17 +330,17 @@ static void go(tm_xmpp *x, tm_task *task)
     }
     tm_room *room = *group ? tm_room_find(x, group) : NULL;
     if (task->op.call == TM_CALL_GROUP_CREATE) {
-        create(x, task);
+        tm_group_make(x, task);
     } else if (task->op.call == TM_CALL_GROUP_GET_JOINED_GROUP_LIST) {
-        list_groups(x, task);
+        tm_group_list(x, task);
     } else if (task->op.call == TM_CALL_GROUP_JOIN) {
         join(x, task, group);
     } else if (!room) {
         tm_group_explain(x, task, group);
     } else if (task->op.call == TM_CALL_GROUP_QUIT) {
-        if (make_state(x, task, group)) quit(x, task, room);
+        if (tm_group_new_state(x, task, group)) quit(x, task, room);
     } else if (task->op.call == TM_CALL_GROUP_DELETE) {
-        if (make_state(x, task, group)) delete_group(x, task, room);
+        if (tm_group_new_state(x, task, group)) delete_group(x, task, room);
     } else {
         tm_member_start(x, task, room);
     }
@@ -825,7 +436,7 @@ void tm_group_run(tm_xmpp *x)
             continue;
         }
         task->again_at = 0;
-        tm_info_ask(x, ((group_state *)task->state)->group, name_looked_up, number_of(task));
+        tm_group_make_again(x, task);
         task = x->working; /* others may be gone */
     }
     for (tm_task *task = x->working; task;) {
@@ -844,7 +455,7 @@ static bool group_is_mute(tm_xmpp *x, const tm_task *task)
 {
     if (!x->welcome) return false;
     return task->step == STEP_READING_ROOM || (task->step == STEP_READING && is_read(task, x->own)) ||
-           (task->step == STEP_GOING && tm_outbox_has_said(x, number_of(task)));
+           (task->step == STEP_GOING && tm_outbox_has_said(x, tm_group_number(task)));
 }
 
 void tm_group_failed(tm_xmpp *x, const tm_task *task)

@@ -46,6 +46,7 @@ build = {
         "csrc/hub_log.c",
         "csrc/hub_member.c",
         "csrc/hub_online.c",
+        "csrc/hub_session.c",
         "csrc/ids.c",
         "csrc/image.c",
         "csrc/incoming.c",

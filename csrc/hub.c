@@ -62,152 +62,6 @@ static const char *const migrations[] = {
 #define HUB_VERSION ((int)(sizeof migrations / sizeof *migrations))
 #define HUB_KIND 0x546d4862 /* "TmHb" */
 
-/* ---- logging in ---- */
-
-/* What an event says that never changes, as a number; 0: there is no such event. */
-static uint64_t mark_of(const tm_hub *hub, int64_t event)
-{
-    uint64_t mark = 0;
-    sqlite3_stmt *row = tm_sql_query(hub->sql, NULL,
-                                     "SELECT quote(kind) || quote(topic) || quote(sender) || quote(rand) || "
-                                     "quote(client_time) || quote(server_time) || quote(target) "
-                                     "FROM events WHERE id = ?",
-                                     "i", event);
-    if (tm_sql_step(hub->sql, row, NULL)) {
-        mark = tm_message_content_hash(tm_sql_column_text(row, 0), 0, "");
-        tm_sql_drop(row);
-    }
-    return mark;
-}
-
-/* "<hub id>[-<branch>] <event> <mark>". A cursor of another hub is worth nothing here; nor is one whose event is another
- * one here, since the hub was brought back from an older copy and has gone on from that. */
-static char *cursor_text(const tm_hub *hub, int64_t cursor)
-{
-    return tm_format("%s%s %lld %llx", hub->id, hub->branch, (long long)cursor,
-                     (unsigned long long)mark_of(hub, cursor));
-}
-
-/* Whether a device's cursor is of this hub as it is; fills in cursor and branch. */
-static bool take_cursor(tm_hub *hub, const char *cursor)
-{
-    size_t id_length = strlen(hub->id), length = strcspn(cursor, " ");
-    char *end;
-    if (length < id_length || length - id_length >= sizeof hub->branch ||
-        strncmp(cursor, hub->id, id_length) != 0 || (length > id_length && cursor[id_length] != '-'))
-        return false;
-    hub->cursor = strtoll(cursor + length, &end, 10);
-    if (*end && strtoull(end, NULL, 16) != mark_of(hub, hub->cursor)) {
-        /* to the device this is another hub from now on: what it knows of that one's log does not hold here */
-        uint64_t any = hub->host.world ? tm_world_random(hub->host.world) : tm_message_random();
-        snprintf(hub->branch, sizeof hub->branch, "-%08x", (unsigned)any);
-        return false;
-    }
-    snprintf(hub->branch, sizeof hub->branch, "%.*s", (int)(length - id_length), cursor + id_length);
-    return true;
-}
-
-static int32_t find_device(tm_hub *hub, const char *device, const char *cursor, tm_error *err)
-{
-    if (!take_cursor(hub,
-                     cursor)) /* rule 24: behind the last event that any of the user's devices has fetched */
-        hub->cursor = tm_sql_int(hub->sql, err, 0,
-                                 "SELECT min(max(fetched), (SELECT coalesce(max(id), 0) FROM events)) "
-                                 "FROM devices WHERE user = ?",
-                                 "i", hub->user_id);
-    hub->noted = hub->cursor;
-    int32_t code = tm_sql_run(hub->sql, err,
-                              "INSERT INTO devices(user, name, fetched) VALUES(?, ?, ?) "
-                              "ON CONFLICT DO UPDATE SET fetched = max(fetched, excluded.fetched)",
-                              "iti", hub->user_id, device, hub->cursor);
-    if (code) return code;
-    hub->device_id = tm_sql_int(hub->sql, err, 0, "SELECT id FROM devices WHERE user = ? AND name = ?", "it",
-                                hub->user_id, device);
-    return 0;
-}
-
-/* Forgets the sessions of this device that died without a word. One that answers is that of a copy of the data directory,
- * which is a device too. */
-static int32_t drop_dead_sessions(tm_hub *hub, tm_error *err)
-{
-    tm_error local = {0};
-    int32_t code = 0;
-    tm_hub_guests dead = {0};
-    sqlite3_stmt *row =
-        tm_sql_query(hub->sql, &local, "SELECT bell FROM sessions WHERE device = ?", "i", hub->device_id);
-    while (!code && tm_sql_step(hub->sql, row, &local)) {
-        const char *name = tm_sql_column_text(row, 0);
-        if (*name && tm_hub_bell_ring(hub->bell, name, "", 0)) continue;
-        if (!tm_hub_guests_add(&dead, name)) code = tm_fail_memory(err);
-    }
-    tm_sql_drop(row);
-    if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
-    for (size_t i = 0; i < dead.count && !code; i++) {
-        tm_hub_bell_remove(hub->bell, dead.names[i]);
-        code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE bell = ?", "t", dead.names[i]);
-    }
-    tm_hub_guests_clear(&dead);
-    return code ? code
-                : tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ? AND bell = ''", "i",
-                             hub->device_id);
-}
-
-static int32_t add_session(tm_hub *hub, tm_error *err)
-{
-    int32_t code = tm_sql_run(hub->sql, err, "INSERT INTO sessions(user, device, bell) VALUES(?, ?, ?)",
-                              "iit", hub->user_id, hub->device_id, tm_hub_bell_name(hub->bell));
-    hub->session_id = code ? 0 : tm_sql_last_id(hub->sql);
-    hub->moved = true;
-    return code;
-}
-
-static int32_t drop_session(tm_hub *hub, tm_error *err)
-{
-    /* the bell too: should the session not have been kept after all, its number may be another one's */
-    return tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE id = ? AND bell = ?", "it", hub->session_id,
-                      tm_hub_bell_name(hub->bell));
-}
-
-/* Makes sure that others can still wake this session: cleaners of directories delete sockets, and a process that could not
- * reach this one may have taken it for dead. */
-static void check_session(tm_hub *hub)
-{
-    tm_error err = {0};
-    uint64_t now = tm_world_ms(hub->host.world);
-    if (!hub->session_id || hub->host.world || tm_hub_bell_is_deaf(hub->bell) || now < hub->check_at) return;
-    hub->check_at = now + HUB_CHECK_MS;
-    bool is_bound = tm_hub_bell_is_bound(hub->bell);
-    if (is_bound &&
-        tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
-                   hub->session_id, tm_hub_bell_name(hub->bell)))
-        return;
-    tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more; mended");
-    if (tm_sql_begin(hub->sql, false, &err)) return;
-    int32_t code = drop_session(hub, &err);
-    if (!is_bound) tm_hub_bell_rebind(hub->bell, hub->host.log);
-    if (!code) code = add_session(hub, &err);
-    if (code)
-        tm_sql_rollback(hub->sql);
-    else
-        tm_sql_commit(hub->sql, &err);
-    hub->missed = true;
-    tm_hub_bell_ring(hub->bell, tm_hub_bell_name(hub->bell), "", 0); /* there may be something to fetch */
-}
-
-static int32_t login(tm_hub *hub, tm_op *op, tm_error *err)
-{
-    if (strcmp(op->text, HUB_SYSTEM) == 0)
-        return tm_fail(err, ERR_SDK_COMM_INVALID_IDENTIFIER, "user_id: \"%s\" is the hub's own", HUB_SYSTEM);
-    int32_t code =
-        tm_sql_run(hub->sql, err, "INSERT INTO users(name) VALUES(?) ON CONFLICT DO NOTHING", "t", op->text);
-    if (code) return code;
-    snprintf(hub->user, sizeof hub->user, "%s", op->text);
-    hub->user_id = tm_hub_user_id(hub, op->text, err);
-    if ((code = find_device(hub, op->third, op->cursor, err))) return code;
-    if ((code = drop_dead_sessions(hub, err))) return code;
-    return add_session(hub, err);
-}
-
 /* ---- operations ---- */
 
 static void submit(tm_backend *self, tm_op *op)
@@ -239,7 +93,7 @@ static bool takes_turn(const tm_op *op)
 static int32_t perform(tm_hub *hub, tm_op *op, tm_error *err)
 {
     switch (op->kind) {
-    case TM_OP_LOGIN: return login(hub, op, err);
+    case TM_OP_LOGIN: return tm_hub_login(hub, op, err);
     case TM_OP_SEND:
         return op->message->is_online ? tm_hub_send_online(hub, op, err) : tm_hub_send(hub, op, err);
     case TM_OP_SETTLE: return tm_hub_settle(hub, op, err);
@@ -383,7 +237,7 @@ static void flush(tm_backend *self)
     tm_hub *hub = (tm_hub *)self;
     tm_op *ops = hub->first, *end;
     hub->first = hub->last = NULL;
-    check_session(hub);
+    tm_hub_check_session(hub);
     for (tm_op *run = ops; run; run = end) {
         end = end_of_run(run);
         if (any_writes(run, end)) write_all(hub, run, end);
@@ -437,11 +291,11 @@ static int32_t receive(tm_backend *self, int limit, tm_event **list, char **curs
     int32_t code = tm_hub_fetch(hub, limit, list, &rows, err);
     if (code || hub->next == hub->cursor) return code;
     *more = rows >= limit;
-    *cursor = cursor_text(hub, hub->next);
+    *cursor = tm_hub_cursor_text(hub, hub->next, err);
     if (*cursor) return 0;
     tm_event_free_list(*list);
     *list = NULL;
-    return tm_fail_memory(err);
+    return err->code;
 }
 
 static void stored(tm_backend *self)
@@ -463,7 +317,7 @@ static char *moved(tm_backend *self)
 {
     tm_hub *hub = (tm_hub *)self;
     if (!hub->moved) return NULL;
-    char *text = cursor_text(hub, hub->cursor);
+    char *text = tm_hub_cursor_text(hub, hub->cursor, NULL);
     if (text) hub->moved = false;
     return text;
 }
@@ -494,7 +348,7 @@ static bool ready(tm_backend *self, bool drop_online)
         if (event) hub->host.online(hub->host.worker, event);
     }
     tm_free(large);
-    check_session(hub);
+    tm_hub_check_session(hub);
     bool missed = hub->missed || tm_hub_bell_is_deaf(hub->bell);
     hub->missed = false;
     return taken > 0 || missed;
@@ -511,7 +365,7 @@ static void close_hub(tm_backend *self)
         tm_fail(&op->error, ERR_USER_CANCELED, "cancelled: logged out");
         hub->host.answer(hub->host.worker, op);
     }
-    if (hub->sql && hub->session_id) drop_session(hub, NULL);
+    if (hub->sql && hub->session_id) tm_hub_drop_session(hub, NULL);
     tm_hub_bell_close(hub->bell);
     tm_sql_close(hub->sql);
     tm_hub_guests_clear(&hub->guests);

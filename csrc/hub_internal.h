@@ -64,6 +64,16 @@ typedef struct tm_hub {
 /* An event's kind in the log. */
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
 
+/* ---- hub_session.c: a device's log-in ---- */
+/* Inside a transaction: finds the device, and where it goes on. */
+int32_t tm_hub_login(tm_hub *hub, tm_op *op, tm_error *err);
+/* What a device keeps of where it is. Owned by the caller; NULL on failure. */
+char *tm_hub_cursor_text(const tm_hub *hub, int64_t cursor, tm_error *err);
+/* Makes sure, once in a while, that others can still wake this session. No transaction may be open. */
+void tm_hub_check_session(tm_hub *hub);
+/* Forgets the session. */
+int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err);
+
 /* ---- hub_log.c: what is said in conversations; whatever writes, inside a transaction ---- */
 /* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds
  * a topic. */

@@ -382,7 +382,9 @@ static bool handle_answers(tm_worker *worker)
         tm_op_free(op);
         op = next;
     }
-    tm_worker_end_transaction(worker, &err);
+    if (tm_worker_end_transaction(worker, &err)) /* what else of a batch is under way goes on all the same */
+        for (const tm_request *request = worker->waiting; request; request = request->next)
+            tm_unsaved_note_done(worker, request);
     worker->answering = false;
     if (!op) return true;
     /* an earlier step's failure undid all, which was told with the end of the transaction */

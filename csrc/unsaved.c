@@ -36,6 +36,12 @@ void tm_unsaved_note(tm_worker *worker, const tm_request *request)
         note(worker, &request->sendings[i]);
 }
 
+void tm_unsaved_note_done(tm_worker *worker, const tm_request *request)
+{
+    for (size_t i = 0; i < request->sending_count; i++)
+        if (request->sendings[i].done) note(worker, &request->sendings[i]);
+}
+
 static int32_t save(tm_worker *worker, const tm_unsaved *unsaved, tm_error *err)
 {
     tm_conv conv;

@@ -138,6 +138,8 @@ uint64_t tm_job_next_due(const tm_worker *worker);
 /* ---- unsaved.c: what became of messages, where the store could not take that ---- */
 /* Remembers the outcome of a request's messages, which was not written; what is not done has failed. */
 void tm_unsaved_note(tm_worker *worker, const tm_request *request);
+/* The same of a request that is under way still, for those of its messages whose outcome is known. */
+void tm_unsaved_note_done(tm_worker *worker, const tm_request *request);
 /* Tries to write it. */
 void tm_unsaved_save(tm_worker *worker);
 void tm_unsaved_drop(tm_worker *worker);

@@ -88,21 +88,19 @@ static int32_t drop_dead_sessions(tm_hub *hub, tm_error *err)
 {
     tm_error local = {0};
     int32_t code = 0;
-    tm_hub_guests dead = {0};
+    tm_hub_guests bells = {0}; /* which has names of bells alone, whatever others wrote into the table */
     sqlite3_stmt *row =
         tm_sql_query(hub->sql, &local, "SELECT bell FROM sessions WHERE device = ?", "i", hub->device_id);
-    while (!code && tm_sql_step(hub->sql, row, &local)) {
-        const char *name = tm_sql_column_text(row, 0);
-        if (*name && tm_hub_bell_ring(hub->bell, name, "", 0)) continue;
-        if (!tm_hub_guests_add(&dead, name)) code = tm_fail_memory(err);
-    }
+    while (!code && tm_sql_step(hub->sql, row, &local))
+        if (!tm_hub_guests_add(&bells, tm_sql_column_text(row, 0))) code = tm_fail_memory(err);
     tm_sql_drop(row);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
-    for (size_t i = 0; i < dead.count && !code; i++) {
-        tm_hub_bell_remove(hub->bell, dead.names[i]);
-        code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE bell = ?", "t", dead.names[i]);
+    for (size_t i = 0; i < bells.count && !code; i++) {
+        if (tm_hub_bell_ring(hub->bell, bells.names[i], "", 0)) continue;
+        tm_hub_bell_remove(hub->bell, bells.names[i]);
+        code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE bell = ?", "t", bells.names[i]);
     }
-    tm_hub_guests_clear(&dead);
+    tm_hub_guests_clear(&bells);
     return code ? code
                 : tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ? AND bell = ''", "i",
                              hub->device_id);
@@ -130,14 +128,13 @@ void tm_hub_check_session(tm_hub *hub)
 {
     tm_error err = {0};
     uint64_t now = tm_world_ms(hub->host.world);
-    if (!hub->session_id || hub->host.world || tm_hub_bell_is_deaf(hub->bell) || now < hub->check_at) return;
+    if (!hub->device_id || hub->host.world || tm_hub_bell_is_deaf(hub->bell) || now < hub->check_at) return;
     hub->check_at = now + HUB_CHECK_MS;
     bool is_bound = tm_hub_bell_is_bound(hub->bell);
     if (is_bound &&
         tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
                    hub->session_id, tm_hub_bell_name(hub->bell)))
         return;
-    tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more; mended");
     if (tm_sql_begin(hub->sql, false, &err)) return;
     int32_t code = tm_hub_drop_session(hub, &err);
     if (!is_bound) tm_hub_bell_rebind(hub->bell, hub->host.log);
@@ -145,7 +142,10 @@ void tm_hub_check_session(tm_hub *hub)
     if (code)
         tm_sql_rollback(hub->sql);
     else
-        tm_sql_commit(hub->sql, &err);
+        code = tm_sql_commit(hub->sql, &err);
+    if (code) hub->session_id = 0; /* looked after again in a moment */
+    tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more: %s",
+                 code ? err.text : "mended");
     hub->missed = true;
     tm_hub_bell_ring(hub->bell, tm_hub_bell_name(hub->bell), "", 0); /* there may be something to fetch */
 }

@@ -705,6 +705,20 @@ describe("What was wrong once:", function()
     assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
   end)
 
+  hub_it("a session that could not be mended at once stayed deaf", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    shell("rm '%s/hub/bells/'*", dir)
+    tamper("hub/hub.db", "CREATE TRIGGER no BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END;")
+    support.pass(os.time() + 1, alice, bob)
+    support.say(bob, "alice", C2C, "mends nothing")
+    tamper("hub/hub.db", "DROP TRIGGER no;")
+    support.pass(os.time() + 1, alice, bob)
+    support.say(bob, "alice", C2C, "mends it")
+    support.say(alice, "bob", C2C, "do you hear?")
+    assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
+  end)
+
   hub_it("a log-in that failed took another session's place away", function()
     local alice = support.new_client(dir, "alice")
     local bob, at_bob = device "bob"

@@ -193,7 +193,7 @@ describe("processes", function()
           -- Now few at a time, until some are reported; now many, until the first are there: then most of them are
           -- accepted by the backend, and the sender's own store does not say so yet.
           local many = life % 2 == 0
-          local sender = start("send", "alice", conv, conv_type, "life " .. life, many and 300 or life * 4)
+          local sender = start("send", "alice", conv, conv_type, "life " .. life, many and (support.is_hub and 300 or 100) or life * 4)
           local before = #at_bob.messages
           process.eventually(function()
             if many then return #at_bob.messages > before + 2 * life end

@@ -445,7 +445,9 @@ describe("What was wrong once:", function()
       assert.equal(timmsg.TIM_ERR_PARAM, code)
       assert.matches("create_group_param_group_member_array", message, 1, true)
       members[501] = nil
-      assert.not_equal(timmsg.TIM_ERR_PARAM, (support.call(anna, "group_create", param("crew", members))))
+      if support.is_hub then -- on a server that takes half a minute
+        assert.not_equal(timmsg.TIM_ERR_PARAM, (support.call(anna, "group_create", param("crew", members))))
+      end
     end)
   end)
 

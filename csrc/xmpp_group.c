@@ -257,8 +257,10 @@ static void quit_was_told(tm_xmpp *x, tm_task *tips)
 {
     tm_task *task = tm_xmpp_find(x, tips->argument);
     if (!task) return;
-    /* not by who may not speak there: that keeps nobody in */
-    if (tips->op.error.code == ERR_REQUEST_TIMEOUT) {
+    /* who may not speak there, or hears nothing of what the server has taken, is not kept in by that. (Its time may be
+     * over before that of the task is looked at.) */
+    bool is_mute = x->welcome && tips->acked;
+    if (tips->op.error.code == ERR_REQUEST_TIMEOUT && !is_mute) {
         stay(x, task);
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;

@@ -136,6 +136,17 @@ function tasks.join_group(user, group_id)
   io.read()
 end
 
+-- Quits a group, with so much time: "quit CODE".
+function tasks.quit_group(user, group_id, timeout_ms)
+  local code
+  local client <close> = login(user, nil, { request_timeout_ms = tonumber(timeout_ms) })
+  assert(client:group_quit(group_id, function(got) code = got end))
+  print_line("asked")
+  pump(client, function() return code end)
+  print_line("quit", code)
+  io.read()
+end
+
 -- Sends one message after the other until it is killed.
 function tasks.send(user, conv_id, conv_type, prefix, window)
   local client <close> = login(user)

@@ -3,6 +3,7 @@
 -- wrote something, where and when is what the servers say; all else is a claim.
 
 local lfs = require "lfs"
+local process = require "process"
 local support = require "support"
 local timmsg = require "timmsg"
 local uv = require "luv"
@@ -36,6 +37,7 @@ describe("a hostile XMPP client", function()
 
   after_each(function()
     xmpp_stream.cleanup()
+    process.cleanup()
     support.cleanup()
   end)
 
@@ -596,6 +598,22 @@ describe("a hostile XMPP client", function()
     alice, at_alice = device("alice", nil, { request_timeout_ms = 3000 })
     trap("trap", { [support.backend == "ejabberd" and "mam" or "muc#roomconfig_enablearchiving"] = "0" })
     support.must(alice, "group_quit", "trap")
+    assert.same({}, groups())
+  end)
+
+  it("keeps nobody in such a room whose machine slept when the time was over (rule 45)", function()
+    trap("trap", { [support.backend == "ejabberd" and "mam" or "muc#roomconfig_enablearchiving"] = "0" })
+    alice:close()
+    local timeout = math.floor(3000 * support.PATIENCE)
+    local peer = process.start("quit_group", dir, "alice", "trap", timeout)
+    peer:expect "(asked)"
+    support.idle(timeout // 3) -- it has been said, and the server has it
+    uv.kill(peer.pid, "sigstop")
+    support.idle(timeout)
+    uv.kill(peer.pid, "sigcont")
+    assert.equal("0", (peer:expect "quit (%d+)"))
+    peer:kill()
+    alice = device "alice"
     assert.same({}, groups())
   end)
 

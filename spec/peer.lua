@@ -136,15 +136,21 @@ function tasks.join_group(user, group_id)
   io.read()
 end
 
--- Quits a group, with so much time: "quit CODE".
+-- Quits a group when it is told to begin, with so much time: "quit CODE". Where that fails it waits for a message, and then
+-- says how many groups the user is in, "groups COUNT", each time it is asked.
 function tasks.quit_group(user, group_id, timeout_ms)
-  local code
-  local client <close> = login(user, nil, { request_timeout_ms = tonumber(timeout_ms) })
-  assert(client:group_quit(group_id, function(got) code = got end))
+  local code, got
+  local client <close> = login(user, function(new) got = print_messages(new) end, { request_timeout_ms = tonumber(timeout_ms) })
+  print_line("ready")
+  io.read()
+  assert(client:group_quit(group_id, function(result) code = result end))
   print_line("asked")
   pump(client, function() return code end)
   print_line("quit", code)
-  io.read()
+  if code ~= 0 then pump(client, function() return got() > 0 end) end
+  while io.read() do
+    print_line("groups", #assert(client.await:group_get_joined_group_list()))
+  end
 end
 
 -- Sends one message after the other until it is killed.

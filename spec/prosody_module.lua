@@ -6,7 +6,9 @@
 --   POST /api/status {}                                    nothing: it is up
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
---   POST /api/lose {"room":…,"what":…}                     the next presence or message to the room goes lost
+--   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or what is to
+--                                                          end it, or a ping to the host
+--   POST /api/refuse_end {"room":…}                        the next one who wants to end the room may not
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 -- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
@@ -53,15 +55,20 @@ local function reload_config()
   return 200
 end
 
--- Calls `act` with the next presence or message that comes to the room, which then goes on, or not if the result is true.
-local function at_next(what, room, act)
-  local host = select(2, jid.split(room))
+local EVENTS = {
+  presence = "presence/full", message = "message/bare", ping = "iq-get/host/urn:xmpp:ping:ping",
+  ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
+}
+
+-- Calls `act` with the next of these that comes to a room or host, and its host; it then goes on, or not if the result is true.
+local function at_next(what, to, act)
+  local host = select(2, jid.split(to))
   local events = prosody.hosts[host].events
-  local name = what == "presence" and "presence/full" or "message/bare"
+  local name = EVENTS[what]
   local function handler(event)
-    if jid.bare(event.stanza.attr.to) ~= room then return nil end
+    if jid.bare(event.stanza.attr.to) ~= to or what == "end" and not event.stanza.tags[1]:get_child "destroy" then return nil end
     events.remove_handler(name, handler)
-    return act(host)
+    return act(host, event)
   end
   events.add_handler(name, handler, 1000)
   return 200
@@ -74,7 +81,14 @@ end
 
 local function lose(event)
   local body = json.decode(event.request.body)
-  return at_next(body.what, body.room, function() return true end)
+  return at_next(body.what, body.to, function() return true end)
+end
+
+local function refuse_end(event)
+  return at_next("end", json.decode(event.request.body).room, function(_, iq)
+    iq.origin.send(stanza.error_reply(iq.stanza, "cancel", "not-allowed", "The room stays"))
+    return true
+  end)
 end
 
 local function add_dead_service(event)
@@ -101,6 +115,7 @@ module:provides("http", {
     ["POST /reload_config"] = reload_config,
     ["POST /end_room"] = end_room,
     ["POST /lose"] = lose,
+    ["POST /refuse_end"] = refuse_end,
     ["POST /add_dead_service"] = add_dead_service,
     ["POST /status"] = function() return 200 end,
   },

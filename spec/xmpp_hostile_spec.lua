@@ -606,6 +606,8 @@ describe("a hostile XMPP client", function()
     alice:close()
     local timeout = math.floor(3000 * support.PATIENCE)
     local peer = process.start("quit_group", dir, "alice", "trap", timeout)
+    peer:expect "(ready)"
+    peer:tell "go"
     peer:expect "(asked)"
     support.idle(timeout // 3) -- it has been said, and the server has it
     uv.kill(peer.pid, "sigstop")
@@ -802,13 +804,21 @@ describe("a hostile XMPP client", function()
     owner:expect "<presence[^>]*from=['\"]crew@[^>]*/other alice['\"]"
     local next_one = support.say(bob, "crew", GROUP, "bob is nice still")
     write(room, body "another insult", id_of(next_one), "groupchat")
-    support.arrival(at_alice, "another insult", bob)
+    local worse = support.arrival(at_alice, "another insult", bob)
     owner:send(("<message type='groupchat' to='%s' id='r'>%s</message>"):format(room, retract(id_of(next_one))))
     settle_group(room, bob)
     for _, client in ipairs { alice, bob } do
       assert.same({ "bob: bob is nice", "mallory: revoked", "bob: bob is nice still", "mallory: another insult" },
         said(client))
     end
+    -- both at once
+    local codes = {}
+    for _, msg in ipairs { worse, support.arrival(at_alice, "bob is nice still", bob) } do
+      assert(alice:revoke("crew", GROUP, msg, function(code) codes[#codes + 1] = code end))
+    end
+    support.eventually(function() return #codes == 2 end, alice, bob)
+    assert.same({ 0, 0 }, codes)
+    support.eventually(function() return said(bob)[3] == "bob: revoked" and said(bob)[4] == "mallory: revoked" end, alice, bob)
   end)
 
   it("takes nobody's message away by sending one of the same name first", function()
@@ -1041,6 +1051,62 @@ describe("a hostile XMPP client", function()
     assert.equal(timmsg.TIMGroupMember_HandledSuc, invite_carol())
     support.must(carol, "login", "carol", "sig")
     assert.same({ "crew" }, groups(carol))
+  end)
+
+  -- What goes lost, or is refused, when the spec says so.
+  local only_prosody = support.backend == "prosody" and it or function() end
+
+  only_prosody("rule 42: a user whose quit failed hears it when another client has removed him", function()
+    local server, owner = support.xmpp_server(), connect "alice"
+    local timeout = math.floor(2000 * support.PATIENCE)
+    support.account(dir, "bob")
+    support.must(alice, "group_create", { create_group_param_group_id = "crew", create_group_param_group_name = "crew",
+      create_group_param_group_type = timmsg.TIMGroup_Private,
+      create_group_param_group_member_array = timmsg.array { { group_member_info_identifier = "bob" } } })
+    local room = "crew@conference." .. host
+    local peer = process.start("quit_group", dir, "bob", "crew", timeout)
+    peer:expect("(ready)", alice)
+    server:lose("message", room)
+    server:lose("ping", host)
+    peer:tell "go"
+    peer:expect("(asked)", alice)
+    support.idle(timeout // 3, alice)
+    uv.kill(peer.pid, "sigstop") -- what is over then is told of together
+    support.idle(timeout, alice)
+    uv.kill(peer.pid, "sigcont")
+    assert.equal(tostring(timmsg.ERR_REQUEST_TIMEOUT), (peer:expect("quit (%d+)", alice)))
+    -- he is in it, on a new connection, as the server did not answer
+    support.say(alice, "crew", GROUP, "still there?")
+    peer:expect("got alice .* (still there%?)", alice)
+    local function groups_of_bob()
+      peer:tell "groups?"
+      return (peer:expect("groups (%d+)", alice))
+    end
+    assert.equal("1", groups_of_bob())
+    assert.equal("result", (owner:ask("set", room, "<query xmlns='http://jabber.org/protocol/muc#admin'>" ..
+      "<item affiliation='none' jid='" .. jid "bob" .. "'/></query>")))
+    -- not only when its archive is looked at for what may have been missed
+    assert.is_true(support.pump(2000 * support.PATIENCE, function() return groups_of_bob() == "0" end, alice))
+  end)
+
+  only_prosody("rule 42: a user whose delete failed hears it when another client has deleted the group", function()
+    local server, owner = support.xmpp_server(), connect "alice"
+    alice:close()
+    alice = device("alice", nil, { request_timeout_ms = math.floor(2000 * support.PATIENCE) })
+    local room = "crew@conference." .. host
+    for _, how in ipairs { "refuse", "lose" } do
+      support.group(alice, "crew")
+      if how == "refuse" then
+        server:refuse_end(room)
+        assert.equal(timmsg.ERR_SVR_GROUP_PERMISSION_DENY, (support.call(alice, "group_delete", "crew")))
+      else
+        server:lose("end", room)
+        assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(alice, "group_delete", "crew")))
+      end
+      assert.same({ "crew" }, groups())
+      assert.equal("result", (owner:ask("set", room, "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>")))
+      support.eventually(function() return #groups() == 0 end, alice)
+    end
   end)
 
   it("disturbs no group by numbers at their ends", function()

@@ -292,9 +292,14 @@ function methods:end_room(room)
   assert(self:call("end_room", ('{"room":%s}'):format(quote(room))))
 end
 
--- The next "presence" or "message" to the room goes lost (Prosody).
-function methods:lose(what, room)
-  assert(self:call("lose", ('{"room":%s,"what":%s}'):format(quote(room), quote(what))))
+-- The next "presence" or "message" to the room goes lost, or what is to "end" it, or a "ping" to the host (Prosody).
+function methods:lose(what, to)
+  assert(self:call("lose", ('{"to":%s,"what":%s}'):format(quote(to), quote(what))))
+end
+
+-- The next one who wants to end the room may not (Prosody).
+function methods:refuse_end(room)
+  assert(self:call("refuse_end", ('{"room":%s}'):format(quote(room))))
 end
 
 -- The host lists a service that answers nobody (Prosody).

@@ -129,6 +129,16 @@ describe("logging in on XMPP", function()
     support.must(ann, "logout")
     support.must(ann, "login", "ann", "sig")
     support.eventually(function() return mirror "SELECT count(*) FROM log WHERE number = 7" == "0\n" end, ann)
+    -- much is forgotten a part at a time
+    mirror("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700) INSERT INTO log(number, archive, kind, " ..
+      "conv_type, conv, sender, actor, stamp) SELECT i, '', 2, 1, 'bob', 'bob', 'bob', i FROM n")
+    local function old() return tonumber(mirror "SELECT count(*) FROM log WHERE number <= 700") end
+    support.must(ann, "logout")
+    support.must(ann, "login", "ann", "sig")
+    support.eventually(function() return old() < 700 end, ann)
+    assert.equal(200, old())
+    hear "third"
+    support.eventually(function() return old() == 0 end, ann)
   end)
 
   if support.backend == "prosody" then

@@ -540,6 +540,10 @@ static void an_id_that_came_again_names_the_last_message(void **state)
     /* and not what is said later, or comes as history */
     assert_false(news(f, saying(message_of("bob", "bob", "1", NOW + 5), "[3]")).revoked);
     assert_false(history(f, saying(message_of("bob", "bob", "1", NOW - 1), "[0]")).revoked);
+    /* nor what it could not mean, as it was not said yet; what was said before it came, it may */
+    assert_false(news(f, naming(TM_ITEM_RETRACT, "bob", "bob", "2", NOW)).target);
+    assert_false(news(f, saying(message_of("bob", "bob", "2", NOW + 1), "[1]")).revoked);
+    assert_true(history(f, saying(message_of("bob", "bob", "2", NOW - 1), "[0]")).revoked);
     /* read backwards */
     second = history(f, saying(message_of("eve", "eve", "1", NOW - 10), "[2]"));
     tm_item marker = naming(TM_ITEM_DISPLAYED, "eve", ME, "1", NOW - 19);

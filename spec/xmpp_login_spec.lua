@@ -12,13 +12,15 @@ local C2C <const> = timmsg.C2C
 local RECONNECT_MS <const> = 60000
 
 describe("logging in on XMPP", function()
-  local dir, server, host
+  local xmpp_stream, dir, server, host
 
+  setup(function() xmpp_stream = require "xmpp_stream" end)
   before_each(function()
     dir = support.temp_dir()
     server, host = support.xmpp_server(), support.xmpp_host(dir)
   end)
   after_each(function()
+    xmpp_stream.cleanup()
     if not server.pid then server:restart() end
     support.cleanup()
   end)
@@ -139,6 +141,51 @@ describe("logging in on XMPP", function()
     assert.equal(200, old())
     hear "third"
     support.eventually(function() return old() == 0 end, ann)
+  end)
+
+  it("says in the log that the server keeps no more of the user's list of groups, if that is why one is missing", function()
+    local log = support.temp_dir()
+    local function warnings()
+      local found = {}
+      for text in support.read_file(log .. "/timmsg.log"):gmatch "the list of groups is full: ([^\n]*)" do
+        found[#found + 1] = text:match "keeps %d+, %d+ are missing"
+      end
+      return found
+    end
+    local ann = support.new_client(dir, "ann", { log_file_path = log })
+    support.group(ann, "mine")
+    support.eventually(function() -- until she knows that it is in the list: what may not be is put into it again
+      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 '%s/ann/ann.mirror' 'SELECT listed FROM groups'"):format(dir)))
+      return pipe:read "a" == "1\n"
+    end, ann)
+    support.must(ann, "logout")
+    local stream = assert(xmpp_stream.connect(server, host, "ann", "sig"))
+    local function pubsub(kind, content)
+      return stream:ask(kind, nil, "<pubsub xmlns='http://jabber.org/protocol/pubsub'>" .. content .. "</pubsub>")
+    end
+    local function publish(group)
+      return ("<publish node='urn:xmpp:bookmarks:1'><item id='%s@conference.%s'><conference xmlns='urn:xmpp:bookmarks:1' " ..
+        "autojoin='true'/></item></publish>"):format(group, host)
+    end
+    for _, is_missing in ipairs { false, true } do
+      if is_missing then -- as if the server had dropped it for another that came later
+        assert.equal("result", (pubsub("set", ("<retract node='urn:xmpp:bookmarks:1'><item id='mine@conference.%s'/></retract>")
+          :format(host))))
+      end
+      for i = 2, is_missing and 100 or 99 do
+        stream:send(("<iq type='set' id='other%d'><pubsub xmlns='http://jabber.org/protocol/pubsub'>%s</pubsub></iq>"):format(i,
+          publish("other" .. i)))
+      end
+      assert.equal("result", (pubsub("set", publish "other1")))
+      support.must(ann, "login", "ann", "sig")
+      support.eventually(function() -- there are no such groups, and no more in the list once ann has seen that
+        local _, list = pubsub("get", "<items node='urn:xmpp:bookmarks:1'/>")
+        return not list:find "other"
+      end, ann)
+      assert.same(is_missing and { "keeps 100, 1 are missing" } or {}, warnings())
+      support.must(ann, "logout")
+    end
+    stream:close()
   end)
 
   if support.backend == "prosody" then

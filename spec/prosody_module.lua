@@ -10,6 +10,8 @@
 --                                                          end it, or a ping to the host
 --   POST /api/refuse_end {"room":…}                        the next one who wants to end the room may not
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
+--   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
+--   POST /api/slow_service {"host":…,"name":…}             one of them answers a second late
 -- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
@@ -22,6 +24,7 @@ local hosts = require "core.hostmanager"
 local jid = require "util.jid"
 local stanza = require "util.stanza"
 local json = require "util.json"
+local timer = require "util.timer"
 local users = require "core.usermanager"
 
 local function register(event)
@@ -91,12 +94,34 @@ local function refuse_end(event)
   end)
 end
 
+-- Calls `act` with what the host's users ask the service, which then doesn't get it.
+local function intercept(host, name, act)
+  prosody.hosts[host].events.add_handler("pre-iq/host", function(iq)
+    if iq.stanza.attr.to ~= name .. "." .. host then return nil end
+    act(iq)
+    return true
+  end, 1000)
+  return 200
+end
+
 local function add_dead_service(event)
   local host = json.decode(event.request.body).host
-  local events = prosody.hosts[host].events
-  events.add_handler("host-disco-items", function(items) items.reply:tag("item", { jid = "dead." .. host }):up() end)
-  events.add_handler("pre-iq/host", function(iq) return iq.stanza.attr.to == "dead." .. host or nil end, 1000)
-  return 200
+  prosody.hosts[host].events.add_handler("host-disco-items", function(items)
+    items.reply:tag("item", { jid = "dead." .. host }):up()
+  end)
+  return intercept(host, "dead", function() end)
+end
+
+local function kill_service(event)
+  local body = json.decode(event.request.body)
+  return intercept(body.host, body.name, function() end)
+end
+
+local function slow_service(event)
+  local body = json.decode(event.request.body)
+  return intercept(body.host, body.name, function(iq)
+    timer.add_task(1, function() prosody.core_post_stanza(iq.origin, iq.stanza) end)
+  end)
 end
 
 function module.add_host(at_host)
@@ -117,6 +142,8 @@ module:provides("http", {
     ["POST /lose"] = lose,
     ["POST /refuse_end"] = refuse_end,
     ["POST /add_dead_service"] = add_dead_service,
+    ["POST /kill_service"] = kill_service,
+    ["POST /slow_service"] = slow_service,
     ["POST /status"] = function() return 200 end,
   },
 })

@@ -196,6 +196,21 @@ describe("logging in on XMPP", function()
       assert.equal(0, (login("ann", "sig")))
       assert.is_true(support.now_ms() - started < 10000)
     end)
+
+    it("waits for none for long, once the groups' one is known", function()
+      server:register("ann", "sig", host)
+      server:kill_service(host, "upload")
+      local started = support.now_ms()
+      assert.equal(0, (login("ann", "sig")))
+      assert.is_true(support.now_ms() - started < 10000)
+    end)
+
+    it("waits for the upload service, so that a file can be sent at once", function()
+      server:slow_service(host, "upload")
+      local ann = support.new_client(dir, "ann")
+      local path = support.write_file(dir .. "/file.txt", "bytes")
+      support.must(ann, "send_new_msg", "ann", C2C, timmsg.file(path))
+    end)
   end
 
   it("tells a wrong user_sig from a server that isn't there", function()

@@ -307,6 +307,15 @@ function methods:add_dead_service(host)
   assert(self:call("add_dead_service", ('{"host":%s}'):format(quote(host))))
 end
 
+-- One of the host's services, as "upload", answers nobody any more, or a second late (Prosody).
+function methods:kill_service(host, name)
+  assert(self:call("kill_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
+end
+
+function methods:slow_service(host, name)
+  assert(self:call("slow_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
+end
+
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.
 function methods:new_host()
   if #self.spare == 0 then

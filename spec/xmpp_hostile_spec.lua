@@ -932,6 +932,42 @@ describe("a hostile XMPP client", function()
     support.eventually(function() return member_count "crew" == 502 end, alice, bob)
   end)
 
+  it("is heard a few names at a time, and none of them is put in whom the owner removes meanwhile (rule 42)", function()
+    local log = support.temp_dir()
+    alice:close()
+    alice, at_alice = device("alice", nil, { log_file_path = log, log_level = timmsg.TIMLog_Verbose })
+    local room, bob = crew()
+    local owner = connect "alice"
+    bring(room, "crew", 1, 100)
+    settle_group(room, bob)
+    local last = "nobody100"
+    local removed = support.must(alice, "group_delete_member", { group_delete_member_param_group_id = "crew",
+      group_delete_member_param_identifier_array = timmsg.array { last } })
+    assert.equal(timmsg.TIMGroupMember_HandledSuc, removed[1].group_delete_member_result_result)
+    -- the room's own list
+    local list
+    support.eventually(function()
+      local query = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>"
+      list = select(2, owner:ask("get", room, query))
+      return select(2, list:gsub("<item ", "")) >= 101 -- bob, mallory and 99
+    end, alice, bob)
+    support.idle(200, alice, bob)
+    assert.is_nil(list:find(last, 1, true))
+    assert.equal(102, member_count "crew")
+    local changes, most = {}, 0
+    local count = 0
+    for direction, rest in support.read_file(log .. "/timmsg.log"):gmatch "xmpp: (%u%u%u%u): ([^\n]*)" do
+      local id = rest:match "^<iq [^>]-%f[%w]id=['\"]([^'\"]*)"
+      if id and direction == "SENT" and rest:find "type=['\"]set" and rest:find "affiliation=['\"]member" then
+        changes[id], count = true, count + 1
+        most = math.max(most, count)
+      elseif id and changes[id] then
+        changes[id], count = nil, count - 1
+      end
+    end
+    assert.is_true(most >= 1 and most <= 4, most)
+  end)
+
   it("makes no group larger than it may be", function()
     support.must(alice, "group_create", { create_group_param_group_id = "few", create_group_param_group_name = "few",
       create_group_param_max_member_num = 5,

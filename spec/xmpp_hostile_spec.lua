@@ -566,6 +566,36 @@ describe("a hostile XMPP client", function()
     assert.equal(timmsg.ERR_SVR_GROUP_GROUPID_IN_USED, create(alice))
   end)
 
+  it("rule 42: an owner whose list of groups got lost comes back into a group that nobody can join, and may delete it", function()
+    local bob, owner = device "bob", connect "alice"
+    local pubsub = "<pubsub xmlns='http://jabber.org/protocol/pubsub'>%s</pubsub>"
+    for name, param in pairs { one = { group_type = timmsg.TIMGroup_Private }, two = { add_option = timmsg.TIMGroupAddOpt_Forbid } } do
+      local full = { create_group_param_group_id = name, create_group_param_group_name = name }
+      for key, value in pairs(param) do
+        full["create_group_param_" .. key] = value
+      end
+      support.must(alice, "group_create", full)
+    end
+    support.eventually(function() -- both are in the list
+      local _, items = owner:ask("get", nil, pubsub:format "<items node='urn:xmpp:bookmarks:1'/>")
+      return select(2, items:gsub("<item ", "")) == 2
+    end, alice)
+    support.must(alice, "logout")
+    for _, name in ipairs { "one", "two" } do
+      assert.equal("result", (owner:ask("set", nil, pubsub:format(
+        ("<retract node='urn:xmpp:bookmarks:1'><item id='%s@conference.%s'/></retract>"):format(name, host)))))
+    end
+    local new = device("alice", "new")
+    assert.same({}, groups(new))
+    for _, name in ipairs { "one", "two" } do
+      assert.equal(timmsg.ERR_SVR_GROUP_PERMISSION_DENY, (support.call(bob, "group_join", name, "")))
+      support.must(new, "group_join", name, "")
+      support.say(new, name, GROUP, "here again")
+      support.must(new, "group_delete", name)
+    end
+    assert.same({}, groups(new))
+  end)
+
   -- A room of mallory's into which alice is invited: its fields are those, and its description says that it is a group.
   local function trap(name, fields)
     local room = "trap@conference." .. host

@@ -111,16 +111,11 @@ static int entries(const fixture *f)
 
 /* ---- what is said in it ---- */
 
-/* GroupTips of a member: those named so, with the numbers from `from` on, have come. */
-static void says(fixture *f, const char *actor, const char *prefix, int from, int count, uint64_t stamp)
+/* GroupTips of a member: the users (taken over) have come. */
+static void tells(fixture *f, const char *actor, cJSON *users, uint64_t stamp)
 {
     tm_item item = {.kind = TM_ITEM_TIPS, .conv_type = kTIMConv_Group, .stamp = stamp};
-    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject(), *users = cJSON_CreateArray();
-    for (int i = from; i < from + count; i++) {
-        char name[TM_MAX_USER_ID + 1];
-        snprintf(name, sizeof name, "%s%d", prefix, i);
-        cJSON_AddItemToArray(users, cJSON_CreateString(name));
-    }
+    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
     cJSON_AddNumberToObject(elem, kTIMGroupTipsElemTipType, TM_TIP_JOINED);
     cJSON_AddItemToObject(elem, kTIMGroupTipsElemUserArray, users);
     cJSON_AddItemToArray(elems, elem);
@@ -130,6 +125,25 @@ static void says(fixture *f, const char *actor, const char *prefix, int from, in
     cJSON_Delete(elems);
     tm_member_tips(&f->x, &item);
     cJSON_free(item.elems);
+}
+
+/* Of many: those named so, with the numbers from `from` on. */
+static void says(fixture *f, const char *actor, const char *prefix, int from, int count, uint64_t stamp)
+{
+    cJSON *users = cJSON_CreateArray();
+    for (int i = from; i < from + count; i++) {
+        char name[TM_MAX_USER_ID + 1];
+        snprintf(name, sizeof name, "%s%d", prefix, i);
+        cJSON_AddItemToArray(users, cJSON_CreateString(name));
+    }
+    tells(f, actor, users, stamp);
+}
+
+static void says_of(fixture *f, const char *actor, const char *user)
+{
+    cJSON *users = cJSON_CreateArray();
+    cJSON_AddItemToArray(users, cJSON_CreateString(user));
+    tells(f, actor, users, STAMP);
 }
 
 static int notes(const fixture *f)
@@ -214,6 +228,36 @@ static void a_notice_that_a_user_has_a_hand_in_says_nothing(void **state)
     assert_int_equal(tm_room_standing(f->room, "mallory"), TM_STANDING_NONE);
 }
 
+/* What was said of a user counts until the room says another thing of him. */
+static void who_is_taken_out_of_the_list_is_no_member(void **state)
+{
+    fixture *f = *state;
+    /* who joined an open room, and is not in its list yet */
+    comes(f, "bob", "bob", "none");
+    says_of(f, "bob", "bob");
+    comes(f, "bob", "bob", "none");
+    assert_true(is_noted(f, "bob"));
+    /* taken out, and there still */
+    comes(f, "bob", "bob", "member");
+    assert_true(is_noted(f, "bob"));
+    comes(f, "bob", "bob", "none");
+    assert_false(is_noted(f, "bob"));
+    /* put out before he was in the list */
+    says_of(f, "bob", "bob");
+    goes(f, "bob", "none'/><status code='301");
+    assert_false(is_noted(f, "bob"));
+    /* he goes by himself, and stays a member */
+    comes(f, "bob", "bob", "none");
+    says_of(f, "bob", "bob");
+    goes(f, "bob", "none");
+    assert_true(is_noted(f, "bob"));
+    /* taken out while away */
+    notice(f, "<item affiliation='member' jid='bob@im.test'/>", "");
+    assert_true(is_noted(f, "bob"));
+    notice(f, "<item affiliation='none' jid='bob@im.test'/>", "");
+    assert_false(is_noted(f, "bob"));
+}
+
 static void an_error_under_anothers_nick_keeps_nobody_out(void **state)
 {
     fixture *f = *state;
@@ -291,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_member_who_comes_and_goes_has_one_entry, start, stop),
         cmocka_unit_test_setup_teardown(a_notice_says_who_is_a_member, start, stop),
         cmocka_unit_test_setup_teardown(a_notice_that_a_user_has_a_hand_in_says_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(who_is_taken_out_of_the_list_is_no_member, start, stop),
         cmocka_unit_test_setup_teardown(an_error_under_anothers_nick_keeps_nobody_out, start, stop),
         cmocka_unit_test_setup_teardown(a_plain_member_is_believed_500_names_an_hour, start, stop),
         cmocka_unit_test_setup_teardown(one_tip_names_no_more_than_a_call, start, stop),

@@ -8,6 +8,8 @@ local NORMAL <const>, ADMIN <const>, OWNER <const> =
   timmsg.TIMMemberRole_Normal, timmsg.TIMMemberRole_Admin, timmsg.TIMMemberRole_SuperAdmin
 local DENIED <const> = timmsg.ERR_SVR_GROUP_PERMISSION_DENY
 local SYSTEM <const> = "@TIM#SYSTEM"
+-- Where something must go lost, or end, at one moment.
+local only_prosody = support.backend == "prosody" and it or function() end
 
 describe("Groups", function()
   local dir, anna, seen -- the owner
@@ -227,6 +229,35 @@ describe("Groups", function()
       support.eventually(function() return #joined(first) == 0 end, anna, first)
       support.eventually(function() return select(2, create { group_id = "team" }) == 0 end, anna, first)
       assert.same({ anna = OWNER }, roles(anna, "team"))
+    end)
+
+    only_prosody("rule 42: nor does its id stay taken where it breaks off before an answer", function()
+      local server = support.xmpp_server()
+      user "ben":close()
+      local cora = user "cora"
+      server:lose("change", ("team@conference.%s"):format(support.xmpp_host(dir)))
+      local code
+      assert(anna:group_create({ create_group_param_group_id = "team", create_group_param_group_name = "team",
+        create_group_param_group_member_array = timmsg.array { { group_member_info_identifier = "ben" } } },
+        function(got) code = got end))
+      support.idle(500, anna, cora)
+      server:kill()
+      support.eventually(function() return code end, anna, cora)
+      assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, code)
+      server:launch()
+      support.eventually(function() return select(2, create({ group_id = "team" }, cora)) == 0 end, anna, cora)
+      assert.same({ cora = OWNER }, roles(cora, "team"))
+      assert.same({}, joined(anna))
+    end)
+
+    only_prosody("rule 42: is done, though what is said of it goes lost", function()
+      user "ben":close()
+      local cora = support.device(dir, "cora", nil, { request_timeout_ms = math.floor(2000 * support.PATIENCE) })
+      support.xmpp_server():lose("message", ("team@conference.%s"):format(support.xmpp_host(dir)))
+      assert.equal(0, select(2, create({ group_id = "team", group_member_array = { { group_member_info_identifier = "ben" } } }, cora)))
+      assert.same({ "team" }, joined(cora))
+      assert.same({ cora = OWNER, ben = NORMAL }, roles(cora, "team"))
+      assert.same({ "team" }, joined(user "ben"))
     end)
 
     support.xmpp_only(it)("rule 42: not where the server doesn't let the user", function()
@@ -816,9 +847,6 @@ describe("Groups", function()
       assert.same({ "team" }, joined(second))
     end)
 
-    -- An XMPP server doesn't ask whether the room still is there that somebody wants to enter: it makes it.
-    local only_prosody = support.backend == "prosody" and it or function() end
-
     -- Somebody else can make a group of that id.
     local function is_free(id)
       local cora = user "cora"
@@ -826,6 +854,7 @@ describe("Groups", function()
       assert.same({ cora = OWNER }, roles(cora, id))
     end
 
+    -- An XMPP server doesn't ask whether the room still is there that somebody wants to enter: it makes it.
     only_prosody("rule 42: the id is free again, though a member was entering when the group ended", function()
       local ben = user "ben"
       ben:close()

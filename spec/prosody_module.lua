@@ -6,8 +6,8 @@
 --   POST /api/status {}                                    nothing: it is up
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
---   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or what is to
---                                                          end it, or a ping to the host
+--   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or change of
+--                                                          its lists, or what is to end it, or a ping to the host
 --   POST /api/refuse_end {"room":…}                        the next one who wants to end the room may not
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
@@ -60,7 +60,7 @@ end
 
 local EVENTS = {
   presence = "presence/full", message = "message/bare", ping = "iq-get/host/urn:xmpp:ping:ping",
-  ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
+  change = "iq-set/bare/http://jabber.org/protocol/muc#admin:query", ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
 }
 
 -- Calls `act` with the next of these that comes to a room or host, and its host; it then goes on, or not if the result is true.

@@ -634,16 +634,23 @@ static void refuse(tm_xmpp *x, const tm_task *task)
     if (code) tm_mirror_rollback(x->mirror);
 }
 
-/* The code of an error that a message brought back. */
+/* The code of an error that a message brought back (rules 16, 45). */
 static int32_t error_code(const tm_task *task, const char *condition)
 {
-    bool group = is_group(task);
-    if (strcmp(condition, "item-not-found") == 0)
-        return group ? ERR_SVR_GROUP_NOT_FOUND : ERR_SVR_MSG_INVALID_ID;
-    if (group) return ERR_SVR_GROUP_PERMISSION_DENY;
-    return strcmp(condition, "resource-constraint") == 0 || strcmp(condition, "policy-violation") == 0
-               ? ERR_SDK_NET_REQ_COUNT_LIMIT
-               : ERR_SVR_MSG_INVALID_ID;
+    static const struct {
+        const char *condition;
+        int32_t in_group, to_user;
+    } table[] = {
+        {"item-not-found", ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_MSG_INVALID_ID},
+        {"resource-constraint", ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_REQ_COUNT_LIMIT},
+        {"policy-violation", ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_REQ_COUNT_LIMIT},
+        {"internal-server-error", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
+        {"service-unavailable", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(condition, table[i].condition) == 0)
+            return is_group(task) ? table[i].in_group : table[i].to_user;
+    return is_group(task) ? ERR_SVR_GROUP_PERMISSION_DENY : ERR_SVR_MSG_INVALID_ID;
 }
 
 /* Whether an error can be about the task: it comes from who was written to. With a resource a room hands on what one of

@@ -8,7 +8,7 @@
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
 --   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or change of
 --                                                          its lists, or what is to end it, or a ping to the host
---   POST /api/refuse_end {"room":…}                        the next one who wants to end the room may not
+--   POST /api/refuse {"to":…,"what":…,"condition":…}       the next of these is refused, with that condition
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
 --   POST /api/slow_service {"host":…,"name":…}             one of them answers a second late
@@ -87,9 +87,10 @@ local function lose(event)
   return at_next(body.what, body.to, function() return true end)
 end
 
-local function refuse_end(event)
-  return at_next("end", json.decode(event.request.body).room, function(_, iq)
-    iq.origin.send(stanza.error_reply(iq.stanza, "cancel", "not-allowed", "The room stays"))
+local function refuse(event)
+  local body = json.decode(event.request.body)
+  return at_next(body.what, body.to, function(_, next)
+    next.origin.send(stanza.error_reply(next.stanza, "cancel", body.condition, "The specs want it so"))
     return true
   end)
 end
@@ -140,7 +141,7 @@ module:provides("http", {
     ["POST /reload_config"] = reload_config,
     ["POST /end_room"] = end_room,
     ["POST /lose"] = lose,
-    ["POST /refuse_end"] = refuse_end,
+    ["POST /refuse"] = refuse,
     ["POST /add_dead_service"] = add_dead_service,
     ["POST /kill_service"] = kill_service,
     ["POST /slow_service"] = slow_service,

@@ -483,6 +483,37 @@ describe("SendNewMsg", function()
       assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, code_of(anna, "g"))
     end)
 
+    -- where a spec can have the server refuse something
+    local prosody_it = support.backend == "prosody" and it or function() end
+
+    prosody_it("rule 16, 45: what the server says when it refuses a message is told apart, and nothing is in the way later", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      local anna = support.new_client(dir, "anna")
+      local bert, seen = support.device(dir, "bert")
+      support.group(anna, "g", "bert")
+      local codes = {
+        { C2C, "service-unavailable", timmsg.ERR_SVR_MSG_INVALID_ID },
+        { C2C, "resource-constraint", timmsg.ERR_SDK_NET_REQ_COUNT_LIMIT },
+        { GROUP, "item-not-found", timmsg.ERR_SVR_GROUP_NOT_FOUND },
+        { GROUP, "forbidden", timmsg.ERR_SVR_GROUP_PERMISSION_DENY },
+        { GROUP, "registration-required", timmsg.ERR_SVR_GROUP_PERMISSION_DENY },
+        { GROUP, "policy-violation", timmsg.ERR_SDK_NET_REQ_COUNT_LIMIT },
+        { GROUP, "resource-constraint", timmsg.ERR_SDK_NET_REQ_COUNT_LIMIT },
+        { GROUP, "internal-server-error", timmsg.ERR_SVR_GROUP_INTERNAL_ERROR },
+      }
+      for i, case in ipairs(codes) do
+        local conv_type, condition, wanted = table.unpack(case)
+        local conv = conv_type == GROUP and "g" or "bert"
+        server:refuse("message", conv_type == GROUP and "g@conference." .. host or "bert@" .. host, condition)
+        local code, desc, msg = support.call(anna, "send_new_msg", conv, conv_type, timmsg.text("word " .. i))
+        assert.equal(wanted, code, desc)
+        assert.matches(condition, desc, 1, true)
+        assert.equal(timmsg.TIMMsg_SendFail, msg.message_status)
+        support.must(anna, "send_new_msg", conv, conv_type, msg)
+        support.arrival(seen, "word " .. i, bert)
+      end
+    end)
+
     it("rule 16: 8001 for more than 12 KB of elements", function()
       local anna = support.new_client(dir, "anna")
       local bert, seen = support.device(dir, "bert")

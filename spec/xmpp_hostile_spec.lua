@@ -1163,7 +1163,7 @@ describe("a hostile XMPP client", function()
     for _, how in ipairs { "refuse", "lose" } do
       support.group(alice, "crew")
       if how == "refuse" then
-        server:refuse_end(room)
+        server:refuse("end", room, "not-allowed")
         assert.equal(timmsg.ERR_SVR_GROUP_PERMISSION_DENY, (support.call(alice, "group_delete", "crew")))
       else
         server:lose("end", room)

@@ -298,9 +298,9 @@ function methods:lose(what, to)
   assert(self:call("lose", ('{"to":%s,"what":%s}'):format(quote(to), quote(what))))
 end
 
--- The next one who wants to end the room may not (Prosody).
-function methods:refuse_end(room)
-  assert(self:call("refuse_end", ('{"room":%s}'):format(quote(room))))
+-- The next of these is refused, with that condition (Prosody).
+function methods:refuse(what, to, condition)
+  assert(self:call("refuse", ('{"to":%s,"what":%s,"condition":%s}'):format(quote(to), quote(what), quote(condition))))
 end
 
 -- The host lists a service that answers nobody (Prosody).

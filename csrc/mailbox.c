@@ -10,6 +10,7 @@
 #include "wake.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -222,6 +223,19 @@ bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms)
     bool there = mailbox->first != NULL;
     pthread_mutex_unlock(&mailbox->lock);
     return there;
+}
+
+bool tm_mailbox_wait_or_signal(tm_mailbox *mailbox, int timeout_ms, bool *interrupted)
+{
+    *interrupted = false;
+    if (timeout_ms && atomic_exchange(&mailbox->quick, false)) tm_spin_until(&mailbox->any);
+    if (timeout_ms == 0 || tm_mailbox_first(mailbox)) return tm_mailbox_wait(mailbox, 0);
+    tm_error unread;
+    struct pollfd entry = {tm_mailbox_fd(mailbox, &unread), POLLIN, 0};
+    int ready = entry.fd < 0 ? -1 : poll(&entry, 1, timeout_ms);
+    *interrupted = entry.fd >= 0 && ready < 0 && errno == EINTR;
+    if (ready < 0 && !*interrupted) return tm_mailbox_wait(mailbox, timeout_ms); /* better than not at all */
+    return tm_mailbox_wait(mailbox, 0);
 }
 
 int tm_mailbox_fd(tm_mailbox *mailbox, tm_error *err)

@@ -61,6 +61,9 @@ tm_letter *tm_mailbox_take(tm_mailbox *mailbox);
 /* Blocks until a letter is there or the time is over (negative: no limit). Any thread. True if a letter is there. Behind a
  * quick letter it looks for a moment before it sleeps: see spin.h. */
 bool tm_mailbox_wait(tm_mailbox *mailbox, int timeout_ms);
+/* The same on the descriptor, which is made then, for a host that handles signals: one whose handler ran on this thread ends
+ * the wait, and `*interrupted` becomes true. (A condition cannot tell.) */
+bool tm_mailbox_wait_or_signal(tm_mailbox *mailbox, int timeout_ms, bool *interrupted);
 /* Keeps the descriptor readable also without a letter, until that is taken back: for who takes and has not done with
  * what was taken. Any thread. */
 void tm_mailbox_hold(tm_mailbox *mailbox, bool held);

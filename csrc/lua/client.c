@@ -242,22 +242,31 @@ static int run_poll(lua_State *L)
     return 1;
 }
 
-/* Whether poll, which does not run, has something to do; waits for it until the time is over (negative: no limit). No
- * letter is taken for that, or the descriptor would tell of nothing any more. */
-static bool has_something(tm_lua_client *self, lua_Number timeout_ms)
+/* Whether poll, which does not run, has something to do; waits for it until the time is over (negative: no limit) or a
+ * signal was handled: what Ctrl-C is to bring about only happens when Lua runs. No letter is taken for that, or the
+ * descriptor would tell of nothing any more. */
+static bool has_something(tm_lua_client *self, lua_Number timeout_ms, bool *interrupted)
 {
+    *interrupted = false;
     /* in a test world all that can happen has happened then */
     if (tm_client_pump(self->client)) timeout_ms = 0;
     if (self->callbacks.letter || self->callbacks.raised) return true;
     lua_Number deadline = timeout_ms > 0 ? now_milliseconds() + timeout_ms : 0, left = timeout_ms;
     for (;;) {
         int wait_ms = left < 0 ? -1 : left < INT_MAX ? (int)ceil(left) : INT_MAX;
-        if (!tm_mailbox_wait(self->mailbox, wait_ms)) return false;
+        if (!tm_mailbox_wait_or_signal(self->mailbox, wait_ms, interrupted)) return false;
         if (has_letter(self)) return true;
+        if (*interrupted) return false;
         if (timeout_ms < 0) continue;
         left = timeout_ms > 0 ? deadline - now_milliseconds() : 0;
         if (left < 0) left = 0;
     }
+}
+
+static bool has_something_now(tm_lua_client *self)
+{
+    bool interrupted;
+    return has_something(self, 0, &interrupted);
 }
 
 /* What poll and wait say inside a callback. */
@@ -274,7 +283,7 @@ static int client_poll(lua_State *L)
     tm_lua_client *self = check_open(L);
     lua_Number budget = check_milliseconds(L, 2, -1);
     if (self->polling) return push_polling(L);
-    if (!has_something(self, 0)) {
+    if (!has_something_now(self)) {
         lua_pushinteger(L, 0);
         return 1;
     }
@@ -302,15 +311,19 @@ int tm_lua_client_state(lua_State *L)
     return 1;
 }
 
-/* wait([ms]): blocks until poll has something to do; false when the time is over before. In a callback, where poll has
- * nothing to do whatever comes, nil, "already polling": it could wait for ever, above all while the client closes. */
+/* wait([ms]): blocks until poll has something to do; false when the time is over before; false, "interrupted" when a signal
+ * was handled before. In a callback, where poll has nothing to do whatever comes, nil, "already polling": it could wait for
+ * ever, above all while the client closes. */
 static int client_wait(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
     lua_Number timeout_ms = check_milliseconds(L, 2, -1);
     if (self->polling) return push_polling(L);
-    lua_pushboolean(L, has_something(self, timeout_ms));
-    return 1;
+    bool interrupted, there = has_something(self, timeout_ms, &interrupted);
+    lua_pushboolean(L, there);
+    if (there || !interrupted) return 1;
+    lua_pushliteral(L, "interrupted");
+    return 2;
 }
 
 /* pollfd(), events(), timeout(): what an event loop asks, in the way of cqueues. */
@@ -333,7 +346,7 @@ static int client_events(lua_State *L)
 static int client_timeout(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
-    if (!self->polling && has_something(self, 0))
+    if (!self->polling && has_something_now(self))
         lua_pushinteger(L, 0);
     else
         lua_pushnil(L);

@@ -1508,7 +1508,8 @@ function Client:off(event, handler) end
 ---@return string? message
 function Client:poll(budget_ms) end
 
----Blocks until poll has something to do, or the time is over. Inside a callback, at once: nil, "already polling".
+---Blocks until poll has something to do: true; or the time is over: false. Or a signal was handled, such as Ctrl-C in lua5.4,
+---which ends the script then: false, "interrupted". Inside a callback, at once: nil, "already polling".
 ---@param ms? number default: no limit
 ---@return boolean? is_there
 ---@return string? message

@@ -4,11 +4,14 @@
  * ThreadSanitizer can't be preloaded into just any program. And with TIMMSG_EAGER=N in its environment the
  * collector is as eager as one can bear: every Nth new object first collects all garbage there is, in the
  * midst of whatever allocates (Lua does so when an allocator fails, and then asks it again), and every so many
- * instructions there is a collection with finalizers. What a C function uses but does not hold is gone then. */
+ * instructions there is a collection with finalizers. What a C function uses but does not hold is gone then.
+ *
+ * Ctrl-C ends a script as in lua5.4. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +47,23 @@ static void collect(lua_State *L, lua_Debug *where)
 {
     (void)where;
     lua_gc(L, LUA_GCCOLLECT);
+}
+
+/* ---- Ctrl-C ---- */
+
+static lua_State *interrupted;
+
+static void interrupt(lua_State *L, lua_Debug *where)
+{
+    (void)where;
+    lua_sethook(L, NULL, 0, 0);
+    luaL_error(L, "interrupted!");
+}
+
+static void on_interrupt(int number)
+{
+    signal(number, SIG_DFL);
+    lua_sethook(interrupted, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static int traceback(lua_State *L)
@@ -86,6 +106,9 @@ int main(int count, char **arguments)
         all.every = strtoul(every, NULL, 10);
         lua_sethook(L, collect, LUA_MASKCOUNT, (int)all.every * INSTRUCTIONS);
     }
+    interrupted = L;
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
     int status = run(L, count, arguments);
     lua_close(L);
     return status;

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,51 @@ static void waiting(void **state)
     tm_mailbox_free(mailbox);
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+static void *signal_later(void *thread)
+{
+    sleep_ms(50);
+    pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    return NULL;
+}
+
+/* Also where the handler wants calls to be taken up again. */
+static void a_signal_ends_a_wait(void **state)
+{
+    (void)state;
+    tm_mailbox *mailbox = new_mailbox();
+    pthread_t thread, self = pthread_self();
+    bool interrupted = true;
+    assert_false(tm_mailbox_wait_or_signal(mailbox, 0, &interrupted));
+    assert_false(interrupted);
+    long long start = now_ms();
+    assert_false(tm_mailbox_wait_or_signal(mailbox, 50, &interrupted));
+    assert_false(interrupted);
+    assert_in_range(now_ms() - start, 49, 2000);
+
+    static const int flags[] = {0, SA_RESTART}, timeouts[] = {10000, -1};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags[i]};
+        assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+        assert_int_equal(pthread_create(&thread, NULL, signal_later, &self), 0);
+        assert_false(tm_mailbox_wait_or_signal(mailbox, timeouts[i], &interrupted));
+        assert_true(interrupted);
+        pthread_join(thread, NULL);
+
+        assert_int_equal(pthread_create(&thread, NULL, put_later, mailbox), 0);
+        assert_true(tm_mailbox_wait_or_signal(mailbox, timeouts[i], &interrupted));
+        assert_false(interrupted);
+        pthread_join(thread, NULL);
+        assert_true(tm_mailbox_wait_or_signal(mailbox, -1, &interrupted));
+        tm_letter_free(tm_mailbox_take(mailbox));
+    }
+    tm_mailbox_free(mailbox);
+}
+
 /* ---- Events ---- */
 
 typedef struct drain {
@@ -421,6 +467,7 @@ int main(void)
         cmocka_unit_test(polling_the_descriptor_misses_nothing),
         cmocka_unit_test(two_takers_share),
         cmocka_unit_test(waiting),
+        cmocka_unit_test(a_signal_ends_a_wait),
         cmocka_unit_test(events_are_counted),
         cmocka_unit_test(drained_is_called_at_the_fall),
         cmocka_unit_test(a_wake),

@@ -7,9 +7,17 @@
 
 #include <stdbool.h>
 
+/* Which alarm of a client: when it is due (tm_clock_ms), and which of all that were set. */
+typedef struct tm_alarm_id {
+    uint64_t at, serial;
+} tm_alarm_id;
+
 /* A TM_LETTER_RESULT with `token` comes in `ms` milliseconds (code 0), or when the client is closed before (6222).
- * Returns a TIMResult; if it is not 0 none comes. */
-int32_t tm_client_after(tm_client *client, uint64_t ms, void *token, tm_error *err);
+ * Returns a TIMResult; if it is not 0 none comes, and `*id` is not set. */
+int32_t tm_client_after(tm_client *client, uint64_t ms, void *token, tm_alarm_id *id, tm_error *err);
+/* Takes an alarm back: its letter will not come, and `*token` is what it would have brought. False: the letter has come, or
+ * is on its way. */
+bool tm_client_never_mind(tm_client *client, tm_alarm_id id, void **token);
 
 /* ---- for the worker: its thread only ---- */
 /* When the next is due (tm_clock_ms); 0: there is none. */

@@ -85,9 +85,10 @@ struct tm_client {
     pthread_mutex_t lock;
     tm_request *first, *last;
     tm_report *first_report, *last_report;
-    tm_alarm *alarms; /* by their times; owned */
-    bool asleep;      /* the worker waits for `wake` */
-    bool drained;     /* the host took events: there is room again */
+    tm_alarm *alarms; /* a tree by their times; owned */
+    uint64_t last_alarm;
+    bool asleep;  /* the worker waits for `wake` */
+    bool drained; /* the host took events: there is room again */
     bool closed;
     tm_session session;
     char user[TM_USER_ID_SIZE]; /* logged in, or logging in */

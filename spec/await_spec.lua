@@ -2,6 +2,7 @@
 -- runs. (That await carries out each call: lua_face_spec.lua.)
 
 local support = require "support"
+local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
 
 local describe <const> = support.hub_only(describe)
@@ -160,6 +161,66 @@ describe("in straight-line code", function()
       return not ok
     end)
     assert.equal(thing, err)
+  end)
+
+  it("a timer nobody waits for any more is gone", function()
+    -- what its callback can reach is garbage then
+    local weak = setmetatable({}, { __mode = "k" })
+    local function thing()
+      local new = {}
+      weak[new] = true
+      return new
+    end
+    local function never() alice.await:sleep(60000) end
+    local function settles(fn) return pcall(alice.await.timeout, alice.await, 60000, fn) end
+    for _, in_a_coroutine in ipairs { false, true } do
+      local cases = {
+        function() settles(thing) end,
+        function()
+          settles(function()
+            alice.await:sleep(1)
+            return thing()
+          end)
+        end,
+        function() settles(function() error(thing()) end) end,
+        function()
+          alice.await:timeout(1, function()
+            local held = thing()
+            never()
+            return held
+          end)
+        end,
+        function()
+          pcall(alice.await.all, alice.await, function()
+            local held = thing()
+            never()
+            return held
+          end, function()
+            alice.await:sleep(1)
+            error "enough"
+          end)
+        end,
+      }
+      for i, case in ipairs(cases) do
+        if in_a_coroutine then run(case) else case() end
+        cases[i] = false
+        support.idle(5, alice) -- what has come meanwhile
+        collectgarbage()
+        collectgarbage()
+        assert.is_nil(next(weak), i)
+      end
+    end
+    local co = coroutine.create(function()
+      local held = thing()
+      alice.await:timeout(60000, never)
+      return held
+    end)
+    assert(coroutine.resume(co))
+    assert.is_true(coroutine.close(co))
+    co = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(weak))
   end)
 
   it("a coroutine that is closed takes those with it that it waits for", function()
@@ -327,6 +388,35 @@ describe("in straight-line code", function()
     assert.has_error(function() alice:after(-1, print) end)
     assert.has_error(function() alice:after("x", print) end)
     assert.has_error(function() alice:after(5) end)
+  end)
+
+  it("times come in their order, whatever is taken back meanwhile", function()
+    local hub <close> = testing.new()
+    local carol = hub:login "carol"
+    local state = 1
+    local function random(below)
+      state = (state * 1103515245 + 12345) % 2147483648
+      return state // 65536 % below
+    end
+    local wanted, came = {}, {}
+    local function comes(ms) came[#came + 1] = ms end
+    for i = 1, 1000 do
+      local one, other = random(500), random(500)
+      if i % 2 == 0 then
+        carol:after(one, function() comes(one) end)
+        wanted[i] = one
+      else
+        local least = math.min(one, other)
+        wanted[i] = least
+        coroutine.wrap(function()
+          carol.await:timeout(one, function() carol.await:sleep(other) end)
+          comes(least)
+        end)()
+      end
+    end
+    table.sort(wanted)
+    hub:advance(500)
+    assert.same(wanted, came)
   end)
 
   it("a host's scheduler is not asked where nothing can yield", function()

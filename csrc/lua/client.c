@@ -473,9 +473,9 @@ static int client_call(lua_State *L)
     return 1;
 }
 
-/* after(ms, callback): callback(0, "") comes when the time is over, or callback(6222, desc) when the client is closed
- * before. True, or nil, message, code. */
-static int client_after(lua_State *L)
+/* ---- Alarms ---- */
+
+int tm_lua_client_set_alarm(lua_State *L)
 {
     tm_lua_client *self = check_open(L);
     luaL_checktype(L, 2, LUA_TNUMBER);
@@ -483,12 +483,34 @@ static int client_after(lua_State *L)
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_settop(L, 3);
     tm_error err = {0, ""};
+    tm_alarm_id id;
     void *token = tm_callbacks_token(L, 1, TM_CALL_LOGOUT, 3); /* one that brings nothing */
-    int32_t code = tm_client_after(self->client, ms < 1e15 ? (uint64_t)ceil(ms) : UINT64_MAX, token, &err);
+    int32_t code =
+        tm_client_after(self->client, ms < 1e15 ? (uint64_t)ceil(ms) : UINT64_MAX, token, &id, &err);
     if (code) {
         tm_callbacks_forget(L, 1, token);
         return push_failure(L, code, &err);
     }
+    lua_pushinteger(L, (lua_Integer)id.at);
+    lua_pushinteger(L, (lua_Integer)id.serial);
+    return 2;
+}
+
+int tm_lua_client_drop_alarm(lua_State *L)
+{
+    tm_lua_client *self = check_client(L);
+    tm_alarm_id id = {(uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3)};
+    void *token;
+    if (self->client && tm_client_never_mind(self->client, id, &token)) tm_callbacks_forget(L, 1, token);
+    return 0;
+}
+
+/* after(ms, callback): callback(0, "") comes when the time is over, or callback(6222, desc) when the client is closed
+ * before. True, or nil, message, code. */
+static int client_after(lua_State *L)
+{
+    int count = tm_lua_client_set_alarm(L);
+    if (count != 2) return count;
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -15,6 +15,11 @@ int tm_lua_client_new(lua_State *L);
  * new is taken); "closed". */
 int tm_lua_client_state(lua_State *L);
 
+/* set_alarm(client, ms, callback): as the method after, but returns two integers that name the alarm; or nil, message, code. */
+int tm_lua_client_set_alarm(lua_State *L);
+/* drop_alarm(client, at, serial): if it has not rung yet it never will, and its callback is forgotten. */
+int tm_lua_client_drop_alarm(lua_State *L);
+
 /* The client at `arg`, borrowed; raises if it is none or closed. [-0, +0, v] */
 tm_client *tm_lua_client_check(lua_State *L, int arg);
 /* Whether the client at `arg` has not been closed; raises if it is none. [-0, +0, v] */

@@ -191,7 +191,8 @@ static int module_schema(lua_State *L)
     return 3;
 }
 
-/* state, raise, forgive, is_forgiven and traceback serve the Lua half alone, which may not have Lua's debug library. */
+/* state, set_alarm, drop_alarm, raise, forgive, is_forgiven and traceback serve the Lua half alone, which may not have Lua's
+ * debug library. */
 static int module_traceback(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTHREAD);
@@ -207,11 +208,18 @@ static int module_is_forgiven(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"new", tm_lua_client_new},      {"array", tm_value_array},
-    {"object", tm_value_object},     {"schema", module_schema},
-    {"state", tm_lua_client_state},  {"raise", tm_raised_raise},
-    {"forgive", tm_raised_forgive},  {"is_forgiven", module_is_forgiven},
-    {"traceback", module_traceback}, {NULL, NULL},
+    {"new", tm_lua_client_new},
+    {"array", tm_value_array},
+    {"object", tm_value_object},
+    {"schema", module_schema},
+    {"state", tm_lua_client_state},
+    {"raise", tm_raised_raise},
+    {"forgive", tm_raised_forgive},
+    {"is_forgiven", module_is_forgiven},
+    {"traceback", module_traceback},
+    {"set_alarm", tm_lua_client_set_alarm},
+    {"drop_alarm", tm_lua_client_drop_alarm},
+    {NULL, NULL},
 };
 
 /* Lua unloads a module's library when the state closes, but a thread of ours that waits for the disk may

@@ -41,10 +41,10 @@ local function pump(client, is_done)
   end
 end
 
--- An argument error of the client's method `name`, as if the proxy's had raised it.
+-- An argument error of what does it for the client's method `name`, as if the proxy's had raised it.
 local function as_ours(err, name)
   if type(err) ~= "string" then return err end
-  return (err:gsub("^bad argument #(%d+) to '%?'", function(number)
+  return (err:gsub("^bad argument #(%d+) to '[^']*'", function(number)
     number = number - 1
     if number == 0 then return ("calling '%s' on bad self"):format(name) end
     return ("bad argument #%d to '%s'"):format(number, name)
@@ -122,6 +122,19 @@ local function await(client, call, name, progress, ...)
   return result
 end
 
+-- ---- times ----
+
+local alarm_metatable = { __close = function(alarm) core.drop_alarm(alarm.client, alarm.at, alarm.serial) end }
+
+-- Has `fn` called as client:after does, unless the block of the variable that this is put into is left before. For the
+-- method `name`, which calls this. Or nil, message, code.
+local function set_alarm(client, name, ms, fn)
+  local fine, at, serial, code = pcall(core.set_alarm, client, ms, fn)
+  if not fine then error(as_ours(at, name), 3) end
+  if not at then return nil, serial, code end
+  return setmetatable({ client = client, at = at, serial = serial }, alarm_metatable)
+end
+
 -- ---- several at once, deadlines ----
 
 -- As luaL_checktype does, for the caller of the method `name`.
@@ -193,7 +206,19 @@ end
 -- Waits so many milliseconds. True, or nil, message, code when the client is closed before.
 function methods:sleep(ms)
   check_self(self, "sleep")
-  return await(self.client, "after", "sleep", nil, ms)
+  local wait, wake, refusal = waiter(self.client)
+  if not wait then return nil, wake, refusal end
+  local code, desc
+  local alarm <close>, message, refused = set_alarm(self.client, "sleep", ms, function(c, d)
+    code, desc = c, d
+    wake()
+  end)
+  if not alarm then return nil, message, refused end
+  local ok
+  ok, message, refused = wait(function() return code end)
+  if not ok then return nil, message, refused end
+  if code ~= 0 then return nil, desc, code end
+  return true
 end
 
 -- Runs the functions at once, each in a coroutine of its own, and returns a table for each: what it returned, as
@@ -236,13 +261,13 @@ function methods:timeout(ms, fn, ...)
     outcome = result
     wake()
   end)
-  local fine, ok, message, code = pcall(self.client.after, self.client, ms, function(c, desc)
+  local alarm <close>, message, code = set_alarm(self.client, "timeout", ms, function(c, desc)
     is_late, is_closed = c == 0, c ~= 0 and { desc, c }
     if not outcome then wake() end
   end)
-  if not fine then error(as_ours(ok, "timeout"), 2) end
-  if not ok then return nil, message, code end
+  if not alarm then return nil, message, code end
   start()
+  local ok
   ok, message, code = wait(function() return outcome or is_late or is_closed end)
   if outcome and not outcome[1] then pass_on(outcome[2]) end
   if outcome then return table.unpack(outcome, 2, outcome.n) end

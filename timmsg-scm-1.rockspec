@@ -128,6 +128,7 @@ build = {
         "csrc/lua/argument.c",
         "csrc/lua/callback.c",
         "csrc/lua/client.c",
+        "csrc/lua/hush.c",
         "csrc/lua/key.c",
         "csrc/lua/module.c",
         "csrc/lua/option.c",

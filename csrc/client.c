@@ -366,16 +366,17 @@ static void enqueue(tm_client *client, tm_request *request)
     tm_client_wake_worker(client);
 }
 
-int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, int32_t code, const tm_error *err)
+int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, bool quiet, int32_t code, const tm_error *err)
 {
-    tm_log_write(client->log, kTIMLog_Error, "%s refused (%d): %s", tm_call_type_of(kind)->c_name, (int)code,
-                 err->text);
+    tm_log_tell(client->log, quiet, kTIMLog_Error, "%s refused (%d): %s", tm_call_type_of(kind)->c_name,
+                (int)code, err->text);
     return code;
 }
 
 int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void *token, tm_error *err)
 {
     tm_error local = {0};
+    bool quiet = args->quiet;
     int32_t code = tm_client_check_ready(client, kind, &local);
     if (!code) code = tm_locators_accept(kind, client->index_base, &args->json, &local);
     if (!code) code = tm_check_args(kind, args, client->index_base, &local);
@@ -388,10 +389,11 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
         if (err) *err = local;
         tm_free(request);
         tm_args_free(args);
-        return tm_client_refuse(client, kind, code, &local);
+        return tm_client_refuse(client, kind, quiet, code, &local);
     }
     request->kind = kind;
     request->args = *args;
+    request->quiet = quiet;
     memset(args, 0, sizeof *args);
     request->letter->token = token;
     size_t in_flight = tm_mailbox_expect(client->mailbox, request->letter);
@@ -411,5 +413,5 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     tm_mailbox_unexpect(client->mailbox, request->letter);
     request_free(request);
     if (err) *err = local;
-    return tm_client_refuse(client, kind, code, &local);
+    return tm_client_refuse(client, kind, quiet, code, &local);
 }

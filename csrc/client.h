@@ -22,6 +22,7 @@ typedef struct tm_args {
     /* Of ImportMsgList, instead of json: messages whose keys are of the right types, with elements; `is_self` is false
      * where they say so themselves. */
     tm_messages *messages;
+    bool quiet; /* the call is made inside of a log handler, which is not to be told what it logs */
 } tm_args;
 
 void tm_args_free(tm_args *args);
@@ -50,9 +51,9 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
  * too; a face that parses text asks first, so that a caller who is not logged in hears of that and not of
  * its JSON. */
 int32_t tm_client_check_ready(tm_client *client, tm_call_kind kind, tm_error *err);
-/* Logs the sentence in `err` as that of a refused call: for what a face refuses before tm_client_call.
- * Returns `code`. */
-int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, int32_t code, const tm_error *err);
+/* Logs the sentence in `err` as that of a refused call: for what a face refuses before tm_client_call. `quiet` as in
+ * tm_args. Returns `code`. */
+int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, bool quiet, int32_t code, const tm_error *err);
 
 /* Ends everything: what is under way completes with ERR_USER_CANCELED, the user is logged out, files are
  * closed, the worker has ended on return. Waits 100 ms at most beyond the commit it is in. The letters are in

@@ -94,12 +94,12 @@ static int32_t refuse_text(tm_client *client, tm_call_kind kind, tm_error *err)
 {
     tm_error not_ready = {0};
     if (tm_client_check_ready(client, kind, &not_ready) != 0) *err = not_ready;
-    return tm_client_refuse(client, kind, err->code, err);
+    return tm_client_refuse(client, kind, tm_logic_is_logging(cloud.logic), err->code, err);
 }
 
 static int32_t queue_call(tm_client *client, const tm_cloud_args *call, tm_error *err)
 {
-    tm_args args = {.conv_type = (int32_t)call->conv_type};
+    tm_args args = {.conv_type = (int32_t)call->conv_type, .quiet = tm_logic_is_logging(cloud.logic)};
     tm_token *token = NULL;
     if (parse(call->json, &args.json, err) != 0) return refuse_text(client, call->kind, err);
     if (!copy_text(&args.conv_id, call->conv_id) || !copy_text(&args.first_text, call->first_text) ||
@@ -217,7 +217,7 @@ static int32_t set_config(const char *json, TIMCommCallback cb, const void *user
         goto out;
     }
     if (cloud.state == OPEN) {
-        tm_args args = {.json = tree};
+        tm_args args = {.json = tree, .quiet = tm_logic_is_logging(cloud.logic)};
         tree = NULL;
         code = tm_client_call(cloud.client, TM_CALL_SET_CONFIG, &args, token, err);
     } else {

@@ -117,7 +117,8 @@ static int32_t resume_remote(tm_worker *worker, tm_request *request, tm_op *op, 
 {
     tm_conv conv;
     if (op->error.code) { /* rule 35: what is here */
-        tm_log_write(worker->client->log, kTIMLog_Warn, "history was not completed: %s", op->error.text);
+        tm_log_tell(worker->client->log, request->quiet, kTIMLog_Warn, "history was not completed: %s",
+                    op->error.text);
         return start_local(worker, request, err);
     }
     int32_t code = tm_worker_conv(worker, request, true, &conv, err);

@@ -145,21 +145,35 @@ bool tm_log_wants(const tm_log *log, enum TIMLogLevel level)
     return log && level != kTIMLog_Off && (to_file_or_console(log, level) || to_sink(log, level));
 }
 
-void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...)
+static void write_text(tm_log *log, bool quiet, enum TIMLogLevel level, const char *format, va_list args)
 {
-    if (!tm_log_wants(log, level)) return;
+    if (!log || level == kTIMLog_Off) return;
+    bool lined = to_file_or_console(log, level), told = !quiet && to_sink(log, level);
+    if (!lined && !told) return;
 
     int number = errno;
-    va_list args;
-    va_start(args, format);
     char *text = tm_vformat(format, args);
-    va_end(args);
     if (text) {
         flatten(text);
-        if (to_file_or_console(log, level))
-            write_line(log, level, text, atomic_load_explicit(&log->console, memory_order_relaxed));
-        if (to_sink(log, level)) log->sink(log->userdata, level, text);
+        if (lined) write_line(log, level, text, atomic_load_explicit(&log->console, memory_order_relaxed));
+        if (told) log->sink(log->userdata, level, text);
         tm_free(text);
     }
     errno = number;
+}
+
+void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(log, false, level, format, args);
+    va_end(args);
+}
+
+void tm_log_tell(tm_log *log, bool quiet, enum TIMLogLevel level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(log, quiet, level, format, args);
+    va_end(args);
 }

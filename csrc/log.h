@@ -28,5 +28,7 @@ bool tm_log_wants(const tm_log *log, enum TIMLogLevel level);
 /* One line: control characters in it, newlines too, become spaces. A NULL log is silent. Leaves errno alone.
  * Any thread. */
 void tm_log_write(tm_log *log, enum TIMLogLevel level, const char *format, ...) TM_PRINTF(3, 4);
+/* The same; `quiet`: the sink does not get it. */
+void tm_log_tell(tm_log *log, bool quiet, enum TIMLogLevel level, const char *format, ...) TM_PRINTF(4, 5);
 
 #endif

@@ -100,6 +100,7 @@ struct tm_logic {
     /* What follows belongs to the logic thread. */
     tm_mailbox *mailbox; /* where letters are taken; owned */
     bool stopping;
+    bool logging; /* the callback for lines of the log runs */
     void (*ended)(void);
     tm_round *round; /* the one under way, NULL if none is */
 };
@@ -182,10 +183,13 @@ static void deliver_event(tm_logic *logic, tm_letter *letter)
     if (!tm_letter_unpack(letter)) return; /* likewise */
     char *json = letter->json ? tm_json_print(letter->json) : NULL;
     if (letter->json && !json) return; /* no memory: the store has what the event was about */
+    bool logging = logic->logging;
+    if (letter->kind == TM_LETTER_LOG) logic->logging = true;
     if (letter->kind == TM_LETTER_RECV_NEW_MSG)
         deliver_new_messages(logic, json ? json : "[]");
     else
         call_handler(letter, json ? json : "", handler);
+    logic->logging = logging;
     tm_free(json);
 }
 
@@ -271,6 +275,11 @@ fail:
 bool tm_logic_is_current(const tm_logic *logic)
 {
     return pthread_equal(logic->thread, pthread_self());
+}
+
+bool tm_logic_is_logging(const tm_logic *logic)
+{
+    return tm_logic_is_current(logic) && logic->logging;
 }
 
 void tm_logic_put(tm_logic *logic, tm_letter *letter)

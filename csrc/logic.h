@@ -68,6 +68,8 @@ void tm_logic_free(tm_logic *logic);
 
 /* True on the logic thread itself, which is: inside a callback. */
 bool tm_logic_is_current(const tm_logic *logic);
+/* True inside the callback for lines of the log. */
+bool tm_logic_is_logging(const tm_logic *logic);
 /* Puts a letter (taken over) into the mailbox. */
 void tm_logic_put(tm_logic *logic, tm_letter *letter);
 /* Lets the thread go over to another mailbox (taken over on success) when it has delivered what is in the

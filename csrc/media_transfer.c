@@ -130,7 +130,8 @@ void tm_transfer_end(tm_transfer *transfer, const tm_error *err)
     tm_transfer_free(transfer, err->code != ERR_FILE_TRANS_DOWNLOAD_FAILED);
     if (!step_out(media)) return;
     if (err->code) {
-        tm_log_write(media->log, kTIMLog_Warn, "transfer %" PRIu64 " failed: %" PRId32 " %s", report.id,
+        /* the call that it is of says so louder */
+        tm_log_write(media->log, kTIMLog_Debug, "transfer %" PRIu64 " failed: %" PRId32 " %s", report.id,
                      err->code, err->text);
     } else {
         tm_log_write(media->log, kTIMLog_Debug, "transfer %" PRIu64 " done: %" PRIu64 " bytes", report.id,

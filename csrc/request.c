@@ -106,9 +106,9 @@ void tm_worker_answer(tm_worker *worker, tm_op *op)
 void tm_worker_finish(tm_worker *worker, tm_request *request)
 {
     if (request->code)
-        tm_log_write(worker->client->log, kTIMLog_Warn, "%s failed (%d): %s",
-                     tm_call_type_of(request->kind)->c_name, (int)request->code,
-                     request->desc ? request->desc : "");
+        tm_log_tell(worker->client->log, request->quiet, kTIMLog_Warn, "%s failed (%d): %s",
+                    tm_call_type_of(request->kind)->c_name, (int)request->code,
+                    request->desc ? request->desc : "");
     const tm_handler_type *handler = handler_of(request);
     /* rule 3: a send that fails, for whatever reason, brings the message in its state; unless there was no memory to make
      * one */
@@ -285,8 +285,9 @@ static bool step(tm_worker *worker, tm_request *request, tm_op *op)
         request->outstanding = outstanding_before;
         if (op) tm_unsaved_note(worker, request);
         if (request->keep) {
-            tm_log_write(worker->client->log, kTIMLog_Error, "%s is done, but was not stored: %s",
-                         tm_call_type_of(request->kind)->c_name, err.text);
+            tm_log_tell(worker->client->log, request->quiet, kTIMLog_Error,
+                        "%s is done, but was not stored: %s", tm_call_type_of(request->kind)->c_name,
+                        err.text);
         } else {
             tm_request_drop_result(request);
             if (!request->code) tm_request_fail(request, code, err.text);

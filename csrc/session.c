@@ -118,7 +118,7 @@ static int32_t start_logout(tm_worker *worker, tm_request *request, tm_error *er
 {
     (void)err;
     tm_worker_end_session(worker);
-    tm_log_write(worker->client->log, kTIMLog_Info, "logged out");
+    tm_log_tell(worker->client->log, request->quiet, kTIMLog_Info, "logged out");
     tm_client_set_session(worker->client, TM_SESSION_LOGGING_OUT, TM_SESSION_OUT);
     tm_worker_finish(worker, request);
     return 0;
@@ -139,7 +139,7 @@ static void login_failed(tm_worker *worker, tm_request *request, const tm_error 
 static void login_done(tm_worker *worker, tm_request *request)
 {
     worker->online = worker->more_events = true;
-    tm_log_write(worker->client->log, kTIMLog_Info, "logged in");
+    tm_log_tell(worker->client->log, request->quiet, kTIMLog_Info, "logged in");
     tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
     tell_network(worker, kTIMConnected, 0, "");
     tm_worker_finish(worker, request);

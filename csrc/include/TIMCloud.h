@@ -188,7 +188,7 @@ TIM_DECL void TIMSetKickedOfflineCallback(TIMKickedOfflineCallback cb, const voi
 
 /**
  * Sets the callback for lines of the log; null removes it. set_config_callback_log_level says which
- * lines.
+ * lines. It is not told what calls log that it makes itself.
  * In:     none.
  * Thread: any, also before TIMInit; cb on the logic thread.
  * Errors: none.

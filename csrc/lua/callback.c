@@ -5,6 +5,7 @@
  * a delivery has passed, whatever is added and removed meanwhile. */
 #include "callback.h"
 
+#include "hush.h"
 #include "raised.h"
 #include "value.h"
 
@@ -349,6 +350,8 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
     }
     lua_pop(L, 1);
     int first = lua_gettop(L) + 1, count = push_event(L, letter);
+    bool hushed = tm_hush_is(L);
+    if (letter->kind == TM_LETTER_LOG) tm_hush_set(L, true);
     /* A handler that closes the client has the letter delivered to the others before close returns: then the
      * hand is empty, and stays so. */
     while (callbacks->letter == letter &&
@@ -358,6 +361,7 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
         if (!tm_raised_call(L, count)) handle_raised(L, client, callbacks);
     }
     if (callbacks->letter == letter) tm_callbacks_free(callbacks);
+    tm_hush_set(L, hushed);
 }
 
 void tm_callbacks_deliver(lua_State *L, int client, tm_callbacks *callbacks)

@@ -149,6 +149,39 @@ static void test_a_refused_call_is_logged(void **state)
     empty(&log);
 }
 
+static void fail_inside(box *log)
+{
+    box *sent = log->extra;
+    refused(TIM_ERR_JSON, TIMMsgSendNewMsg("anna", kTIMConv_C2C, "{", NULL, NULL));
+    refused(TIM_ERR_CONV, TIMConvCreate("", kTIMConv_C2C, NULL, NULL));
+    refused(TIM_ERR_JSON, TIMSetConfig("{", NULL, NULL));
+    accepted(TIMMsgSendNewMsg("nobody", kTIMConv_C2C, HELLO, on_done, sent));
+}
+
+/* Rule 1: else it would be rung without end. */
+static void test_the_log_callback_is_not_told_what_its_own_calls_log(void **state)
+{
+    (void)state;
+    box set = {0}, sent = {0}, log = {.then = fail_inside, .extra = &sent};
+    begin("anna");
+    complete(set, 0, TIMSetConfig("{\"set_config_callback_log_level\":4}", on_done, &set));
+    TIMSetLogCallback(on_log, &log);
+    for (int i = 1; i <= 2; i++) {
+        refused(TIM_ERR_CONV, TIMConvDelete("", kTIMConv_C2C, NULL, NULL));
+        await(&log, i);
+        await(&sent, i);
+        assert_int_equal(sent.code, ERR_SVR_MSG_INVALID_ID);
+        assert_int_equal(log.count, i);
+        assert_non_null(strstr(log.json, "TIMConvDelete"));
+    }
+    accepted(TIMUninit());
+    assert_int_equal(log.count, 2);
+    accepted(TIMSetConfig("{\"set_config_callback_log_level\":0}", NULL, NULL));
+    empty(&log);
+    empty(&sent);
+    empty(&set);
+}
+
 /* ---- Init and uninit ---- */
 
 static void test_init_takes_null_empty_and_an_object(void **state)
@@ -952,6 +985,7 @@ int main(int count, char **arguments)
         TEST(the_sentence_of_a_refused_call),
         TEST(each_thread_has_its_own_sentence),
         TEST(a_refused_call_is_logged),
+        TEST(the_log_callback_is_not_told_what_its_own_calls_log),
         TEST(init_takes_null_empty_and_an_object),
         TEST(a_failed_init_leaves_nothing_behind),
         TEST(a_second_init_is_refused),

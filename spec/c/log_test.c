@@ -114,11 +114,20 @@ static void levels_decide(void **state)
     tm_log_write(log, kTIMLog_Verbose, "file only");
     assert_int_equal(read_lines(line), lines + 1);
     assert_non_null(strstr(line, "Z VERBOSE file only\n"));
+    tm_log_set_levels(log, kTIMLog_Off, kTIMLog_Verbose, false);
+    tm_log_tell(log, true, kTIMLog_Error, "nowhere");
+    tm_log_tell(log, false, kTIMLog_Error, "sink %s", "only");
+    assert_int_equal(read_lines(line), lines + 1);
+    assert_int_equal(atomic_load(&calls), 2);
+    tm_log_set_levels(log, kTIMLog_Verbose, kTIMLog_Verbose, false);
+    tm_log_tell(log, true, kTIMLog_Error, "file %s", "alone");
+    assert_int_equal(read_lines(line), lines + 2);
+    assert_non_null(strstr(line, "Z ERROR file alone\n"));
     tm_log_set_levels(log, kTIMLog_Off, kTIMLog_Off, true);
     tm_log_write(log, kTIMLog_Assert, "nowhere");
     tm_log_write(log, kTIMLog_Off, "nowhere");
-    assert_int_equal(read_lines(line), lines + 1);
-    assert_int_equal(atomic_load(&calls), 1);
+    assert_int_equal(read_lines(line), lines + 2);
+    assert_int_equal(atomic_load(&calls), 2);
     tm_log_free(log);
 }
 

@@ -280,6 +280,23 @@ describe("the Lua face", function()
       assert.equal(0, (support.call(tim, "logout")))
     end)
 
+    it("take their callback last, also behind a nil that is one too many", function()
+      local tim = new "user1"
+      for _, args in ipairs {
+        table.pack("conv_get_conv_list", nil), table.pack("conv_get_conv_list", nil, nil),
+        table.pack("report_readed", "user1", C2C, nil, nil),
+        table.pack("send_new_msg", "user1", C2C, timmsg.text "hi", nil), table.pack("login", "user1", nil, nil),
+      } do
+        local n, got = args.n + 1, nil
+        args[n] = function(code) got = code end
+        assert.is_true(tim[args[1]](tim, table.unpack(args, 2, n)))
+        pump(function() return got end, tim)
+        assert.equal(0, got)
+        args[n] = {}
+        assert.error_matches(function() tim[args[1]](tim, table.unpack(args, 2, n)) end, "#" .. n .. ".*function expected, got table")
+      end
+    end)
+
     it("take a callback where C has none", function()
       local tim = new "user1"
       assert.equal(0, (support.call(tim, "conv_set_draft", "user2", C2C, { draft_msg = timmsg.text "unsaid" })))
@@ -1188,6 +1205,21 @@ describe("the Lua face", function()
   end)
 
   describe("await", function()
+    it("takes a nil at the end for nothing", function()
+      local tim = new "user1"
+      local path = support.write_file(dir .. "/a.txt", "a")
+      local msg = assert(tim.await:send_new_msg("user1", C2C, timmsg.file(path), nil))
+      local param = {
+        msg_download_elem_param_type = timmsg.TIMDownload_File,
+        msg_download_elem_param_id = msg.message_elem_array[1].file_elem_file_id,
+        msg_download_elem_param_url = msg.message_elem_array[1].file_elem_url,
+      }
+      local got
+      coroutine.wrap(function() got = tim.await:download_elem_to_path(param, dir .. "/b.txt", nil) end)()
+      pump(function() return got end, tim)
+      assert.equal("a", support.read_file(dir .. "/b.txt"))
+    end)
+
     it("is one proxy a client", function()
       local one, other = new(), new(nil, { data_dir = dir .. "/other" })
       assert.equal(one.await, one.await)

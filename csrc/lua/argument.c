@@ -35,6 +35,9 @@ void tm_arguments_find(lua_State *L, const tm_call_type *type, tm_argument_place
     if (type->first_text) places->first_text = find(L, &next, LUA_TSTRING, false);
     if (type->second_text) places->second_text = find(L, &next, LUA_TSTRING, type->second_text_optional);
     if (type->json && !type->json_before_text) places->json = find(L, &next, LUA_TTABLE, type->json_optional);
+    /* it comes last, also for who hands on more than there is: lost, it would be waited for for ever */
+    while (next < lua_gettop(L) && lua_isnil(L, next))
+        next++;
     if (!lua_isnoneornil(L, next)) {
         luaL_checktype(L, next, LUA_TFUNCTION);
         places->callback = next;

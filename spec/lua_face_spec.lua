@@ -1129,6 +1129,29 @@ describe("the Lua face", function()
       tim:close()
     end)
 
+    it("at the end of a block that an error ended leaves that error, whatever callbacks raise", function()
+      local ran, told = 0, {}
+      for _, err in ipairs { "the reason", { code = 7 } } do
+        local ok, raised = pcall(function()
+          local tim <close> = new "user1"
+          if type(err) == "table" then tim:on("error", function(e) told[#told + 1] = e end) end
+          assert(tim:after(60000, function(_, desc)
+            ran = ran + 1
+            error(desc, 0)
+          end))
+          error(err, 0)
+        end)
+        assert.same({ false, err }, { ok, raised })
+      end
+      assert.same({ 2, 1 }, { ran, #told })
+      -- but no error ends this one
+      local ok, raised = pcall(function()
+        local tim <close> = new "user1"
+        assert(tim:after(60000, function() error("a callback's", 0) end))
+      end)
+      assert.same({ false, "a callback's" }, { ok, raised })
+    end)
+
     it("gives errors of callbacks to the error handlers", function()
       local tim, got = new "user1", {}
       tim:on("error", function(err) got[#got + 1] = err end)

@@ -368,8 +368,17 @@ static int run_rest(lua_State *L)
     return 0;
 }
 
-/* close(): also inside a callback; then what waits is delivered here and the poll under way finds nothing. */
-static int client_close(lua_State *L)
+/* Raises the first error that a callback left to close, and forgets the others: no poll will come to raise them. */
+static int raise_last(lua_State *L, tm_lua_client *self)
+{
+    if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return 0;
+    while (tm_callbacks_push_raised(L, 1, &self->callbacks))
+        lua_pop(L, 1);
+    return lua_error(L);
+}
+
+/* `quiet`: raises nothing but lack of memory. */
+static int close_client(lua_State *L, bool quiet)
 {
     tm_lua_client *self = check_client(L);
     if (!self->client || self->closing) return 0;
@@ -387,10 +396,20 @@ static int client_close(lua_State *L)
     tm_raised_forgive_no_more(L);
     if (status != LUA_OK) return lua_error(L); /* no memory: close again to go on */
     release(self);
-    if (!tm_callbacks_push_raised(L, 1, &self->callbacks)) return 0;
-    while (tm_callbacks_push_raised(L, 1, &self->callbacks))
-        lua_pop(L, 1); /* no poll will come to raise them */
-    return lua_error(L);
+    return quiet ? 0 : raise_last(L, self);
+}
+
+/* close(): also inside a callback; then what waits is delivered here and the poll under way finds nothing. */
+static int client_close(lua_State *L)
+{
+    return close_client(L, false);
+}
+
+/* The end of a block, with the error that ended it, if one did. That one is to be seen, and not that of a callback which was
+ * told that the client is closed. */
+static int client_leave(lua_State *L)
+{
+    return close_client(L, !lua_isnoneornil(L, 2));
 }
 
 static int client_gc(lua_State *L)
@@ -539,7 +558,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__close", client_close},
+    {"__close", client_leave},
     {"__gc", client_gc},
     {"__tostring", client_tostring},
     {NULL, NULL},

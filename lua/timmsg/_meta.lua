@@ -1540,9 +1540,9 @@ function Client:timeout() end
 function Client:user() end
 
 ---Ends everything. Callbacks of what is under way run now, with ERR_USER_CANCELED; coroutines that await again end with
----an error, which is told to nobody. Another error of theirs that no
----handler of "error" takes comes out of here, after all have run. Also inside callbacks; a second close does
----nothing.
+---an error, which is told to nobody. Another error of theirs that no handler of "error" takes comes out of here, after all
+---have run; but not out of the end of a block (`local tim <close>`) that an error has ended: that one goes on. Also inside
+---callbacks; a second close does nothing.
 function Client:close() end
 
 return timmsg

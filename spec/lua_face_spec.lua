@@ -318,6 +318,25 @@ describe("the Lua face", function()
       assert.is_nil(got[1][2])
     end)
 
+    it("tell nobody of a failure where an error handler made them", function()
+      local tim, other = new "user1", new "user2"
+      local told, heard = 0, 0
+      local function report(text)
+        told = told + 1
+        assert.is_true(tim:send_new_msg("nobody", C2C, timmsg.text(tostring(text))))
+        assert.is_true(other:send_new_msg("nobody", C2C, timmsg.text(tostring(text))))
+        assert.is_true(tim:send_new_msg("nobody", C2C, timmsg.text "x", function() heard = heard + 1 end))
+      end
+      tim:on("error", report)
+      other:on("error", report)
+      for i = 1, 2 do
+        assert.is_true(tim:send_new_msg("nobody", C2C, timmsg.text "hi"))
+        pump(function() return heard == i end, tim, other)
+        support.idle(50, tim, other)
+        assert.same({ i, i }, { told, heard })
+      end
+    end)
+
     it("need no error handler either", function()
       local tim = new "user1"
       assert.is_true(tim:send_new_msg("nobody", C2C, timmsg.text "hi"))

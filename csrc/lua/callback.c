@@ -231,6 +231,8 @@ static bool tell_error(lua_State *L, int client, tm_callbacks *callbacks)
 {
     int err = lua_gettop(L) - 1;
     lua_Integer given = 0, limit = callbacks->last_handler;
+    unsigned hush = tm_hush_get(L);
+    tm_hush_set(L, hush | TM_HUSH_ERROR);
     while (push_next_handler(L, client, EVENT_ERROR, &given, limit)) {
         lua_pushvalue(L, err);
         lua_pushvalue(L, err + 1);
@@ -238,6 +240,7 @@ static bool tell_error(lua_State *L, int client, tm_callbacks *callbacks)
         lua_pop(L, 1);
         keep_raised(L, client, callbacks);
     }
+    tm_hush_set(L, hush);
     return given > 0;
 }
 
@@ -350,8 +353,8 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
     }
     lua_pop(L, 1);
     int first = lua_gettop(L) + 1, count = push_event(L, letter);
-    bool hushed = tm_hush_is(L);
-    if (letter->kind == TM_LETTER_LOG) tm_hush_set(L, true);
+    unsigned hush = tm_hush_get(L);
+    if (letter->kind == TM_LETTER_LOG) tm_hush_set(L, hush | TM_HUSH_LOG);
     /* A handler that closes the client has the letter delivered to the others before close returns: then the
      * hand is empty, and stays so. */
     while (callbacks->letter == letter &&
@@ -361,7 +364,7 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
         if (!tm_raised_call(L, count)) handle_raised(L, client, callbacks);
     }
     if (callbacks->letter == letter) tm_callbacks_free(callbacks);
-    tm_hush_set(L, hushed);
+    tm_hush_set(L, hush);
 }
 
 void tm_callbacks_deliver(lua_State *L, int client, tm_callbacks *callbacks)

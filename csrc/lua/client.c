@@ -295,11 +295,11 @@ static int client_poll(lua_State *L)
         lua_pushnil(L);
     else
         lua_pushnumber(L, now_milliseconds() + budget);
-    bool hushed = tm_hush_is(L);
+    unsigned hush = tm_hush_get(L);
     self->polling = true;
     int status = lua_pcall(L, 2, 1, 0);
     self->polling = false;
-    tm_hush_set(L, hushed); /* if a delivery has broken off */
+    tm_hush_set(L, hush); /* if a delivery has broken off */
     settle(self);
     return status == LUA_OK ? 1 : lua_error(L);
 }
@@ -386,13 +386,13 @@ static int close_client(lua_State *L, bool quiet)
     lua_pushcfunction(L, run_rest);
     lua_pushvalue(L, 1);
     bool was_polling = self->polling;
-    bool hushed = tm_hush_is(L);
+    unsigned hush = tm_hush_get(L);
     self->polling = self->closing = true;
     tm_client_close(self->client);
     int status = lua_pcall(L, 1, 0, 0);
     self->polling = was_polling;
     self->closing = false;
-    tm_hush_set(L, hushed);
+    tm_hush_set(L, hush);
     tm_raised_forgive_no_more(L);
     if (status != LUA_OK) return lua_error(L); /* no memory: close again to go on */
     release(self);
@@ -476,18 +476,20 @@ static int client_call(lua_State *L)
     tm_argument_places places;
     tm_arguments_find(L, tm_call_type_of(kind), &places);
     tm_error err = {0, ""};
-    bool hushed = tm_hush_is(L);
+    unsigned hush = tm_hush_get(L);
+    bool quiet = hush & TM_HUSH_LOG;
     int32_t code = tm_client_check_ready(self->client, kind, &err);
-    if (code) return push_failure(L, tm_client_refuse(self->client, kind, hushed, code, &err), &err);
+    if (code) return push_failure(L, tm_client_refuse(self->client, kind, quiet, code, &err), &err);
 
-    void *token = tm_callbacks_token(L, 1, kind, places.callback);
+    bool untold = (hush & TM_HUSH_ERROR) && !places.callback;
+    void *token = untold ? NULL : tm_callbacks_token(L, 1, kind, places.callback);
     tm_args args; /* nothing raises as long as these are ours */
     memset(&args, 0, sizeof args);
-    args.quiet = hushed;
+    args.quiet = quiet;
     code = tm_arguments_take(L, kind, &places, &args, &err);
     if (code) {
         tm_args_free(&args);
-        tm_client_refuse(self->client, kind, hushed, code, &err);
+        tm_client_refuse(self->client, kind, quiet, code, &err);
     } else {
         code = tm_client_call(self->client, kind, &args, token, &err);
     }

@@ -1,22 +1,25 @@
 /* Hush: see hush.h. */
 #include "hush.h"
 
-/* Of a field of the registry, there while it is hushed: clients of one state can ring each other's handlers. */
+/* Of a field of the registry. */
 static const char key = 0;
 
-bool tm_hush_is(lua_State *L)
+void tm_hush_open(lua_State *L)
 {
-    bool hushed = lua_rawgetp(L, LUA_REGISTRYINDEX, &key) != LUA_TNIL;
-    lua_pop(L, 1);
-    return hushed;
+    lua_pushinteger(L, (lua_Integer)tm_hush_get(L));
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
 }
 
-void tm_hush_set(lua_State *L, bool hushed)
+unsigned tm_hush_get(lua_State *L)
 {
-    if (hushed == tm_hush_is(L)) return;
-    if (hushed)
-        lua_pushboolean(L, 1);
-    else
-        lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+    unsigned hush = (unsigned)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return hush;
+}
+
+void tm_hush_set(lua_State *L, unsigned hush)
+{
+    lua_pushinteger(L, (lua_Integer)hush);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key); /* the field is there: that takes no memory */
 }

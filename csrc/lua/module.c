@@ -1,6 +1,7 @@
 /* Module: timmsg.core, the C half of the Lua module timmsg. See luaopen_timmsg_core in timmsg.h. */
 #include "callback.h"
 #include "client.h"
+#include "hush.h"
 #include "raised.h"
 #include "testing.h"
 #include "value.h"
@@ -239,6 +240,7 @@ int luaopen_timmsg_core(lua_State *L)
     stay_loaded();
     luaL_checkversion(L);
     tm_keys_open(L);
+    tm_hush_open(L);
     luaL_newlib(L, functions);
     lua_newtable(L);
     tm_lua_client_open(L, -1);

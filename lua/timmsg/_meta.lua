@@ -1476,7 +1476,7 @@ function Await:group_modify_member_info(param) end
 ---| "network_status" # the connection came or went
 ---| "kicked_offline" # another session took this device's place at the server; never on a hub
 ---| "log" # a line was logged; not by a call that a handler of this event has made
----| "error" # a callback raised an error, or a call without a callback failed
+---| "error" # a callback raised an error, or a call without a callback failed that no handler of this event has made
 
 ---Adds a handler. One that is added while an event is delivered starts with the next event.
 ---@overload fun(self: timmsg.Client, event: "recv_new_msg", handler: fun(msgs: timmsg.Message[])): function

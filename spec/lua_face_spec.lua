@@ -169,6 +169,14 @@ describe("the Lua face", function()
       raises("bad argument #2 to 'message' %(table expected, got string%)", timmsg.message, timmsg.text "a", "b")
       raises("bad argument #2 to 'message' %(Message or element expected%)", timmsg.message, timmsg.text "a", {})
       raises("bad argument #1 to 'locator'", timmsg.locator, {})
+      -- no part is left out without a word
+      raises("bad argument #1 to 'message' %(Message or element expected at 2, got nil%)", timmsg.message,
+        { timmsg.text "a", nil, timmsg.text "b" })
+      raises("bad argument #1 to 'message' %(Message or element expected at 1, got nil%)", timmsg.message, { nil, timmsg.text "b" })
+      raises("bad argument #1 to 'message' %(Message or element expected at 2, got string%)", timmsg.message, { timmsg.text "a", "b" })
+      raises("bad argument #1 to 'message' %(a list of parts and keys of a Message expected, got the key 1%.5%)", timmsg.message,
+        { timmsg.text "a", [1.5] = timmsg.text "b" })
+      raises("bad argument #2 to 'message' %(table expected, got nil%)", timmsg.message, timmsg.text "a", nil, timmsg.text "b")
     end)
   end)
 

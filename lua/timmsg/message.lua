@@ -6,13 +6,12 @@ local K <const> = core.constants
 
 local builders = {}
 
--- The value, as an integer if that is wanted; else an argument error at `level`: by default at the place that called
--- the builder that calls this.
-local function check(value, wanted, number, name, level)
+-- The value, as an integer if that is wanted; else an argument error at the place that called the builder that calls this.
+local function check(value, wanted, number, name)
   local kind = math.type(value) or type(value)
   if kind == wanted or wanted == "number" and type(value) == "number" then return value end
   if wanted == "integer" and kind == "float" and math.tointeger(value) then return math.tointeger(value) end
-  error(("bad argument #%d to '%s' (%s expected, got %s)"):format(number, name, wanted, kind), level or 3)
+  error(("bad argument #%d to '%s' (%s expected, got %s)"):format(number, name, wanted, kind), 3)
 end
 
 -- The same, but nil is fine. A tail call, so that the levels stay as they are.
@@ -103,20 +102,54 @@ function builders.video(path, image_path, seconds, video_type, image_type)
   }
 end
 
--- Adds an element, or the elements of a Message and its other keys, to `target`.
-local function add(target, part, number)
-  check(part, "table", number, "message", 4)
+-- Adds an element, or the elements of a Message and its other keys, to `target`. False: it is neither.
+local function add(target, part)
+  if type(part) ~= "table" then return false end
   local elems = target[K.kTIMMsgElemArray]
   if part[K.kTIMElemType] then
     elems[#elems + 1] = part
-    return
+    return true
   end
-  if type(part[K.kTIMMsgElemArray]) ~= "table" then
-    error(("bad argument #%d to 'message' (Message or element expected)"):format(number), 3)
-  end
+  if type(part[K.kTIMMsgElemArray]) ~= "table" then return false end
   table.move(part[K.kTIMMsgElemArray], 1, #part[K.kTIMMsgElemArray], #elems + 1, elems)
   for key, value in pairs(part) do
     if key ~= K.kTIMMsgElemArray then target[key] = value end
+  end
+  return true
+end
+
+-- As an argument error at the place that called `message`, which calls what calls this.
+local function refuse(number, ...)
+  error(("bad argument #%d to 'message' (%s)"):format(number, string.format(...)), 4)
+end
+
+-- The parts of a list, and its other keys. No part gets lost: not one behind a nil either.
+local function add_list(target, list)
+  local count = 0
+  for key in pairs(list) do
+    if math.type(key) == "integer" and key > 0 then
+      count = math.max(count, key)
+    elseif type(key) ~= "string" then
+      refuse(1, "a list of parts and keys of a Message expected, got the key %s", tostring(key))
+    end
+  end
+  for number = 1, count do
+    if not add(target, list[number]) then
+      refuse(1, "Message or element expected at %d, got %s", number, type(list[number]))
+    end
+  end
+  for key, value in pairs(list) do
+    if type(key) == "string" then target[key] = value end
+  end
+end
+
+local function add_all(target, ...)
+  for number = 1, select("#", ...) do
+    local part = select(number, ...)
+    if not add(target, part) then
+      if type(part) == "table" then refuse(number, "Message or element expected") end
+      refuse(number, "table expected, got %s", type(part))
+    end
   end
 end
 
@@ -125,16 +158,9 @@ function builders.message(...)
   local target = { [K.kTIMMsgElemArray] = {} }
   local list = ...
   if select("#", ...) == 1 and type(list) == "table" and not list[K.kTIMElemType] and not list[K.kTIMMsgElemArray] then
-    for number, part in ipairs(list) do
-      add(target, part, number)
-    end
-    for key, value in pairs(list) do
-      if type(key) == "string" then target[key] = value end
-    end
-    return target
-  end
-  for number = 1, select("#", ...) do
-    add(target, (select(number, ...)), number)
+    add_list(target, list)
+  else
+    add_all(target, ...)
   end
   return target
 end

@@ -440,6 +440,23 @@ describe("in straight-line code", function()
     assert.equal(0, asked)
   end)
 
+  it("a host's scheduler is a function, which returns two or none", function()
+    for _, wrong in ipairs { 5, "x", {}, true } do
+      local ok, err = pcall(function() timmsg.set_scheduler(wrong) end)
+      assert.is_false(ok)
+      assert.matches("await_spec.lua:%d+: bad argument #1 to 'set_scheduler' %(function or nil expected, got " .. type(wrong), err)
+    end
+    local function nothing() end
+    for _, returned in ipairs { table.pack(nothing), table.pack(nothing, 5), table.pack({}, nothing) } do
+      timmsg.set_scheduler(function() return table.unpack(returned, 1, returned.n) end)
+      local co = coroutine.create(function() alice.await:sleep(1) end)
+      local ok, err = coroutine.resume(co)
+      assert.is_false(ok)
+      assert.matches("the scheduler returned " .. type(returned[1]) .. " and " .. type(returned[2]) .. ", not two functions", err)
+    end
+    timmsg.set_scheduler(nil)
+  end)
+
   it("a host's scheduler runs its coroutines itself", function()
     -- one that resumes what is ready, and nothing else may
     local ready, running, resumed = {}, nil, 0

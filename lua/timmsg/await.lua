@@ -71,6 +71,9 @@ local function waiter(client)
   local can_yield, suspend, wake = coroutine.isyieldable(), nil, nil
   if scheduler and can_yield then suspend, wake = scheduler() end
   if suspend then
+    if type(suspend) ~= "function" or type(wake) ~= "function" then
+      error(("timmsg.set_scheduler: the scheduler returned %s and %s, not two functions"):format(type(suspend), type(wake)), 0)
+    end
     return function(is_done)
       while not is_done() do suspend() end
       return true
@@ -292,6 +295,11 @@ end
 -- wait that can yield, in the coroutine that is to wait, and returns two functions: suspend(), which gives way until it is
 -- woken (or sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. nil: there is no
 -- scheduler.
-local function set_scheduler(fn) scheduler = fn end
+local function set_scheduler(fn)
+  if fn ~= nil and type(fn) ~= "function" then
+    error(("bad argument #1 to 'set_scheduler' (function or nil expected, got %s)"):format(type(fn)), 2)
+  end
+  scheduler = fn
+end
 
 return { proxy_of = proxy_of, set_scheduler = set_scheduler }

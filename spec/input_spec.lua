@@ -436,6 +436,10 @@ describe("bad input", function()
       local msg = timmsg.text "hung"
       msg.draw, msg.thread, msg.file = print, coroutine.create(print), io.stdout
       msg.message_elem_array[1].draw = print
+      msg.sprite = debug.upvalueid(function() return msg end, 1) -- a pointer, as from C
+      assert.equal("userdata", type(msg.sprite))
+      support.must(tim, "send_new_msg", "user1", C2C, msg)
+      msg.sprite, msg.nothing = nil, timmsg.null
       support.must(tim, "send_new_msg", "user1", C2C, msg)
     end)
 

@@ -191,11 +191,12 @@ static bool name_item(cJSON *item, const tm_field *field, const char *key, size_
     return false;
 }
 
-/* Whether no value of the type that is on top has a JSON form. */
+/* Whether no value of the type that is on top has a JSON form; of a pointer: whether it is not timmsg.null. */
 static bool has_no_form(lua_State *L)
 {
     int type = lua_type(L, -1);
-    return type == LUA_TFUNCTION || type == LUA_TTHREAD || type == LUA_TUSERDATA;
+    return type == LUA_TFUNCTION || type == LUA_TTHREAD || type == LUA_TUSERDATA ||
+           (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1));
 }
 
 /* The table below the key and value on top, which are its first entry. [-2, +0, -] */

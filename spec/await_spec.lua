@@ -344,6 +344,51 @@ describe("in straight-line code", function()
     assert.is_true(support.now_ms() - began < support.DEADLINE_MS)
   end)
 
+  it("what closes the client itself is waited for all the same", function()
+    for where, how in pairs { outside = function(fn) return fn() end, inside = run } do
+      local carol = support.new_client(dir, "carol")
+      local function closes()
+        carol:close()
+        return "its own"
+      end
+      assert.equal("its own", how(function() return carol.await:timeout(5000, closes) end), where)
+      carol = support.new_client(dir, "carol")
+      assert.same({ "its own", n = 1 }, (how(function() return carol.await:all(closes) end)), where)
+    end
+  end)
+
+  it("who resumes a coroutine each frame resumes those that it waits for too", function()
+    local frames, closed = 0, false
+    local function frame() coroutine.yield() end
+    local one, other
+    local co = coroutine.create(function()
+      one, other = alice.await:all(function()
+        for _ = 1, 3 do
+          frame()
+          frames = frames + 1
+        end
+        return alice.await:timeout(5000, function()
+          frame()
+          return support.text_of(say("after a frame")())
+        end)
+      end, function()
+        return alice.await:timeout(20, function()
+          local _guard <close> = setmetatable({}, { __close = function() closed = true end }) -- luacheck: ignore 211
+          while true do frame() end
+        end)
+      end)
+    end)
+    support.eventually(function()
+      if coroutine.status(co) == "dead" then return true end
+      assert(coroutine.resume(co))
+      return false
+    end, alice)
+    assert.same({ "after a frame", n = 1 }, one)
+    assert.equal(timmsg.ERR_REQUEST_TIMEOUT, other[3])
+    assert.equal(3, frames)
+    assert.is_true(closed)
+  end)
+
   it("what is no function cannot be waited for", function()
     local ran = false
     local function runs() ran = true end

@@ -997,7 +997,8 @@ local Await = {}
 function Await:sleep(ms) end
 
 ---Runs functions at once, each in a coroutine of its own. A table for each: what it returned, as table.pack does. If
----one raises an error the others are closed, and the caller gets the error with its traceback.
+---one raises an error the others are closed, and the caller gets the error with its traceback. What yields in them for
+---anything but an await goes on when somebody resumes the caller's coroutine, as a game may each frame.
 ---@param ... fun(): any
 ---@return table ...
 function Await:all(...) end

@@ -27,18 +27,18 @@ end
 
 -- Polls until `is_done()`. A failure is nil, message, code.
 local function pump(client, is_done)
-  while true do
-    local count, message = client:poll()
-    if not count then return nil, message, TIM_ERR_PARAM end
-    if is_done() then return true end
-    -- a callback did it; what is waited for is another client's
+  while not is_done() do
+    -- a callback did it, or what is waited for; if that is not done, it is another client's
     if core.state(client) == "closed" then return nil, "client is closed", ERR_USER_CANCELED end
     local is_there, interrupted = client:wait()
     -- only in a test (timmsg.testing) does a wait without a limit end so; a signal was for others
     if not is_there and not interrupted then
       return nil, "this would wait for ever: the clock of the test stands still", TIM_ERR_PARAM
     end
+    local count, message = client:poll()
+    if not count then return nil, message, TIM_ERR_PARAM end
   end
+  return true
 end
 
 -- An argument error of what does it for the client's method `name`, as if the proxy's had raised it.
@@ -56,9 +56,10 @@ end
 -- The host's way to wait: see set_scheduler.
 local scheduler
 
--- For one wait: wait(is_done), which returns true, or nil, message, code; and wake(), which lets it look. On a client
--- that closes or has closed it raises an error at the level of the caller's caller: nil, message, code, of which there
--- would be no end then, keeps a loop in a coroutine, and so close, from ever ending.
+-- For one wait: wait(is_done[, step]), which returns true, or nil, message, code, and calls step() whenever somebody else lets
+-- it look; and wake(), which lets it look. On a client that closes or has closed it raises an error at the level of the
+-- caller's caller: nil, message, code, of which there would be no end then, keeps a loop in a coroutine, and so close, from
+-- ever ending.
 local function waiter(client)
   local state = core.state(client)
   if state == "closing" or state == "closed" then
@@ -74,16 +75,22 @@ local function waiter(client)
     if type(suspend) ~= "function" or type(wake) ~= "function" then
       error(("timmsg.set_scheduler: the scheduler returned %s and %s, not two functions"):format(type(suspend), type(wake)), 0)
     end
-    return function(is_done)
-      while not is_done() do suspend() end
+    return function(is_done, step)
+      while not is_done() do
+        suspend()
+        if step and not is_done() then step() end
+      end
       return true
     end, wake
   end
   if can_yield then
     local co, waiting = coroutine.running(), false
-    return function(is_done)
+    return function(is_done, step)
       waiting = true
-      while not is_done() do coroutine.yield() end -- someone else may resume it too early
+      while not is_done() do
+        coroutine.yield()
+        if step and not is_done() then step() end -- someone else resumes it, perhaps each frame
+      end
       waiting = false
       return true
     end, function()
@@ -146,7 +153,8 @@ local function check_function(value, number, name)
   error(("bad argument #%d to '%s' (function expected, got %s)"):format(number, name, type(value)), 3)
 end
 
--- Whoever waits for functions that run in coroutines of their own: they end with it, however it ends.
+-- For whoever waits for functions that run in coroutines of their own: a guard, with which they end, however it ends; and
+-- go_on(), which starts them, and later resumes those that wait for whatever else: in an await they wait on.
 local function run_all(functions, on_end)
   local tasks = {}
   for i, fn in ipairs(functions) do -- they are functions: there is no hole
@@ -233,7 +241,7 @@ function methods:all(...)
   local wait, wake, refusal = waiter(self.client)
   if not wait then return nil, wake, refusal end
   local left, failure = functions.n, nil
-  local guard <close>, start = run_all(functions, function(i, outcome) -- luacheck: ignore 211
+  local guard <close>, go_on = run_all(functions, function(i, outcome) -- luacheck: ignore 211
     left = left - 1
     if outcome[1] then
       results[i] = table.pack(table.unpack(outcome, 2, outcome.n))
@@ -242,8 +250,8 @@ function methods:all(...)
     end
     if left == 0 or failure then wake() end
   end)
-  start()
-  local ok, message, code = wait(function() return left == 0 or failure end)
+  go_on()
+  local ok, message, code = wait(function() return left == 0 or failure end, go_on)
   if failure then pass_on(failure) end
   if not ok then return nil, message, code end
   return table.unpack(results, 1, functions.n)
@@ -258,7 +266,7 @@ function methods:timeout(ms, fn, ...)
   if not wait then return nil, wake, refusal end
   local args = table.pack(...)
   local outcome, is_late, is_closed
-  local guard <close>, start = run_all({ function() -- luacheck: ignore 211
+  local guard <close>, go_on = run_all({ function() -- luacheck: ignore 211
     return fn(table.unpack(args, 1, args.n))
   end }, function(_, result)
     outcome = result
@@ -269,9 +277,9 @@ function methods:timeout(ms, fn, ...)
     if not outcome then wake() end
   end)
   if not alarm then return nil, message, code end
-  start()
+  go_on()
   local ok
-  ok, message, code = wait(function() return outcome or is_late or is_closed end)
+  ok, message, code = wait(function() return outcome or is_late or is_closed end, go_on)
   if outcome and not outcome[1] then pass_on(outcome[2]) end
   if outcome then return table.unpack(outcome, 2, outcome.n) end
   if is_closed then return nil, is_closed[1], is_closed[2] end

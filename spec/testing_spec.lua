@@ -243,6 +243,34 @@ describe("timmsg.testing", function()
     assert.matches("testing_spec%.lua:%d+: bad argument #1 to 'new' %(table expected, got number%)$", err)
   end)
 
+  it("names what is wrong with an argument, where it was given", function()
+    local other <close> = testing.new()
+    local dora, stranger = hub:login "dora", other:login "stranger"
+    local function blames(message, method, ...)
+      local args = table.pack(...)
+      local ok, err = pcall(function() hub[method](hub, table.unpack(args, 1, args.n)) end)
+      assert.is_false(ok)
+      assert.matches("^[^:]*testing_spec%.lua:%d+: ", err)
+      assert.equal(message, err:match "^[^:]*:%d+: (.*)$")
+    end
+    for _, wrong in ipairs { table.pack(nil), table.pack(stranger), table.pack "alice" } do
+      for _, method in ipairs { "received", "offline", "online", "fail", "slow", "cut", "ask" } do
+        blames(("bad argument #1 to '%s' (a client of this hub expected)"):format(method), method, wrong[1], "login", 1)
+      end
+    end
+    for _, method in ipairs { "fail", "slow", "cut", "ask" } do
+      blames(('bad argument #2 to \'%s\' (there is no call "nope")'):format(method), method, dora, "nope", 1)
+      blames(('bad argument #2 to \'%s\' (there is no call "nil")'):format(method), method, dora, nil, 1)
+      blames(('bad argument #2 to \'%s\' (there is no call "poll")'):format(method), method, dora, "poll", 1)
+    end
+    blames("bad argument #3 to 'fail' (integer expected, got string)", "fail", dora, "login", "x")
+    blames("bad argument #3 to 'slow' (milliseconds expected, got -1)", "slow", dora, "login", -1)
+    blames("bad argument #1 to 'advance' (milliseconds expected, got -1)", "advance", -1)
+    blames("bad argument #1 to 'advance' (milliseconds expected, got nil)", "advance")
+    blames("bad argument #1 to 'advance' (milliseconds expected, got 1.5)", "advance", 1.5)
+    blames("bad argument #1 to 'login' (string expected, got nil)", "login")
+  end)
+
   -- ---- clock and chance ----
 
   it("stands still until it is moved", function()

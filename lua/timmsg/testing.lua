@@ -47,6 +47,30 @@ local function check_options(options)
   end
 end
 
+-- An argument error of the method `name`, for its caller.
+local function refuse(number, name, ...)
+  error(("bad argument #%d to '%s' (%s)"):format(number, name, string.format(...)), 4)
+end
+
+local function is_of(self, client) return client ~= nil and self.told[client] ~= nil end
+
+local function check_client(self, client, name)
+  if not is_of(self, client) then refuse(1, name, "a client of this hub expected") end
+end
+
+local is_call = {}
+for _, name in ipairs(core.calls) do is_call[name] = true end
+
+local function check_call(self, client, call, name)
+  if not is_of(self, client) then refuse(1, name, "a client of this hub expected") end
+  if call == nil or not is_call[call] then refuse(2, name, "there is no call \"%s\"", tostring(call)) end
+end
+
+local function check_ms(ms, number, name)
+  if type(ms) == "number" and math.tointeger(ms) and ms >= 0 then return end
+  refuse(number, name, "milliseconds expected, got %s", tostring(ms))
+end
+
 -- A new hub with nobody on it. Close it at the end of the test (it is to-be-closed).
 ---@param options? timmsg.testing.Options
 ---@return timmsg.testing.Hub
@@ -84,6 +108,7 @@ end
 ---@param device? string
 ---@return timmsg.Client
 function Hub:login(user, device)
+  if type(user) ~= "string" then error(("bad argument #1 to 'login' (string expected, got %s)"):format(type(user)), 2) end
   local client = assert(self:new { data_dir = device and user .. "." .. device or user })
   local code, desc
   assert(client:login(user, "", function(c, d) code, desc = c, d end))
@@ -136,6 +161,7 @@ end
 -- Moves the clock on by so many milliseconds. What waits for a time on the way happens at its time.
 ---@param ms integer
 function Hub:advance(ms)
+  check_ms(ms, 1, "advance")
   self:flush()
   local left = ms
   repeat
@@ -159,6 +185,7 @@ end
 -- back, or fails when request_timeout_ms are over.
 ---@param client timmsg.Client
 function Hub:offline(client)
+  check_client(self, client, "offline")
   core.testing.offline(client, true)
   self:flush()
 end
@@ -166,6 +193,7 @@ end
 -- It is back.
 ---@param client timmsg.Client
 function Hub:online(client)
+  check_client(self, client, "online")
   core.testing.offline(client, false)
   self:flush()
 end
@@ -175,7 +203,11 @@ end
 ---@param call string a method's name: "send_new_msg", "login", "download_elem_to_path"
 ---@param code integer
 ---@param desc? string
-function Hub:fail(client, call, code, desc) -- luacheck: ignore 212
+function Hub:fail(client, call, code, desc)
+  check_call(self, client, call, "fail")
+  if type(code) ~= "number" or not math.tointeger(code) then
+    error(("bad argument #3 to 'fail' (integer expected, got %s)"):format(type(code)), 2)
+  end
   core.testing.fault(client, call, "fail", code, desc or "failed by the test", 0)
 end
 
@@ -184,7 +216,9 @@ end
 ---@param client timmsg.Client
 ---@param call string
 ---@param ms integer
-function Hub:slow(client, call, ms) -- luacheck: ignore 212
+function Hub:slow(client, call, ms)
+  check_call(self, client, call, "slow")
+  check_ms(ms, 3, "slow")
   core.testing.fault(client, call, "slow", 0, "", ms)
 end
 
@@ -192,7 +226,8 @@ end
 -- what it was asked: the answer is what was lost. Of a download half has arrived.
 ---@param client timmsg.Client
 ---@param call string
-function Hub:cut(client, call) -- luacheck: ignore 212
+function Hub:cut(client, call)
+  check_call(self, client, call, "cut")
   core.testing.fault(client, call, "cut", 0, "", 0)
 end
 
@@ -200,6 +235,7 @@ end
 ---@param client timmsg.Client
 ---@return timmsg.Message[]
 function Hub:received(client)
+  check_client(self, client, "received")
   local told = self.told[client]
   return table.move(told, 1, #told, 1, {})
 end
@@ -211,6 +247,7 @@ end
 ---@return string desc
 ---@return any ... result
 function Hub:ask(client, call, ...)
+  check_call(self, client, call, "ask")
   local args, answer = table.pack(...), nil
   args[args.n + 1] = function(...) answer = table.pack(...) end
   local ok, message, code = client[call](client, table.unpack(args, 1, args.n + 1))

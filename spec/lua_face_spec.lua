@@ -205,6 +205,13 @@ describe("the Lua face", function()
       assert.has_error(function() timmsg.new { "x" } end)
     end)
 
+    it("does not take options that only a metatable has for none", function()
+      local inherits = setmetatable({}, { __index = { data_dir = dir .. "/a" } })
+      assert.error_matches(function() timmsg.new(inherits) end, "bad argument #1 to 'new' %(an empty table with a metatable%)")
+      rawset(inherits, "data_dir", dir .. "/a")
+      support.keep(assert(timmsg.new(inherits)))
+    end)
+
     it("raises an error for a wrong type", function()
       ---@diagnostic disable: assign-type-mismatch, param-type-mismatch
       assert.error_matches(function() timmsg.new { data_dir = 1 } end, "option 'data_dir': string expected, got number")

@@ -69,9 +69,14 @@ void tm_options_push(lua_State *L)
 {
     lua_newtable(L);
     int config = lua_gettop(L);
+    bool inherits = lua_getmetatable(L, 1);
+    lua_settop(L, config);
     lua_pushnil(L);
     while (lua_next(L, 1)) {
+        inherits = false;
         take_option(L, config);
         lua_pop(L, 1);
     }
+    /* metamethods are not asked: these options would all be defaults */
+    luaL_argcheck(L, !inherits, 1, "an empty table with a metatable");
 }

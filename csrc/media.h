@@ -79,7 +79,7 @@ int32_t tm_media_send(tm_media *media, uint64_t id, const char *path, uint64_t s
                       const char *const *headers, const char *content_type);
 /* Store in: copies the file at `path` into `directory` as <directory>/<first two hex digits>/<hash>, whole or
  * not at all (temporary file in <directory>/tmp, fsync, rename, directory synced), 0600. A file that is there
- * already with the same size is kept. The file's size must still be `size` (else 7004 if it vanished, 6008 if
+ * already is kept if it has that content still, else replaced. The file's size must still be `size` (else 7004 if it vanished, 6008 if
  * it changed); unreadable is 7007, and what goes wrong in `directory` 6008. */
 int32_t tm_media_store(tm_media *media, uint64_t id, const char *path, uint64_t size, const char *directory);
 /* Copy out: the stored file `source` to `path`, with the same promises as fetch (resume, atomic arrival,

@@ -232,6 +232,23 @@ describe("DownloadElemToPath", function()
       assert_fails(timmsg.ERR_FILE_TRANS_DOWNLOAD_FAILED, finish(client, start(client, by_url(elem.file_elem_url), dir .. "/out/a")))
       assert.same({}, names())
     end)
+
+    hub_it("rule 38: nor does it stay damaged when its content is sent again", function()
+      local size = 600001
+      local elem, client = receive_file("rita", size)
+      local path = find_stored(size)
+      for _, damage in ipairs { content(size):sub(1, -2) .. "?", "?" .. content(size):sub(2), content(size):sub(1, 1000), "" } do
+        support.write_file(path, damage)
+        local list = finish(client, start(client, by_url(elem.file_elem_url), dir .. "/out/a"))
+        assert_fails(timmsg.ERR_FILE_TRANS_DOWNLOAD_FAILED, list)
+        assert.matches("^the stored file is damaged", list.ended.desc)
+        support.must(tim, "send_new_msg", "rita", timmsg.C2C, timmsg.file(dir .. "/sent.bin"))
+        assert_good_calls(finish(client, start(client, by_url(elem.file_elem_url), dir .. "/out/a")), size)
+        assert_same(content(size), support.read_file(dir .. "/out/a"))
+        os.remove(dir .. "/out/a")
+      end
+      assert.same({}, names())
+    end)
   end)
 
   support.hub_only(describe)("over HTTP", function()

@@ -882,6 +882,27 @@ static void store_replaces_a_short_file(void **state)
     assert_stored(at("www/mine.bin"), stored);
 }
 
+/* So is one of the right size that has other bytes, wherever they are. */
+static void store_replaces_a_damaged_file(void **state)
+{
+    (void)state;
+    char stored[512], hash[TM_MEDIA_HASH];
+    break_off_copy(stored, hash);
+    const long places[] = {0, MEGA + 4711, 2 * MEGA - 1};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        FILE *file = fopen(stored, "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, places[i], SEEK_SET), 0);
+        int byte = fgetc(file);
+        assert_int_equal(fseek(file, places[i], SEEK_SET), 0);
+        assert_int_equal(fputc(byte ^ 1, file), byte ^ 1);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(tm_media_store(media, ++last_id, at("www/mine.bin"), 2 * MEGA, at("store")), 0);
+        assert_int_equal(wait_done(last_id).last.code, 0);
+        assert_stored(at("www/mine.bin"), stored);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, before_each, after_each)
 
 int main(void)
@@ -936,6 +957,7 @@ int main(void)
         CASE(damaged_part_starts_over),
         CASE(damaged_or_missing_stored_file),
         CASE(store_replaces_a_short_file),
+        CASE(store_replaces_a_damaged_file),
     };
     return cmocka_run_group_tests_name("media", tests, start_all, stop_all);
 }

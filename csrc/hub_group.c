@@ -144,23 +144,38 @@ static int32_t create(tm_hub *hub, tm_op *op, tm_error *err)
     return code;
 }
 
+/* The last message of a group: that it was deleted. *time: the message's. */
+static int32_t tell_of_end(tm_hub *hub, const tm_hub_group_info *in, uint64_t *time, tm_error *err)
+{
+    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
+    bool ok = tm_json_append(elems, elem) && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupReport) &&
+              tm_json_add_int(elem, kTIMGroupReportElemReportType, HUB_REPORT_DELETED) &&
+              tm_json_add_string(elem, kTIMGroupReportElemGroupId, in->name) &&
+              tm_json_add_string(elem, kTIMGroupReportElemOpUser, hub->user);
+    char *text = ok ? tm_json_print(elems) : NULL;
+    int32_t code =
+        text ? tm_hub_append_system(hub, in->topic, in->id, 0, text, time, err) : tm_fail_memory(err);
+    cJSON_Delete(elems);
+    tm_free(text);
+    return code;
+}
+
 static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_group_info in;
     tm_error local = {0};
+    uint64_t time;
     int32_t code = tm_hub_group_find(hub, op->text, true, &in, err);
     if (!code && in.role != kTIMMemberRole_SuperAdmin)
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner may delete a group");
+    /* members know all that was said, those too who come back later, when there may be a group of the same id */
+    if (!code) code = tell_of_end(hub, &in, &time, err);
     /* one member at a time, so that nothing reads a table while it changes */
     int64_t user_id;
     while (!code && (user_id = tm_sql_int(hub->sql, &local, 0,
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
-        code = tm_hub_member_end(hub, &in, user_id, tm_world_seconds(hub->host.world), err);
+        code = tm_hub_member_end(hub, &in, user_id, time, err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
-    /* until now members know all that was said: a group of the same id must not say anything before */
-    if (!code)
-        code = tm_sql_run(hub->sql, err, "UPDATE topics SET last_time = max(last_time, ?) WHERE id = ?", "ui",
-                          tm_world_seconds(hub->host.world), in.topic);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);
     return code;

@@ -8,6 +8,9 @@
 /* Kinds of GroupTips. */
 enum { HUB_TIP_JOINED = 1, HUB_TIP_QUIT = 2, HUB_TIP_REMOVED = 3 };
 
+/* The kind of GroupReport that says that the group was deleted. */
+#define HUB_REPORT_DELETED 5
+
 typedef struct tm_hub_group_info {
     int64_t id, topic;
     char name[49];

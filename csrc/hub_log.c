@@ -15,10 +15,11 @@ int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err)
 
 int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err)
 {
-    /* time goes on from where it was in an earlier group of that id, whatever the clock says (rule 12) */
+    /* Time goes on from where it was in an earlier group of that id, whatever the clock says (rule 12), and a second after
+     * that: within one second seqs would mix the two (rule 42). */
     return tm_sql_run(hub->sql, err,
                       "INSERT INTO topics(group_name, last_time) VALUES(?1, "
-                      "(SELECT coalesce(max(last_time), 0) FROM topics WHERE group_name = ?1))",
+                      "(SELECT coalesce(max(last_time) + 1, 0) FROM topics WHERE group_name = ?1))",
                       "t", group)
                ? 0
                : tm_sql_last_id(hub->sql);

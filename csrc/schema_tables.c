@@ -323,6 +323,9 @@ STRUCT(tm_schema_group_tips_elem, "GroupTipsElem");
 
 static const tm_field group_report_elem_fields[] = {
     F_ENUM(kTIMElemType, elem_type, TM_REQUIRED),
+    F(kTIMGroupReportElemGroupId, TM_STRING, TM_READ_ONLY),
+    F(kTIMGroupReportElemOpUser, TM_STRING, TM_READ_ONLY),
+    F(kTIMGroupReportElemReportType, TM_UINT32, TM_READ_ONLY),
 };
 static STRUCT(group_report_elem, "GroupReportElem");
 

@@ -146,6 +146,9 @@ local SHOW <const> = {
   [timmsg.TIMElem_GroupTips] = function(elem)
     return ("%s %s"):format(table.concat(elem.group_tips_elem_user_array, ", "), TIPS[elem.group_tips_elem_tip_type])
   end,
+  [timmsg.TIMElem_GroupReport] = function(elem) -- of which there is one kind
+    return ("%s deleted the group"):format(elem.group_report_elem_op_user)
+  end,
 }
 
 -- What a message says, in one line.

@@ -115,7 +115,7 @@ describe("Groups", function()
     local list = {}
     for _, msg in ipairs(msgs) do
       local elem = msg.message_elem_array[1]
-      if msg.message_sender == SYSTEM then
+      if msg.message_sender == SYSTEM and elem.elem_type ~= timmsg.TIMElem_GroupReport then
         assert.equal(timmsg.TIMElem_GroupTips, elem.elem_type)
         assert.equal(1, #msg.message_elem_array)
         list[#list + 1] = {
@@ -846,6 +846,75 @@ describe("Groups", function()
       assert.same({ "team" }, joined((support.device(dir, "ben", "third"))))
       assert.same({ "team" }, joined(second))
     end)
+
+    -- What a member sees of groups: texts, "+" and who came, "end" and who ended it.
+    local function seen_of(msgs)
+      local list = {}
+      for i, msg in ipairs(msgs) do
+        local elem = msg.message_elem_array[1]
+        if elem.elem_type == timmsg.TIMElem_GroupTips then
+          list[i] = "+" .. table.concat(elem.group_tips_elem_user_array, "+")
+        elseif elem.elem_type == timmsg.TIMElem_GroupReport then
+          list[i] = "end " .. elem.group_report_elem_op_user
+        else
+          list[i] = elem.text_elem_content
+        end
+      end
+      return list
+    end
+
+    local hub_it = support.hub_only(it)
+
+    hub_it("rule 42: is told to all members as the group's last message", function()
+      local ben, ben_seen = user "ben"
+      support.group(anna, "team", "ben")
+      support.must(anna, "group_delete", "team")
+      for _, one in ipairs { seen, ben_seen } do
+        support.eventually(function() return #one.messages == 2 end, anna, ben)
+        local msg = one.messages[2]
+        assert.same({ {
+          elem_type = timmsg.TIMElem_GroupReport, group_report_elem_report_type = 5, group_report_elem_group_id = "team",
+          group_report_elem_op_user = "anna",
+        } }, msg.message_elem_array)
+        assert.equal(SYSTEM, msg.message_sender)
+        assert.equal("team", msg.message_conv_id)
+        assert.equal(GROUP, msg.message_conv_type)
+        assert.equal(2, msg.message_seq)
+        assert.is_false(msg.message_is_read)
+        assert.is_false(msg.message_is_from_self)
+      end
+      assert.equal(2, support.conv(ben, "team", GROUP).conv_unread_num)
+      support.must(ben, "report_readed", "team", GROUP)
+      assert.equal(0, support.conv(ben, "team", GROUP).conv_unread_num)
+    end)
+
+    for _, comes in ipairs { false, true } do
+      hub_it("rules 23, 42: who was away gets the rest of the old one, and its end, before the new one, "
+        .. (comes and "which he is in" or "which he is not in"), function()
+        local ben = user "ben"
+        support.group(anna, "team", "ben")
+        support.eventually(function() return support.conv(ben, "team", GROUP) end, ben)
+        ben:close()
+        for i = 1, 3 do support.say(anna, "team", GROUP, "old" .. i) end
+        support.must(anna, "group_delete", "team")
+        -- all in one second
+        local cora, dora = user "cora", user "dora"
+        support.group(cora, "team", "dora", comes and "ben" or nil)
+        support.say(cora, "team", GROUP, "new")
+        support.say(cora, "ben", timmsg.C2C, "hello")
+        local expected = { "old1", "old2", "old3", "end anna" }
+        if comes then table.move({ "+dora+ben", "new" }, 1, 2, #expected + 1, expected) end
+        local ben_seen
+        ben, ben_seen = user "ben"
+        support.arrival(ben_seen, "hello", cora, dora)
+        table.remove(ben_seen.messages)
+        assert.same(expected, seen_of(ben_seen.messages))
+        -- in the list too, however quickly one came after the other
+        for _, msgs in ipairs { support.history(ben, "team", GROUP), all_of(ben, "team") } do
+          assert.same({ "+ben", table.unpack(expected) }, seen_of(msgs))
+        end
+      end)
+    end
 
     -- Somebody else can make a group of that id.
     local function is_free(id)

@@ -147,7 +147,7 @@ enum TIMElemType {
     kTIMElem_GroupTips = 5,   /* GroupTipsElem, written by the backend only */
     kTIMElem_Face = 6,        /* FaceElem */
     kTIMElem_Location = 7,    /* LocationElem */
-    kTIMElem_GroupReport = 8, /* written by the backend only */
+    kTIMElem_GroupReport = 8, /* GroupReportElem, written by the backend only */
     kTIMElem_Video = 9        /* VideoElem, one a message at most */
 };
 
@@ -338,6 +338,11 @@ TIM_KEY(kTIMGroupTipsElemGroupChangeInfoArray,
         "group_tips_elem_group_change_info_array"); /* array, empty, ro */
 TIM_KEY(kTIMGroupTipsElemMemberChangeInfoArray,
         "group_tips_elem_member_change_info_array"); /* array, empty, ro */
+
+/* GroupReportElem: report type 5 is that the group was deleted */
+TIM_KEY(kTIMGroupReportElemReportType, "group_report_elem_report_type"); /* uint, ro */
+TIM_KEY(kTIMGroupReportElemGroupId, "group_report_elem_group_id");       /* string, ro */
+TIM_KEY(kTIMGroupReportElemOpUser, "group_report_elem_op_user");         /* string, ro */
 
 /* MsgLocator: it names one message */
 TIM_KEY(kTIMMsgLocatorConvId, "message_locator_conv_id");       /* string, rw */

@@ -41,6 +41,8 @@ function Chat:line_of(msg)
   elseif elem.elem_type == timmsg.TIMElem_GroupTips then
     local what = TIPS[elem.group_tips_elem_tip_type] or "changed"
     line.who, line.text, line.faint = "*", table.concat(elem.group_tips_elem_user_array, ", ") .. " " .. what, true
+  elseif elem.elem_type == timmsg.TIMElem_GroupReport then -- of which there is one kind
+    line.who, line.text, line.faint = "*", elem.group_report_elem_op_user .. " deleted the group", true
   else
     line.text, line.faint = "(something this game can't show)", true
   end

@@ -129,7 +129,7 @@ local timmsg = {}
 ---| 5 # TIMElem_GroupTips: GroupTipsElem, written by the backend only
 ---| 6 # TIMElem_Face: FaceElem
 ---| 7 # TIMElem_Location: LocationElem
----| 8 # TIMElem_GroupReport: written by the backend only
+---| 8 # TIMElem_GroupReport: GroupReportElem, written by the backend only
 ---| 9 # TIMElem_Video: VideoElem, one a message at most
 
 ---The quality in which an image is sent.
@@ -444,6 +444,9 @@ timmsg.TIMGroupMember_Invited = 3
 
 ---@class timmsg.GroupReportElem : timmsg.Elem
 ---@field elem_type 8 TIMElem_GroupReport
+---@field group_report_elem_group_id? string written by the library
+---@field group_report_elem_op_user? string written by the library
+---@field group_report_elem_report_type? integer written by the library
 
 ---@alias timmsg.AnyElem
 ---| timmsg.TextElem
@@ -738,6 +741,9 @@ timmsg.TIMGroupTipsElemOpUser = "group_tips_elem_op_user"
 timmsg.TIMGroupTipsElemTime = "group_tips_elem_time"
 timmsg.TIMGroupTipsElemTipType = "group_tips_elem_tip_type"
 timmsg.TIMGroupTipsElemUserArray = "group_tips_elem_user_array"
+timmsg.TIMGroupReportElemGroupId = "group_report_elem_group_id"
+timmsg.TIMGroupReportElemOpUser = "group_report_elem_op_user"
+timmsg.TIMGroupReportElemReportType = "group_report_elem_report_type"
 
 timmsg.TIMMsgLocatorConvId = "message_locator_conv_id"
 timmsg.TIMMsgLocatorConvType = "message_locator_conv_type"

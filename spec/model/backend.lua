@@ -73,21 +73,33 @@ function backend.send(hub, now, user, conv_type, name, row)
   }, backend.audience(topic))
 end
 
+-- What the group itself says.
+local function tell(hub, now, group, elem, to)
+  return append(hub, now, group.topic, {
+    id = {}, sender = "@TIM#SYSTEM", ctime = math.max(now, group.topic.last_time), priority = 1, tip = elem.elem_type == 5,
+    elems = { elem },
+  }, to)
+end
+
 -- Rule 42: the group tells of those who come and go; `also` hears it although it is gone.
 function backend.tip(hub, now, group, kind, by, users, also)
   local count = 0
   for _ in pairs(group.members) do count = count + 1 end
   local to = backend.audience(group.topic)
   if also then to[also] = true end
-  return append(hub, now, group.topic, {
-    id = {}, sender = "@TIM#SYSTEM", ctime = math.max(now, group.topic.last_time), priority = 1, tip = true,
-    elems = { {
-      elem_type = 5, group_tips_elem_tip_type = kind, group_tips_elem_op_user = by, group_tips_elem_group_id = group.name,
-      group_tips_elem_group_name = group.title, group_tips_elem_time = now, group_tips_elem_user_array = users,
-      group_tips_elem_member_num = count, group_tips_elem_group_change_info_array = {},
-      group_tips_elem_member_change_info_array = {},
-    } },
+  return tell(hub, now, group, {
+    elem_type = 5, group_tips_elem_tip_type = kind, group_tips_elem_op_user = by, group_tips_elem_group_id = group.name,
+    group_tips_elem_group_name = group.title, group_tips_elem_time = now, group_tips_elem_user_array = users,
+    group_tips_elem_member_num = count, group_tips_elem_group_change_info_array = {},
+    group_tips_elem_member_change_info_array = {},
   }, to)
+end
+
+-- Rule 42: the last that a group says.
+function backend.tell_of_end(hub, now, group, by)
+  return tell(hub, now, group, {
+    elem_type = 8, group_report_elem_report_type = 5, group_report_elem_group_id = group.name, group_report_elem_op_user = by,
+  }, backend.audience(group.topic))
 end
 
 -- Rules 26, 27. `upto`: the place in the log of the newest message that was read, whose time is `time`.

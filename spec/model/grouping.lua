@@ -55,7 +55,8 @@ function grouping:group_create(device, number, step)
       name = step.to, title = "The group " .. step.to, kind = step.kind or PUBLIC, add_option = step.add_option or ANY,
       max = step.max, members = { [device.user] = { role = OWNER, joined = now, card = "" } },
     }
-    group.topic = { type = GROUP, group = group, last_time = hub.ended[step.to] or 0, msgs = {}, by_id = {}, reads = {}, left = {} }
+    local ended = hub.ended[step.to]
+    group.topic = { type = GROUP, group = group, last_time = ended and ended + 1 or 0, msgs = {}, by_id = {}, reads = {}, left = {} }
     local others = {}
     for _, one in ipairs(step.members) do
       if not hub.users[one.user] then return 20003 end
@@ -77,7 +78,7 @@ end
 function grouping:group_delete(device, number, step)
   ask_group(self, device, number, "group_delete", step.to, false, function(hub, now, group, member)
     if member.role ~= OWNER then return 10007 end
-    hub.ended[group.name] = math.max(group.topic.last_time, now) -- 12
+    hub.ended[group.name] = backend.tell_of_end(hub, now, group, device.user).stime -- 12
     hub.groups[group.name] = nil
     return 0
   end)

@@ -787,6 +787,51 @@ describe("What was wrong once:", function()
     end
   end)
 
+  -- A group that cora left, then ben: its owner, ben, cora, what ben is told was revoked, and a call that must succeed.
+  local function left_group(hub)
+    local anna, ben, cora, revoked = hub:login "anna", hub:login "ben", hub:login "cora", {}
+    local function must(client, call, ...)
+      local code, desc, result = hub:ask(client, call, ...)
+      assert(code == 0, desc)
+      return result
+    end
+    ben:on("msg_revoke", function(list) table.move(list, 1, #list, #revoked + 1, revoked) end)
+    must(anna, "group_create", { create_group_param_group_name = "crew", create_group_param_group_id = "crew" })
+    must(cora, "group_join", "crew", "")
+    must(cora, "group_quit", "crew")
+    local before = must(anna, "send_new_msg", "crew", GROUP, timmsg.text "before ben came")
+    must(anna, "revoke", "crew", GROUP, before)
+    must(ben, "group_join", "crew", "")
+    must(ben, "group_quit", "crew")
+    return anna, ben, cora, revoked, must
+  end
+
+  hub_it("who came back to a group in which much had been revoked kept the whole hub busy (rule 29)", function()
+    local hub <close> = testing.new()
+    local anna, ben, _, revoked, must = left_group(hub)
+    local rands = {}
+    for i = 1, 700 do
+      local msg = must(anna, "send_new_msg", "crew", GROUP, timmsg.text "oh no")
+      must(anna, "revoke", "crew", GROUP, msg)
+      rands[i] = msg.message_rand
+    end
+    local began = os.clock()
+    must(ben, "group_join", "crew", "")
+    assert.is_true(os.clock() - began < 2 * support.PATIENCE) -- it was 16 s
+    hub:flush()
+    for i, locator in ipairs(revoked) do revoked[i] = locator.message_locator_rand end
+    assert.same(rands, revoked)
+  end)
+
+  hub_it("what was revoked before one was in a group was told after somebody else had come back (rule 29)", function()
+    local hub <close> = testing.new()
+    local _, ben, cora, revoked, must = left_group(hub)
+    must(cora, "group_join", "crew", "")
+    must(ben, "group_join", "crew", "")
+    hub:flush()
+    assert.same({}, revoked)
+  end)
+
   hub_it("of the second in which all was deleted, what the device never had came back (rule 36)", function()
     local hub <close> = testing.new()
     local function must(client, call, ...)

@@ -53,6 +53,26 @@ bool tm_attachment_any(const cJSON *elems)
     return false;
 }
 
+bool tm_attachment_any_relative(const cJSON *elems)
+{
+    const cJSON *elem;
+    const file *files[2];
+    cJSON_ArrayForEach(elem, elems)
+    {
+        int count = files_of(elem, files);
+        for (int i = 0; i < count; i++)
+            if (*tm_json_get_string(elem, files[i]->path_key, "/") != '/') return true;
+    }
+    return false;
+}
+
+/* Where a file is: the element may say that from the working directory of the call. Owned by the caller; NULL: memory. */
+static char *path_of(const tm_request *request, const cJSON *elem, const file *of)
+{
+    const char *path = tm_json_get_string(elem, of->path_key, ""), *here = request->args.here;
+    return here && *path && *path != '/' ? tm_path_join(here, path) : tm_strdup(path);
+}
+
 static bool describe_image(cJSON *elem, const char *path, uint64_t size)
 {
     static const struct {
@@ -79,17 +99,17 @@ static bool describe_video(cJSON *elem, const char *picture)
 }
 
 /* Checks one file and writes its size and kind into the element. */
-static int32_t inspect(cJSON *elem, const file *of, uint64_t *size, tm_error *err)
+static int32_t inspect(cJSON *elem, const file *of, const char *path, tm_error *err)
 {
-    const char *path = tm_json_get_string(elem, of->path_key, "");
-    int32_t code = tm_path_file_size(path, size, err);
+    uint64_t size;
+    int32_t code = tm_path_file_size(path, &size, err);
     if (code) return code;
-    if (*size == 0) return tm_fail(err, ERR_SDK_COMM_FILE_SIZE_EMPTY, "%s: %s is empty", of->path_key, path);
-    if (*size > of->limit)
+    if (size == 0) return tm_fail(err, ERR_SDK_COMM_FILE_SIZE_EMPTY, "%s: %s is empty", of->path_key, path);
+    if (size > of->limit)
         return tm_fail(err, ERR_SDK_COMM_FILE_TOO_LARGE, "%s: %s has more than %llu bytes", of->path_key,
                        path, (unsigned long long)of->limit);
-    bool ok = tm_json_set_uint(elem, of->size_key, *size);
-    if (of == &image_file) ok = ok && describe_image(elem, path, *size);
+    bool ok = tm_json_set_uint(elem, of->size_key, size);
+    if (of == &image_file) ok = ok && describe_image(elem, path, size);
     if (of == &video_picture) ok = ok && describe_video(elem, path);
     if (of == &plain_file && !*tm_json_get_string(elem, kTIMFileElemFileName, ""))
         ok = ok && tm_json_set_string(elem, kTIMFileElemFileName, tm_path_base(path));
@@ -97,16 +117,19 @@ static int32_t inspect(cJSON *elem, const file *of, uint64_t *size, tm_error *er
 }
 
 /* Looks at every file of the elements: all must be there before anything is uploaded. */
-int32_t tm_attachment_inspect(cJSON *elems, tm_error *err)
+int32_t tm_attachment_inspect(const tm_request *request, tm_error *err)
 {
     cJSON *elem;
-    cJSON_ArrayForEach(elem, elems)
+    cJSON_ArrayForEach(elem, request->elems)
     {
         const file *files[2];
-        uint64_t size;
         int count = files_of(elem, files);
-        for (int i = 0; i < count; i++)
-            if (inspect(elem, files[i], &size, err)) return err->code;
+        for (int i = 0; i < count; i++) {
+            char *path = path_of(request, elem, files[i]);
+            int32_t code = path ? inspect(elem, files[i], path, err) : tm_fail_memory(err);
+            tm_free(path);
+            if (code) return code;
+        }
     }
     return 0;
 }
@@ -123,7 +146,9 @@ int32_t tm_attachment_ask(tm_worker *worker, tm_request *request, tm_error *err)
             tm_op *op = tm_worker_ask(worker, request, TM_OP_UPLOAD, err);
             if (!op) return err->code;
             op->slot = index * 2 + i;
-            op->text = tm_json_get_string(elem, files[i]->path_key, "");
+            op->path = path_of(request, elem, files[i]);
+            if (!op->path) return tm_fail_memory(err);
+            op->text = op->path;
             op->size = tm_json_get_uint(elem, files[i]->size_key, 0);
         }
         index++;

@@ -7,9 +7,11 @@
 
 /* Whether an element names files. */
 bool tm_attachment_any(const cJSON *elems);
-/* Looks at every file and writes sizes and kinds into the elements: 7004, 7005, 7006, 7007. All must be
+/* Whether an element names a file by a path that counts from a working directory. NULL is fine. Any thread. */
+bool tm_attachment_any_relative(const cJSON *elems);
+/* Looks at every file of request->elems and writes sizes and kinds into the elements: 7004, 7005, 7006, 7007. All must be
  * there before anything is uploaded. */
-int32_t tm_attachment_inspect(cJSON *elems, tm_error *err);
+int32_t tm_attachment_inspect(const tm_request *request, tm_error *err);
 /* Asks the backend for the upload of every file of request->elems. */
 int32_t tm_attachment_ask(tm_worker *worker, tm_request *request, tm_error *err);
 /* An upload is through: its id and url go into its element. */

@@ -34,6 +34,7 @@ void tm_op_free(tm_op *op)
     cJSON_Delete(op->result);
     tm_free(op->id);
     tm_free(op->url);
+    tm_free(op->path);
     tm_free(op);
 }
 

@@ -64,6 +64,7 @@ typedef struct tm_op {
     tm_message *message;                        /* borrowed until the answer */
     const char *text, *second, *third, *cursor; /* borrowed until the answer */
     const cJSON *param;                         /* borrowed until the answer */
+    char *path;                                 /* what `text` is, where nobody else keeps it; owned */
     tm_call_kind call;
     uint64_t size, time;
     uint64_t low, high; /* seconds, both included */

@@ -2,6 +2,7 @@
  * client.h. */
 #include "client_internal.h"
 
+#include "attachment.h"
 #include "backend.h"
 #include "call_check.h"
 #include "fault.h"
@@ -25,6 +26,7 @@ void tm_args_free(tm_args *args)
     tm_free(args->conv_id);
     tm_free(args->first_text);
     tm_free(args->second_text);
+    tm_free(args->here);
     cJSON_Delete(args->json);
     tm_messages_free(args->messages);
     memset(args, 0, sizeof *args);
@@ -373,6 +375,36 @@ int32_t tm_client_refuse(tm_client *client, tm_call_kind kind, bool quiet, int32
     return code;
 }
 
+/* The elements of the message that a call sends, NULL if it sends none. */
+static const cJSON *elems_to_send(tm_call_kind kind, const tm_args *args)
+{
+    const cJSON *message = kind == TM_CALL_SEND_NEW_MSG ? args->json
+                           : kind == TM_CALL_BATCH_SEND ? tm_json_get(args->json, kTIMMsgBatchSendParamMsg)
+                                                        : NULL;
+    return message ? tm_json_get(message, kTIMMsgElemArray) : NULL;
+}
+
+/* Paths count from the working directory that the process has now: the host may change it before their turn comes. Where
+ * that is none any more they stay as they are, and lead nowhere. */
+static int32_t keep_place(tm_call_kind kind, tm_args *args, tm_error *err)
+{
+    tm_error local = {0};
+    bool downloads = kind == TM_CALL_DOWNLOAD_ELEM_TO_PATH && *args->first_text != '/';
+    if (!downloads && !tm_attachment_any_relative(elems_to_send(kind, args))) return 0;
+    char *whole = tm_path_absolute(downloads ? args->first_text : "", &local);
+    if (!whole && local.code == ERR_OUT_OF_MEMORY) {
+        tm_fail_memory(err);
+        return TIM_ERR_PARAM;
+    }
+    if (!downloads) {
+        args->here = whole;
+    } else if (whole) {
+        tm_free(args->first_text);
+        args->first_text = whole;
+    }
+    return 0;
+}
+
 int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void *token, tm_error *err)
 {
     tm_error local = {0};
@@ -380,6 +412,7 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     int32_t code = tm_client_check_ready(client, kind, &local);
     if (!code) code = tm_locators_accept(kind, client->index_base, &args->json, &local);
     if (!code) code = tm_check_args(kind, args, client->index_base, &local);
+    if (!code) code = keep_place(kind, args, &local);
     tm_request *request = code ? NULL : tm_calloc(1, sizeof *request);
     if (!code && (!request || !(request->letter = tm_letter_new(TM_LETTER_RESULT, NULL, NULL)))) {
         tm_fail_memory(&local);

@@ -23,6 +23,8 @@ typedef struct tm_args {
      * where they say so themselves. */
     tm_messages *messages;
     bool quiet; /* the call is made inside of a log handler, which is not to be told what it logs */
+    /* From where the paths in a message's elements count; NULL: none is relative. Set by tm_client_call. */
+    char *here;
 } tm_args;
 
 void tm_args_free(tm_args *args);

@@ -322,7 +322,7 @@ static int32_t finish(tm_request *request, tm_error *err)
 static int32_t refusal(tm_request *request, tm_error *refused)
 {
     if (too_large(request)) return tm_fail(refused, ERR_SDK_MSG_BODY_SIZE_LIMIT, TOO_LARGE_TEXT);
-    return tm_attachment_inspect(request->elems, refused);
+    return tm_attachment_inspect(request, refused);
 }
 
 /* With the sendings prepared: rows, then uploads, or the sends at once. */

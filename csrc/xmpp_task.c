@@ -13,6 +13,7 @@ tm_task *tm_task_new(const tm_op *op)
     task->op = *op;
     task->op.next = NULL;
     task->op.message = NULL;
+    task->op.path = NULL;
     task->op.text = task->text = tm_strdup(op->text);
     task->op.second = task->second = tm_strdup(op->second);
     task->op.third = task->third = tm_strdup(op->third);

@@ -396,6 +396,50 @@ describe("media elements", function()
     end)
   end)
 
+  hub_it("rules 21, 38: a relative path counts from where the process is at the call", function()
+    local before = lfs.currentdir()
+    finally(function() lfs.chdir(before) end)
+    lfs.mkdir(dir .. "/here")
+    lfs.mkdir(dir .. "/elsewhere")
+    support.write_file(dir .. "/here/file", "the right one")
+    support.write_file(dir .. "/elsewhere/file", "another")
+    support.write_file(dir .. "/here/picture", pictures.png(3, 4))
+    local anna = support.new_client(dir, "anna")
+
+    -- Makes a call that waits for others to be done, and goes elsewhere: what the call brings.
+    local function call(method, ...)
+      local result
+      for _ = 1, 200 do assert(anna:send_new_msg("anna", C2C, timmsg.text "before it")) end
+      local args = table.pack(...)
+      args[args.n + 1] = function(code, desc, got, more)
+        if more then return end
+        assert.equal(0, code, desc)
+        result = got
+      end
+      lfs.chdir(dir .. "/here")
+      assert(anna[method](anna, table.unpack(args, 1, args.n + 1)))
+      lfs.chdir(dir .. "/elsewhere")
+      return support.eventually(function() return result end, anna)
+    end
+
+    local sent = call("send_new_msg", "anna", C2C, timmsg.message(timmsg.file "file", timmsg.image "./picture"))
+    local elem, image = table.unpack(sent.message_elem_array)
+    assert.equal("file", elem.file_elem_file_path)
+    assert.equal(#"the right one", elem.file_elem_file_size)
+    assert.equal(4, image.image_elem_orig_pic_height)
+    local batch = call("batch_send", {
+      msg_batch_send_param_identifier_array = { "anna" }, msg_batch_send_param_msg = timmsg.file "file",
+    })
+    local copy = batch[1].msg_batch_send_result_msg.message_elem_array[1]
+    assert.equal(elem.file_elem_file_id, copy.file_elem_file_id)
+    call("download_elem_to_path", {
+      msg_download_elem_param_type = timmsg.TIMDownload_File,
+      msg_download_elem_param_id = elem.file_elem_file_id,
+      msg_download_elem_param_url = elem.file_elem_url,
+    }, "copy")
+    assert.equal("the right one", support.read_file(dir .. "/here/copy"))
+  end)
+
   describe("keep the sender's paths", function()
     it("rule 21: from receivers and from the sender's other devices", function()
       local anna = support.new_client(dir, "anna")

@@ -477,6 +477,57 @@ describe("DownloadElemToPath", function()
     end)
   end)
 
+  support.hub_only(describe)("through a proxy", function()
+    -- Listens at an address: its port, and what the first connection to it says, of which `answer` makes what it is told.
+    local function listen(address, answer)
+      local server, heard = assert(uv.new_tcp()), {}
+      finally(function()
+        server:close()
+        if heard.connection then heard.connection:close() end
+        uv.run "nowait"
+      end)
+      if not server:bind(address, 0) then return nil end
+      server:listen(1, function()
+        heard.connection = uv.new_tcp()
+        server:accept(heard.connection)
+        heard.connection:read_start(function(_, bytes)
+          if not bytes then return end
+          table.insert(heard, bytes)
+          heard.connection:write(answer)
+        end)
+      end)
+      return server:getsockname().port, heard
+    end
+
+    -- What the first `count` parts are that the proxy hears of a download.
+    local function asked(config, heard, count)
+      support.must(tim, "set_config", config)
+      local list = start(tim, by_url "http://example.org/f", dir .. "/out/a")
+      support.eventually(function()
+        uv.run "nowait"
+        return #heard >= count or list.ended
+      end, tim)
+      return table.concat(heard, "", 1, math.min(count, #heard))
+    end
+
+    it("a name and a password may have any characters", function()
+      local name, password = "us:er@home", "p@ss/w?rd#%41[]:+ ö"
+      local port, heard = listen("127.0.0.1", "\5\2")
+      local bytes = asked({ set_config_socks5_proxy_info = {
+        socks5_proxy_info_ip = "127.0.0.1", socks5_proxy_info_port = port, socks5_proxy_info_username = name,
+        socks5_proxy_info_password = password,
+      } }, heard, 2)
+      assert.equal(("\1%s%s"):format(string.pack("s1", name), string.pack("s1", password)), bytes:sub(-#name - #password - 3))
+    end)
+
+    it("its address may be one of IPv6", function()
+      local port, heard = listen("::1", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+      if not port then return pending "there is no IPv6" end
+      local bytes = asked({ set_config_http_proxy_info = { http_proxy_info_ip = "::1", http_proxy_info_port = port } }, heard, 1)
+      assert.matches("^GET http://example%.org/f ", bytes)
+    end)
+  end)
+
   support.hub_only(describe)("from a server with answers of its own", function()
     local server
 

@@ -56,7 +56,8 @@ int32_t tm_store_conv(tm_store *store, int32_t type, const char *name, bool make
                       tm_error *err);
 /* Notes that the conversation changes in this transaction; call it before the change. */
 int32_t tm_store_touch(tm_store *store, const tm_conv *conv, tm_error *err);
-/* Puts it into the list (or out of it), and to the top of those active at `active_time` if that is not 0. */
+/* Puts it into the list (or out of it, and forgets how active it was), and to the top of those active at `active_time` if that
+ * is not 0. */
 int32_t tm_store_list_conv(tm_store *store, tm_conv *conv, bool listed, uint64_t active_time, tm_error *err);
 int32_t tm_store_set_top_seq(tm_store *store, tm_conv *conv, uint64_t seq, tm_error *err);
 int32_t tm_store_set_draft(tm_store *store, const tm_conv *conv, const char *draft, uint64_t time,

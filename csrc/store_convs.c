@@ -81,8 +81,11 @@ int32_t tm_store_list_conv(tm_store *store, tm_conv *conv, bool listed, uint64_t
                           "(SELECT max(activity) + 1 FROM convs) WHERE id = ?3",
                           "iui", (int64_t)listed, active_time, conv->id);
     } else if (conv->listed != listed) {
-        code = tm_sql_run(store->sql, err, "UPDATE convs SET listed = ? WHERE id = ?", "ii", (int64_t)listed,
-                          conv->id);
+        code =
+            tm_sql_run(store->sql, err,
+                       "UPDATE convs SET listed = ?1, active_time = CASE WHEN ?1 THEN active_time ELSE 0 END "
+                       "WHERE id = ?2",
+                       "ii", (int64_t)listed, conv->id);
     }
     if (!code) conv->listed = listed;
     if (store->recent.id == conv->id) store->recent.listed = conv->listed;

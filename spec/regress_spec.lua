@@ -832,6 +832,29 @@ describe("What was wrong once:", function()
     assert.same({}, revoked)
   end)
 
+  hub_it("a conversation stayed on top for ever after an import with a wrong time, deleted or not (rule 41)", function()
+    local hub <close> = testing.new()
+    local anna, ben, cora = hub:login "anna", hub:login "ben", hub:login "cora"
+    local function must(client, call, ...)
+      local code, desc, result = hub:ask(client, call, ...)
+      assert(code == 0, desc)
+      return result
+    end
+    local old = timmsg.text "of milliseconds"
+    old.message_sender, old.message_server_time = "ben", hub:now() * 1000
+    must(anna, "import_msg_list", "ben", C2C, { old })
+    must(anna, "conv_delete", "ben", C2C)
+    must(ben, "send_new_msg", "anna", C2C, timmsg.text "new")
+    hub:flush()
+    local now = hub:now()
+    hub:advance(1000)
+    must(cora, "send_new_msg", "anna", C2C, timmsg.text "newer")
+    hub:flush()
+    local list = must(anna, "conv_get_conv_list")
+    assert.same({ "cora", now + 1, "ben", now },
+      { list[1].conv_id, list[1].conv_active_time, list[2].conv_id, list[2].conv_active_time })
+  end)
+
   hub_it("of the second in which all was deleted, what the device never had came back (rule 36)", function()
     local hub <close> = testing.new()
     local function must(client, call, ...)

@@ -9,7 +9,7 @@ function listing:conv_delete(device, number, step)
   local conv = store.known(device.store, step.type, step.to)
   if not conv or not conv.listed then return self:answer(device, number, 6004) end
   store.delete_all(conv)
-  conv.draft, conv.listed = nil, false
+  conv.draft, conv.listed, conv.active = nil, false, 0
   self:touch(device, conv)
   self:answer(device, number, 0)
 end

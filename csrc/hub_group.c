@@ -77,15 +77,17 @@ static int32_t add_first_members(tm_hub *hub, const tm_hub_group_info *in, const
             (int32_t)tm_json_get_uint(member, kTIMGroupMemberInfoMemberRole, kTIMMemberRole_Normal);
         tm_error local = {0};
         int64_t user_id = tm_hub_user_id(hub, name, &local);
+        int32_t present = user_id ? tm_hub_member_role(hub, in, user_id, &local) : -1;
+        bool full = present == -1 && tm_hub_member_full(hub, in, &local);
         if (local.code)
             code = tm_fail(err, local.code, "%s", local.text);
         else if (!user_id)
             code = tm_fail(err, ERR_SVR_MSG_INVALID_ID, "there is no user \"%s\"", name);
-        else if (tm_hub_member_role(hub, in, user_id, err) != -1)
+        else if (present != -1)
             continue; /* the creator, or named twice */
         else if (role == kTIMMemberRole_SuperAdmin)
             code = tm_fail(err, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
-        else if (tm_hub_member_full(hub, in))
+        else if (full)
             code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "more than the group's %lld members",
                            (long long)in->max_members);
         else if (!(code = tm_hub_member_add(hub, in, user_id, role, err)) &&

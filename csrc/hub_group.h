@@ -35,8 +35,8 @@ int32_t tm_hub_group_find(tm_hub *hub, const char *name, bool as_member, tm_hub_
 /* ---- hub_member.c ---- */
 /* The user's TIMGroupMemberRole in the group, -1 for none, -2 on failure. */
 int32_t tm_hub_member_role(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, tm_error *err);
-/* True if no more members fit. */
-bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in);
+/* True if no more members fit; on failure too, which fills in *err. */
+bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in, tm_error *err);
 int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user_id, int32_t role,
                           tm_error *err);
 int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,

@@ -18,14 +18,16 @@ int32_t tm_hub_member_role(tm_hub *hub, const tm_hub_group_info *in, int64_t use
     return -2;
 }
 
-static int64_t member_count(tm_hub *hub, const tm_hub_group_info *in)
+/* INT64_MAX on failure. */
+static int64_t member_count(tm_hub *hub, const tm_hub_group_info *in, tm_error *err)
 {
-    return tm_sql_int(hub->sql, NULL, 0, "SELECT count(*) FROM members WHERE group_id = ?", "i", in->id);
+    return tm_sql_int(hub->sql, err, INT64_MAX, "SELECT count(*) FROM members WHERE group_id = ?", "i",
+                      in->id);
 }
 
-bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in)
+bool tm_hub_member_full(tm_hub *hub, const tm_hub_group_info *in, tm_error *err)
 {
-    return in->max_members && member_count(hub, in) >= in->max_members;
+    return in->max_members && member_count(hub, in, err) >= in->max_members;
 }
 
 int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user_id, int32_t role,
@@ -56,14 +58,16 @@ int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, co
 {
     cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
     char *text = NULL;
-    bool ok = elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
+    tm_error local = {0};
+    int64_t count = member_count(hub, in, &local);
+    bool ok = !local.code && elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
               tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
               tm_json_add_string(elem, kTIMGroupTipsElemOpUser, hub->user) &&
               tm_json_add_string(elem, kTIMGroupTipsElemGroupId, in->name) &&
               tm_json_add_string(elem, kTIMGroupTipsElemGroupName, in->title) &&
               tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_world_seconds(hub->host.world)) &&
               tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
-              tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, member_count(hub, in)) &&
+              tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, count) &&
               tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
               tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
     if (ok) {
@@ -71,8 +75,9 @@ int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, co
         elem = NULL;
     }
     if (ok) text = tm_json_print(elems);
-    int32_t code =
-        text ? tm_hub_append_system(hub, in->topic, in->id, also, text, time, err) : tm_fail_memory(err);
+    int32_t code = local.code ? tm_fail(err, local.code, "%s", local.text)
+                   : text     ? tm_hub_append_system(hub, in->topic, in->id, also, text, time, err)
+                              : tm_fail_memory(err);
     cJSON_Delete(elem);
     cJSON_Delete(elems);
     tm_free(text);
@@ -95,6 +100,7 @@ static int32_t tell_of_one(tm_hub *hub, const tm_hub_group_info *in, int tip, co
 int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_group_info in;
+    tm_error local = {0};
     uint64_t time;
     int32_t code = tm_hub_group_find(hub, op->text, false, &in, err);
     if (code) goto out;
@@ -110,8 +116,9 @@ int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
             tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
                     "group \"%s\" wants to approve who joins, which a hub cannot: ask a member to invite you",
                     in.name);
-    else if (tm_hub_member_full(hub, &in))
-        code = tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
+    else if (tm_hub_member_full(hub, &in, &local))
+        code = local.code ? tm_fail(err, local.code, "%s", local.text)
+                          : tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
     if (!code) code = tm_hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
     if (!code) code = tell_of_one(hub, &in, HUB_TIP_JOINED, hub->user, &time, err);
     if (!code) code = begin_membership(hub, &in, hub->user_id, time, err);
@@ -152,13 +159,14 @@ static int32_t invite_one(tm_hub *hub, const tm_hub_group_info *in, const char *
     tm_error local = {0};
     *user_id = tm_hub_user_id(hub, name, &local);
     int32_t role = *user_id ? tm_hub_member_role(hub, in, *user_id, &local) : -1;
+    bool full = role == -1 && tm_hub_member_full(hub, in, &local);
     if (local.code) {
         tm_fail(err, local.code, "%s", local.text);
         return -1;
     }
     if (!*user_id) return kTIMGroupMember_HandledErr;
     if (role >= 0) return kTIMGroupMember_Included;
-    if (tm_hub_member_full(hub, in)) return kTIMGroupMember_HandledErr;
+    if (full) return kTIMGroupMember_HandledErr;
     return tm_hub_member_add(hub, in, *user_id, kTIMMemberRole_Normal, err) ? -1 : kTIMGroupMember_HandledSuc;
 }
 

@@ -806,6 +806,24 @@ describe("What was wrong once:", function()
     return anna, ben, cora, revoked, must
   end
 
+  hub_it("a group whose making failed at the look for its members was made all the same", function()
+    local anna = support.new_client(dir, "anna")
+    device "ben"
+    -- whether ben is in it cannot be read
+    tamper("hub/hub.db", "ALTER TABLE members RENAME TO kept; CREATE VIEW members AS SELECT * FROM kept "
+      .. "UNION ALL SELECT g.id, 2, abs(-9223372036854775807 - 1), 0, '' FROM groups g; "
+      .. "CREATE TRIGGER keep INSTEAD OF INSERT ON members BEGIN "
+      .. "INSERT INTO kept(group_id, user, role, joined) VALUES(NEW.group_id, NEW.user, NEW.role, NEW.joined); END;")
+    local group = {
+      create_group_param_group_name = "crew", create_group_param_group_id = "crew",
+      create_group_param_group_member_array = { { group_member_info_identifier = "ben" } },
+    }
+    assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, (support.call(anna, "group_create", group)))
+    tamper("hub/hub.db", "DROP VIEW members; ALTER TABLE kept RENAME TO members;")
+    assert.same({}, support.must(anna, "group_get_joined_group_list"))
+    support.must(anna, "group_create", group)
+  end)
+
   hub_it("who came back to a group in which much had been revoked kept the whole hub busy (rule 29)", function()
     local hub <close> = testing.new()
     local anna, ben, _, revoked, must = left_group(hub)

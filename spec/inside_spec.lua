@@ -69,6 +69,16 @@ describe("inside a callback", function()
     error = function(alice) alice:group_quit "nogroup" end, -- fails, and has no callback
   }
 
+  -- Logs alice in. The log-in that brought an event about may still be under way (rule 8).
+  local function log_in(alice)
+    local code
+    support.eventually(function()
+      code = support.call(alice, "login", "alice", "")
+      return code ~= timmsg.ERR_IN_PROGESS
+    end)
+    assert.equal(0, code)
+  end
+
   -- What is done inside: returns what must hold at the end.
   local acts = {}
 
@@ -123,7 +133,7 @@ describe("inside a callback", function()
       for _, one in ipairs(codes) do
         assert.is_true(one == 0 or one == timmsg.ERR_USER_CANCELED, one)
       end
-      assert.equal(0, (support.call(alice, "login", "alice", "")))
+      log_in(alice)
       assert.equal(0, (support.call(alice, "conv_get_conv_list")))
       assert.equal(sent, #codes)
     end
@@ -136,7 +146,7 @@ describe("inside a callback", function()
     return function()
       support.eventually(function() return login and (out or not was_in) end, alice)
       if was_in then assert.same({ 0, 0 }, { out, login }) end
-      assert.equal(0, (support.call(alice, "login", "alice", "")))
+      log_in(alice)
       assert.equal(0, (support.call(alice, "conv_get_conv_list")))
     end
   end

@@ -3,7 +3,7 @@
 local samples = require "samples"
 local support = require "support"
 local timmsg = require "timmsg"
-local uv = require "luv"
+local web = require "web"
 
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local hub_it = support.hub_only(it)
@@ -37,28 +37,13 @@ local function wrong_calls()
 end
 
 describe("calls", function()
-  local dir, server
+  local dir
 
   before_each(function() dir = support.temp_dir() end)
   after_each(function()
+    web.cleanup()
     support.cleanup()
-    if server then
-      server:close()
-      uv.run()
-      server = nil
-    end
   end)
-
-  -- What to download from a server that takes connections and never answers.
-  local function unanswered()
-    server = uv.new_tcp()
-    assert(server:bind("127.0.0.1", 0))
-    assert(server:listen(10, nothing))
-    return {
-      msg_download_elem_param_type = timmsg.TIMDownload_File,
-      msg_download_elem_param_url = ("http://127.0.0.1:%d/never"):format(server:getsockname().port),
-    }
-  end
 
   support.hub_only(describe)("are refused at once:", function()
     it("rule 1: -2 for every call that needs a login, whatever else is wrong", function()
@@ -263,7 +248,7 @@ describe("calls", function()
 
     it("rule 2: with 6222 when the user logs out meanwhile", function()
       local tim = support.new_client(dir, "user1")
-      local got, param = {}, unanswered()
+      local got, param = {}, web.unanswered()
       for i = 1, 3 do
         assert(tim:download_elem_to_path(param, dir .. "/file" .. i, function(...) got[#got + 1] = table.pack(...) end))
       end
@@ -280,7 +265,7 @@ describe("calls", function()
     it("rule 2: with 6222 when the client closes meanwhile, which takes no time", function()
       local tim = support.new_client(dir, "user1")
       local got = {}
-      assert(tim:download_elem_to_path(unanswered(), dir .. "/file", function(...) got[#got + 1] = table.pack(...) end))
+      assert(tim:download_elem_to_path(web.unanswered(), dir .. "/file", function(...) got[#got + 1] = table.pack(...) end))
       for _ = 1, 300 do
         assert(tim:send_new_msg("user1", C2C, timmsg.text "last words", function(...) got[#got + 1] = table.pack(...) end))
       end
@@ -507,7 +492,7 @@ describe("calls", function()
     hub_it("rule 6: with 6012, after the time that is set", function()
       local tim = support.new_client(dir, "user1", { request_timeout_ms = 150 })
       local start = support.now_ms()
-      local code, desc, result = support.call(tim, "download_elem_to_path", unanswered(), dir .. "/file")
+      local code, desc, result = support.call(tim, "download_elem_to_path", web.unanswered(), dir .. "/file")
       assert.equal(timmsg.ERR_REQUEST_TIMEOUT, code)
       assert.is_true(#desc > 0)
       assert.is_nil(result)

@@ -6,39 +6,29 @@ local samples = require "samples"
 local support = require "support"
 local timmsg = require "timmsg"
 local uv = require "luv"
+local web = require "web"
 
 local C2C <const> = timmsg.C2C
 local CYCLES <const> = tonumber(os.getenv "CYCLES") or 60
 local describe <const> = support.hub_only(describe)
 
 describe("inside a callback", function()
-  local dir, server
+  local dir
 
   before_each(function() dir = support.temp_dir() end)
   after_each(function()
+    web.cleanup()
     support.cleanup()
-    if server then
-      server:close()
-      uv.run "nowait"
-      server = nil
-    end
   end)
 
   -- What to download from a server that gives the beginning and never the rest.
   local function unfinished()
-    server = uv.new_tcp()
-    assert(server:bind("127.0.0.1", 0))
-    assert(server:listen(10, function()
-      local stream = uv.new_tcp()
-      server:accept(stream)
-      stream:read_start(function(_, data)
-        if not data then return stream:close() end
-        stream:write("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" .. ("x"):rep(10000))
-      end)
-    end))
+    local server = web.script(function(connection)
+      connection:write("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" .. ("x"):rep(10000))
+    end)
     return {
       msg_download_elem_param_type = timmsg.TIMDownload_File,
-      msg_download_elem_param_url = ("http://127.0.0.1:%d/file"):format(server:getsockname().port),
+      msg_download_elem_param_url = server:url "/file",
     }
   end
 

@@ -5,33 +5,21 @@ local process = require "process"
 local support = require "support"
 local system = require "system"
 local timmsg = require "timmsg"
-local uv = require "luv"
+local web = require "web"
 
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local LIMIT <const> = 10000
 local hub_it = support.hub_only(it)
 
 describe("Limits", function()
-  local dir, server
+  local dir
 
   before_each(function() dir = support.temp_dir() end)
   after_each(function()
     process.cleanup()
+    web.cleanup()
     support.cleanup()
-    if server then
-      server:close()
-      uv.run()
-      server = nil
-    end
   end)
-
-  -- What never ends by itself: a download from a server that listens and doesn't answer.
-  local function endless()
-    server = uv.new_tcp()
-    assert(server:bind("127.0.0.1", 0))
-    assert(server:listen(1, function() end))
-    return { msg_download_elem_param_url = ("http://127.0.0.1:%d/f"):format(server:getsockname().port) }
-  end
 
   -- Counts completions by their code.
   local function counter()
@@ -61,7 +49,7 @@ describe("Limits", function()
 
   hub_it("rule 43: past 10,000 operations under way a call completes with 9507", function()
     local tim = support.new_client(dir, "anna")
-    local param = endless()
+    local param = web.unanswered() -- what never ends by itself
     local counts, count = counter()
     for i = 1, LIMIT do
       assert(tim:download_elem_to_path(param, dir .. "/f" .. i, count))
@@ -117,7 +105,7 @@ describe("Limits", function()
 
   hub_it("rule 43: the payload of what is refused is not kept", function()
     local tim = support.new_client(dir, "anna")
-    local param = endless()
+    local param = web.unanswered() -- what never ends by itself
     for i = 1, LIMIT - 1 do
       assert(tim:download_elem_to_path(param, dir .. "/f" .. i, function() end))
     end

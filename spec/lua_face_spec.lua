@@ -3,6 +3,7 @@
 local support = require "support"
 local timmsg = require "timmsg"
 local uv = require "luv"
+local web = require "web"
 
 local C2C <const> = timmsg.C2C
 
@@ -24,33 +25,18 @@ local function nothing() end
 local describe <const> = support.hub_only(describe)
 
 describe("the Lua face", function()
-  local dir, server
+  local dir
 
   before_each(function() dir = support.temp_dir() end)
   after_each(function()
+    web.cleanup()
     support.cleanup()
-    if server then
-      server:close()
-      uv.run()
-      server = nil
-    end
   end)
 
   local function new(user, options) return support.new_client(dir, user, options) end
 
   -- Polls until `predicate()` is true.
   local function pump(predicate, ...) return assert.is_truthy(support.pump(support.DEADLINE_MS, predicate, ...)) end
-
-  -- What to download from a server that listens and never answers: it is under way for as long as one likes.
-  local function unanswered()
-    server = uv.new_tcp()
-    assert(server:bind("127.0.0.1", 0))
-    assert(server:listen(1, nothing))
-    return {
-      msg_download_elem_param_type = timmsg.TIMDownload_File,
-      msg_download_elem_param_url = ("http://127.0.0.1:%d/a"):format(server:getsockname().port),
-    }
-  end
 
   -- Makes a call whose completion has come but has not been polled.
   local function call_and_wait(tim, method, ...)
@@ -1106,7 +1092,7 @@ describe("the Lua face", function()
   describe("close", function()
     it("runs what is pending with 6222", function()
       local tim, got = new "user1", {}
-      assert(tim:download_elem_to_path(unanswered(), dir .. "/a", function(...) got[#got + 1] = table.pack(...) end))
+      assert(tim:download_elem_to_path(web.unanswered(), dir .. "/a", function(...) got[#got + 1] = table.pack(...) end))
       tim:close()
       assert.equal(1, #got)
       assert.equal(timmsg.ERR_USER_CANCELED, got[1][1])
@@ -1416,7 +1402,7 @@ describe("the Lua face", function()
 
     it("returns 6222 when the client is closed meanwhile", function()
       local tim, got = new "user1", nil
-      coroutine.wrap(function() got = table.pack(tim.await:download_elem_to_path(unanswered(), dir .. "/a")) end)()
+      coroutine.wrap(function() got = table.pack(tim.await:download_elem_to_path(web.unanswered(), dir .. "/a")) end)()
       assert.is_nil(got)
       tim:close()
       assert.is_nil(got[1])

@@ -3,6 +3,7 @@
 local lfs = require "lfs"
 local uv = require "luv"
 local support = require "support"
+local timmsg = require "timmsg"
 
 local web = {}
 
@@ -176,6 +177,14 @@ function web.script(answer)
   end))
   running[#running + 1] = self
   return self
+end
+
+-- What to download from a server that takes connections and never answers: it is under way for as long as one likes.
+function web.unanswered()
+  return {
+    msg_download_elem_param_type = timmsg.TIMDownload_File,
+    msg_download_elem_param_url = web.script(function() end):url "/never",
+  }
 end
 
 -- For after_each: stops all servers.

@@ -15,9 +15,9 @@ local xmpp_server = not support.is_hub and require "xmpp_server" or nil
 
 -- TIMMSG_PATIENCE=6: everything is waited for six times as long, where it is slow on purpose.
 support.PATIENCE = tonumber(os.getenv "TIMMSG_PATIENCE") or 1
--- What a spec waits for at most. Only a failure takes that long. On XMPP longer than a request may take: what becomes of
--- that says more than that it was waited for.
-support.DEADLINE_MS = (support.is_hub and 10000 or 40000) * support.PATIENCE
+-- What a spec waits for at most. Only a failure takes that long. Longer than a request may take: what becomes of that says
+-- more than that it was waited for.
+support.DEADLINE_MS = 40000 * support.PATIENCE
 
 -- Every user's password, where there are any.
 local PASSWORD <const> = "sig"

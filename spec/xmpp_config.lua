@@ -82,6 +82,7 @@ default_archive_policy = true
 max_archive_query_results = 250
 smacks_hibernation_time = 60
 pep_max_items = 1000
+gc = { threshold = 400 } -- else it collects all the time
 modules_enabled = { "plain_attributes", "posix", "disco", "roster", "saslauth", "tls", "blocklist", "carbons", "smacks", "ping", "time",
   "version", "mam", "offline", "pep", "specs" }
 log = { info = "%DIR%/prosody.log", warn = "*console" }

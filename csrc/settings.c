@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* A proxy's address for curl. What is part of it must not look like the rest: a password may have any characters, and an
- * IPv6 address has colons. Owned by the caller; NULL: memory. */
+ * IPv6 address has colons, and may stand in brackets already. Owned by the caller; NULL: memory. */
 static char *proxy_address(const char *scheme, const char *user, const char *password, const char *ip,
                            unsigned port)
 {
-    const char *before = strchr(ip, ':') ? "[" : "", *behind = *before ? "]" : "";
+    const char *before = strchr(ip, ':') && *ip != '[' ? "[" : "", *behind = *before ? "]" : "";
     if (!*user) return tm_format("%s://%s%s%s:%u", scheme, before, ip, behind, port);
     char *name = tm_path_escape(user), *secret = tm_path_escape(password), *address = NULL;
     if (name && secret)

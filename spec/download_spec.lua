@@ -520,12 +520,14 @@ describe("DownloadElemToPath", function()
       assert.equal(("\1%s%s"):format(string.pack("s1", name), string.pack("s1", password)), bytes:sub(-#name - #password - 3))
     end)
 
-    it("its address may be one of IPv6", function()
-      local port, heard = listen("::1", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-      if not port then return pending "there is no IPv6" end
-      local bytes = asked({ set_config_http_proxy_info = { http_proxy_info_ip = "::1", http_proxy_info_port = port } }, heard, 1)
-      assert.matches("^GET http://example%.org/f ", bytes)
-    end)
+    for _, address in ipairs { "::1", "[::1]" } do
+      it("its address may be one of IPv6: " .. address, function()
+        local port, heard = listen("::1", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        if not port then return pending "there is no IPv6" end
+        local bytes = asked({ set_config_http_proxy_info = { http_proxy_info_ip = address, http_proxy_info_port = port } }, heard, 1)
+        assert.matches("^GET http://example%.org/f ", bytes)
+      end)
+    end
   end)
 
   support.hub_only(describe)("from a server with answers of its own", function()

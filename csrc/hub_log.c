@@ -321,15 +321,26 @@ int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
     return code ? code : deliver(hub, &target, tm_sql_last_id(hub->sql), err);
 }
 
+/* Where it is noted what was read. Who has left a group, or was in one that was deleted, may still read, on all devices, what
+ * was said before. */
+static int32_t find_read(tm_hub *hub, const tm_message *message, tm_hub_target *target, tm_error *err)
+{
+    tm_error local = {0};
+    int32_t code = tm_hub_find_target(hub, message->conv_type, message->conv_id, false, target, err);
+    if (code == ERR_SVR_GROUP_NOT_FOUND)
+        target->topic = tm_sql_int(hub->sql, &local, 0, "SELECT max(id) FROM topics WHERE group_name = ?",
+                                   "t", message->conv_id);
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    bool is_past = code == ERR_SVR_GROUP_PERMISSION_DENY || code == ERR_SVR_GROUP_NOT_FOUND;
+    if (!is_past || !target->topic) return code;
+    memset(err, 0, sizeof *err);
+    return 0;
+}
+
 int32_t tm_hub_read(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_target target;
-    int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
-    /* who has left a group may still read, on all devices, what was said before */
-    if (code == ERR_SVR_GROUP_PERMISSION_DENY && target.topic) {
-        memset(err, 0, sizeof *err);
-        code = 0;
-    }
+    int32_t code = find_read(hub, op->message, &target, err);
     if (code || !target.topic) return code;
     code = tm_sql_run(
         hub->sql, err,
@@ -343,6 +354,6 @@ int32_t tm_hub_read(tm_hub *hub, tm_op *op, tm_error *err)
     if (code) return code;
     int64_t event = tm_sql_last_id(hub->sql);
     /* what was read in a group is nobody else's business (rule 27) */
-    return target.group_id ? deliver_to_user(hub, hub->user_id, event, err)
-                           : deliver(hub, &target, event, err);
+    return op->message->conv_type == kTIMConv_Group ? deliver_to_user(hub, hub->user_id, event, err)
+                                                    : deliver(hub, &target, event, err);
 }

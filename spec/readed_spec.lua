@@ -341,6 +341,33 @@ describe("report_readed", function()
     end
   end)
 
+  local GONE <const> = {
+    ["has been left"] = function(_, phone) support.must(phone, "group_quit", "crew") end,
+    ["has been deleted"] = function(alice) support.must(alice, "group_delete", "crew") end,
+    ["has been deleted, where there is a new one of its id"] = function(alice)
+      support.must(alice, "group_delete", "crew")
+      support.group(alice, "crew")
+    end,
+  }
+  for name, go in pairs(GONE) do
+    support.hub_only(it)(("rule 26: the other devices follow in a group that %s"):format(name), function()
+      local alice = device "alice"
+      local phone, at_phone = device("bob", "phone")
+      local desk, at_desk = device("bob", "desk")
+      support.group(alice, "crew", "bob")
+      support.say(alice, "crew", GROUP, "unread")
+      support.arrival(at_phone, "unread")
+      go(alice, phone)
+      support.say(alice, "bob", C2C, "and here?")
+      support.arrival(at_phone, "and here?")
+      support.arrival(at_desk, "and here?")
+      assert.is_true(unread(desk, "crew", GROUP) > 0)
+      support.must(phone, "report_readed", "crew", GROUP)
+      assert.equal(0, unread(phone, "crew", GROUP))
+      support.eventually(function() return unread(desk, "crew", GROUP) == 0 end, desk)
+    end)
+  end
+
   it("rule 26: where nothing is to be read it succeeds, and tells nobody", function()
     local alice, at_alice = device("alice", nil, { read_receipt = true })
     local bob, at_bob = device "bob"

@@ -7,7 +7,7 @@ local REVOKE_WINDOW_S <const> = 120
 
 local backend = {}
 
-function backend.new() return { users = {}, topics = {}, groups = {}, ended = {}, log = {} } end
+function backend.new() return { users = {}, topics = {}, groups = {}, ended = {}, gone = {}, log = {} } end
 
 local function log(hub, event)
   table.insert(hub.log, event)
@@ -106,6 +106,7 @@ end
 function backend.read(hub, user, conv_type, name, upto, time)
   local topic, code = backend.topic(hub, user, conv_type, name)
   if code == 10007 then topic = hub.groups[name].topic end -- who has left may still read what was said before
+  if code == 10010 then topic = hub.gone[name] end -- as may who was in one that was deleted
   if not topic then return code end
   if upto <= (topic.reads[user] or 0) then return 0 end
   topic.reads[user] = upto

@@ -79,7 +79,7 @@ function grouping:group_delete(device, number, step)
   ask_group(self, device, number, "group_delete", step.to, false, function(hub, now, group, member)
     if member.role ~= OWNER then return 10007 end
     hub.ended[group.name] = backend.tell_of_end(hub, now, group, device.user).stime -- 12
-    hub.groups[group.name] = nil
+    hub.groups[group.name], hub.gone[group.name] = nil, group.topic
     return 0
   end)
 end

@@ -1,6 +1,8 @@
 -- Straight-line code: several awaits at once, deadlines, closing, errors, and coroutines that a scheduler of the host's
 -- runs. (That await carries out each call: lua_face_spec.lua.)
 
+local condition = require "cqueues.condition"
+local cqueues = require "cqueues"
 local support = require "support"
 local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
@@ -534,5 +536,31 @@ describe("in straight-line code", function()
     assert.same({ "last 1", "last 2", "last 3" }, support.texts(done))
     assert.is_true(resumed >= 12)
     support.eventually(function() return #seen.messages == 9 end, bob)
+  end)
+
+  -- It cannot tell its own coroutines from others that run inside of them.
+  it("functions at once, and those with a deadline, in a coroutine of cqueues", function()
+    timmsg.set_scheduler(function()
+      if not cqueues.running() then return nil end
+      local woken = condition.new()
+      return function() woken:wait() end, function() woken:signal() end
+    end)
+    local loop, done = cqueues.new(), nil
+    loop:wrap(function()
+      local one, other = alice.await:all(say "one", function()
+        return alice.await:timeout(5000, function()
+          alice.await:sleep(10)
+          return support.text_of(say("other")())
+        end)
+      end)
+      local _, _, code = alice.await:timeout(20, function() return alice.await:sleep(60000) end)
+      assert(alice.await:sleep(10))
+      done = { support.text_of(one[1]), other[1], code }
+    end)
+    support.eventually(function()
+      assert(loop:step(0))
+      return done
+    end, alice)
+    assert.same({ "one", "other", timmsg.ERR_REQUEST_TIMEOUT }, done)
   end)
 end)

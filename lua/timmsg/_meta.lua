@@ -976,7 +976,8 @@ function timmsg.locator(msg) end
 
 ---Tells how coroutines wait that a scheduler of the host's runs, which nobody else may resume. `fn` is called for each
 ---wait that can yield, in the coroutine that is to wait, and returns two functions: one that gives way until it is woken
----(or sooner), and one that wakes it. Nothing: this coroutine is none of the host's. nil: there is no scheduler.
+---(or sooner), and one that wakes it. Nothing: this coroutine is none of the host's. It is not asked about those of
+---`await:all` and `await:timeout`, which poll resumes. nil: there is no scheduler.
 ---@param fn? fun(): (fun()?, fun()?)
 function timmsg.set_scheduler(fn) end
 

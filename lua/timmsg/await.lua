@@ -55,6 +55,8 @@ end
 
 -- The host's way to wait: see set_scheduler.
 local scheduler
+-- The coroutines of run_all, which are none of the host's: it would wait for what it runs itself.
+local is_task = setmetatable({}, { __mode = "k" })
 
 -- For one wait: wait(is_done[, step]), which returns true, or nil, message, code, and calls step() whenever somebody else lets
 -- it look; and wake(), which lets it look. On a client that closes or has closed it raises an error at the level of the
@@ -70,7 +72,7 @@ local function waiter(client)
   end
   -- in a coroutine too there are places that cannot: what C code called, such as table.sort
   local can_yield, suspend, wake = coroutine.isyieldable(), nil, nil
-  if scheduler and can_yield then suspend, wake = scheduler() end
+  if scheduler and can_yield and not is_task[coroutine.running()] then suspend, wake = scheduler() end
   if suspend then
     if type(suspend) ~= "function" or type(wake) ~= "function" then
       error(("timmsg.set_scheduler: the scheduler returned %s and %s, not two functions"):format(type(suspend), type(wake)), 0)
@@ -163,6 +165,7 @@ local function run_all(functions, on_end)
         return { value = err, traceback = core.traceback(coroutine.running()) }
       end)))
     end)
+    is_task[tasks[i]] = true
   end
   local guard = setmetatable({}, { __close = function()
     for _, co in ipairs(tasks) do
@@ -301,8 +304,8 @@ end
 
 -- Tells how coroutines wait that a scheduler of the host's runs, which nobody else may resume. `fn` is called for each
 -- wait that can yield, in the coroutine that is to wait, and returns two functions: suspend(), which gives way until it is
--- woken (or sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. nil: there is no
--- scheduler.
+-- woken (or sooner), and wake(), which anybody may call. Nothing: this coroutine is none of the host's. It is not asked about
+-- those of `all` and `timeout`. nil: there is no scheduler.
 local function set_scheduler(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error(("bad argument #1 to 'set_scheduler' (function or nil expected, got %s)"):format(type(fn)), 2)

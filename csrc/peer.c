@@ -67,16 +67,16 @@ bool tm_peer_has_tips(const cJSON *elems)
     return false;
 }
 
-/* Tip types: 1 invited or joined, 2 quit, 3 removed. Nobody quits for another. */
+/* Tip types: 1 invited or joined, 2 quit, 3 removed. They are about somebody, and nobody quits for another. */
 static bool may_tell(const cJSON *tips, const char *actor)
 {
     int64_t type = tm_json_get_int(tips, kTIMGroupTipsElemTipType, 0);
-    const cJSON *user;
-    cJSON_ArrayForEach(user, tm_json_get(tips, kTIMGroupTipsElemUserArray))
+    const cJSON *users = tm_json_get(tips, kTIMGroupTipsElemUserArray), *user;
+    cJSON_ArrayForEach(user, users)
     {
         if (type == 2 && (!cJSON_IsString(user) || strcmp(user->valuestring, actor) != 0)) return false;
     }
-    return type >= 1 && type <= 3;
+    return users && users->child && type >= 1 && type <= 3;
 }
 
 bool tm_peer_is_tips(const cJSON *elems, const char *actor, const char *group)

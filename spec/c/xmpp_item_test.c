@@ -949,7 +949,15 @@ static void tips_are_their_authors(void **state)
         TIPS("[" TIPS_ELEM(1, "alice", "Team", "\"bob\"") "," TIPS_ELEM(1, "alice", "Team", "\"bob\"") "]",
              "alice@im.test/x"),
         TIPS("[" TIPS_ELEM(1, "alice", "Team", "1") "]", "alice@im.test/x"),
+        TIPS("[" TIPS_ELEM(1, "alice", "Team", "") "]", "alice@im.test/x"),
+        TIPS("[{\"elem_type\":5,\"group_tips_elem_group_id\":\"Team\",\"group_tips_elem_op_user\":\"alice\","
+             "\"group_tips_elem_tip_type\":1}]",
+             "alice@im.test/x"),
         TIPS("[{\"elem_type\":5}]", "alice@im.test/x"),
+        TIPS("[{\"elem_type\":8,\"group_report_elem_group_id\":\"Team\",\"group_report_elem_op_user\":"
+             "\"alice\","
+             "\"group_report_elem_report_type\":5}]",
+             "alice@im.test/x"),
         TIPS("{\"a\":" TIPS_ELEM(1, "alice", "Team", "\"bob\"") "}", "alice@im.test/x"),
         TIPS("[{\"elem_type\":5.0,\"group_tips_elem_op_user\":\"eve\"}]", "alice@im.test/x"),
     };

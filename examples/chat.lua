@@ -147,7 +147,7 @@ local SHOW <const> = {
     return ("%s %s"):format(table.concat(elem.group_tips_elem_user_array, ", "), TIPS[elem.group_tips_elem_tip_type])
   end,
   [timmsg.TIMElem_GroupReport] = function(elem) -- of which there is one kind
-    return ("%s deleted the group"):format(elem.group_report_elem_op_user)
+    return elem.group_report_elem_op_user .. " deleted the group"
   end,
 }
 
@@ -156,8 +156,8 @@ local function text_of(msg)
   if msg.message_status == timmsg.TIMMsg_Revoked then return "(taken back)" end
   local parts = {}
   for i, elem in ipairs(msg.message_elem_array) do
-    local to_text = SHOW[elem.elem_type]
-    parts[i] = to_text and to_text(elem) or "(something this program can't show)"
+    local is_shown, text = pcall(SHOW[elem.elem_type], elem) -- its author may have left out what is shown of it
+    parts[i] = is_shown and text or "(something this program can't show)"
   end
   return table.concat(parts, " ")
 end
@@ -299,7 +299,7 @@ end
 -- The url and the name of what a message carries.
 local function file_of(msg)
   for _, elem in ipairs(msg.message_elem_array) do
-    if elem.elem_type == timmsg.TIMElem_File then return elem.file_elem_url, elem.file_elem_file_name end
+    if elem.elem_type == timmsg.TIMElem_File then return elem.file_elem_url, elem.file_elem_file_name or "file" end
     if elem.elem_type == timmsg.TIMElem_Image then return elem.image_elem_orig_url, "picture" end -- it has no name
   end
 end

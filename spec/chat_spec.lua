@@ -235,6 +235,27 @@ describe("examples/chat.lua", function()
     end
   end)
 
+  it("shows what it can of a message that says little", function()
+    local timmsg = require "timmsg"
+    local alice = support.new_client(dir .. "/chat-data", "alice", { data_dir = dir .. "/chat-data" })
+    support.must(alice, "import_msg_list", "bob", timmsg.C2C, {
+      { message_elem_array = { { elem_type = timmsg.TIMElem_Image } } },
+      { message_elem_array = { { elem_type = timmsg.TIMElem_GroupTips } } },
+      { message_elem_array = { { elem_type = timmsg.TIMElem_GroupReport } } },
+      { message_elem_array = { { elem_type = timmsg.TIMElem_File, file_elem_url = "hub:x" } }, message_status = timmsg.TIMMsg_SendSucc },
+    })
+    alice:close()
+    alice = chat "alice"
+    alice:enter "/to bob"
+    for _ = 1, 4 do
+      alice:expect "(something this program can't show)"
+    end
+    alice:enter("/get", "/list")
+    alice:expect "(6009)"
+    alice:expect "bob  "
+    assert.equal(0, alice:quit())
+  end)
+
   it("says what is wrong", function()
     local alice = chat "alice"
     alice:enter("/nonsense", "/to", "/send", "/revoke", "/get", "/history", "/group", "/to bob", "hello", "/send",

@@ -24,7 +24,7 @@ end
 
 -- The url and name of what an element carries; nil: nothing that could be fetched.
 local function attachment(elem)
-  if elem.elem_type == timmsg.TIMElem_File then return elem.file_elem_url, elem.file_elem_file_name end
+  if elem.elem_type == timmsg.TIMElem_File then return elem.file_elem_url, elem.file_elem_file_name or "file" end
   if elem.elem_type == timmsg.TIMElem_Image then return elem.image_elem_orig_url, "picture" end
   if elem.elem_type == timmsg.TIMElem_Sound then return elem.sound_elem_url, "sound" end
 end

@@ -40,9 +40,9 @@ function Chat:line_of(msg)
     line.picture = self:picture_of(elem)
   elseif elem.elem_type == timmsg.TIMElem_GroupTips then
     local what = TIPS[elem.group_tips_elem_tip_type] or "changed"
-    line.who, line.text, line.faint = "*", table.concat(elem.group_tips_elem_user_array, ", ") .. " " .. what, true
+    line.who, line.text, line.faint = "*", table.concat(elem.group_tips_elem_user_array or {}, ", ") .. " " .. what, true
   elseif elem.elem_type == timmsg.TIMElem_GroupReport then -- of which there is one kind
-    line.who, line.text, line.faint = "*", elem.group_report_elem_op_user .. " deleted the group", true
+    line.who, line.text, line.faint = "*", (elem.group_report_elem_op_user or "somebody") .. " deleted the group", true
   else
     line.text, line.faint = "(something this game can't show)", true
   end

@@ -384,23 +384,25 @@ static const cJSON *elems_to_send(tm_call_kind kind, const tm_args *args)
     return message ? tm_json_get(message, kTIMMsgElemArray) : NULL;
 }
 
-/* Paths count from the working directory that the process has now: the host may change it before their turn comes. Where
- * that is none any more they stay as they are, and lead nowhere. */
+/* Paths count from the working directory that the process has now: the host may change it before their turn comes. Where that
+ * is none any more they lead nowhere, as whatever is below a device. */
 static int32_t keep_place(tm_call_kind kind, tm_args *args, tm_error *err)
 {
     tm_error local = {0};
     bool downloads = kind == TM_CALL_DOWNLOAD_ELEM_TO_PATH && *args->first_text != '/';
     if (!downloads && !tm_attachment_any_relative(elems_to_send(kind, args))) return 0;
-    char *whole = tm_path_absolute(downloads ? args->first_text : "", &local);
-    if (!whole && local.code == ERR_OUT_OF_MEMORY) {
+    const char *path = downloads ? args->first_text : "";
+    char *whole = tm_path_absolute(path, &local);
+    if (!whole && local.code != ERR_OUT_OF_MEMORY) whole = tm_path_join("/dev/null", path);
+    if (!whole) {
         tm_fail_memory(err);
         return TIM_ERR_PARAM;
     }
-    if (!downloads) {
-        args->here = whole;
-    } else if (whole) {
+    if (downloads) {
         tm_free(args->first_text);
         args->first_text = whole;
+    } else {
+        args->here = whole;
     }
     return 0;
 }

@@ -646,6 +646,8 @@ static int32_t error_code(const tm_task *task, const char *condition)
         {"policy-violation", ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_REQ_COUNT_LIMIT},
         {"internal-server-error", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
         {"service-unavailable", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
+        {"remote-server-not-found", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
+        {"remote-server-timeout", ERR_SVR_GROUP_INTERNAL_ERROR, ERR_SVR_MSG_INVALID_ID},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(condition, table[i].condition) == 0)

@@ -500,6 +500,8 @@ describe("SendNewMsg", function()
         { GROUP, "policy-violation", timmsg.ERR_SDK_NET_REQ_COUNT_LIMIT },
         { GROUP, "resource-constraint", timmsg.ERR_SDK_NET_REQ_COUNT_LIMIT },
         { GROUP, "internal-server-error", timmsg.ERR_SVR_GROUP_INTERNAL_ERROR },
+        { GROUP, "remote-server-not-found", timmsg.ERR_SVR_GROUP_INTERNAL_ERROR },
+        { GROUP, "remote-server-timeout", timmsg.ERR_SVR_GROUP_INTERNAL_ERROR },
       }
       for i, case in ipairs(codes) do
         local conv_type, condition, wanted = table.unpack(case)

@@ -385,7 +385,7 @@ TIM_DECL int TIMConvCancelDraft(const char *conv_id, enum TIMConvType conv_type)
 TIM_DECL int TIMGroupCreate(const char *json_group_create_param, TIMCommCallback cb, const void *user_data);
 
 /**
- * Deletes a group; its owner may.
+ * Deletes a group; its owner may. On a hub its last message, a GroupReport, tells the members.
  * In:     no JSON.
  * Out:    "".
  * Thread: any; cb on the logic thread.

@@ -1354,7 +1354,7 @@ function Client:group_create(param, callback) end
 ---@return integer? code
 function Await:group_create(param) end
 
----Deletes a group; owner only.
+---Deletes a group; owner only. On a hub its last message, a GroupReport, tells the members.
 ---@param group_id string
 ---@param callback? fun(code: integer, desc: string)
 ---@return true? ok
@@ -1362,7 +1362,7 @@ function Await:group_create(param) end
 ---@return timmsg.TIMResult? code
 function Client:group_delete(group_id, callback) end
 
----Deletes a group; owner only.
+---Deletes a group; owner only. On a hub its last message, a GroupReport, tells the members.
 ---@param group_id string
 ---@return true? ok
 ---@return string? message

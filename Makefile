@@ -188,7 +188,8 @@ test: deps-test
 XMPP_TESTS ?= $(XMPP)
 # the rest of the faults is for make faults
 run-test: EVERY := 17
-run-test: test-c test-faults test-lua $(if $(filter 0,$(XMPP_TESTS)),,test-prosody test-ejabberd)
+# with -j what takes longest begins first
+run-test: $(if $(filter 0,$(XMPP_TESTS)),,test-prosody test-ejabberd) test-c test-faults test-lua
 
 # C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.
 $(BUILD)/test/abi_test: spec/c/abi_test.c $(LIB_SO)

@@ -44,9 +44,8 @@ describe("What was wrong once:", function()
       end
       client:wait(3)
       client:poll()
-      return predicate()
+      return answered > 0 and predicate() -- it may come before the first answer
     end)
-    assert(answered > 0)
     return result or false
   end
 

@@ -54,13 +54,15 @@ static bool is_read(const tm_event *event, const tm_conv *conv)
     return event->message.is_self || event->revoked || event->unaddressed || event->position <= conv->my_read;
 }
 
-/* Stores a message if it is new here. *fresh: it is. `live`: it came as an event, which happens once. */
-static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool live, bool *fresh,
+typedef enum { KNOWN, FRESH, DELETED } outcome;
+
+/* Stores a message if it is new here and was not deleted. `live`: it came as an event, which happens once. */
+static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool live, outcome *out,
                              tm_error *err)
 {
     tm_stored stored;
     const tm_message *message = &event->message;
-    *fresh = false;
+    *out = KNOWN;
     int32_t code = find_row(worker, conv, message, &stored, err);
     if (code) return code;
     if (stored.id) {
@@ -77,20 +79,22 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         return code;
     }
     int deleted = tm_store_is_deleted(worker->store, conv, message, event->position, live, err);
+    if (deleted) *out = DELETED;
     if (deleted) return deleted < 0 ? err->code : 0;
     tm_message kept = *message; /* borrows */
     kept.is_read = is_read(event, conv);
     int64_t id = 0;
     code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
-    *fresh = id != 0;
+    if (id) *out = FRESH;
     return code;
 }
 
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
 {
-    bool fresh;
-    int32_t code = store_message(worker, conv, event, false, &fresh, err);
-    return code ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
+    outcome is;
+    int32_t code = store_message(worker, conv, event, false, &is, err);
+    /* rule 10: what was deleted before it came here is not seen */
+    return code || is == DELETED ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
 }
 
 static int32_t tell_message(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
@@ -122,11 +126,11 @@ static int32_t tell_revoke(tm_worker *worker, const tm_message *message, news *o
 static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *event, news *out,
                               tm_error *err)
 {
-    bool fresh;
-    int32_t code = store_message(worker, conv, event, true, &fresh, err);
+    outcome is;
+    int32_t code = store_message(worker, conv, event, true, &is, err);
     if (!code) code = tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
     if (!code) code = follow(worker, conv, event->message.server_time, err);
-    if (code || !fresh) return code;
+    if (code || is != FRESH) return code;
     if (event->revoked) return tell_revoke(worker, &event->message, out, err);
     tm_message told = event->message; /* borrows */
     told.is_read = is_read(event, conv);

@@ -349,6 +349,15 @@ describe("delete", function()
     return #left
   end
 
+  support.hub_only(it)("rules 10, 36: what was deleted before this device had it is not among what it has seen", function()
+    tell(C2C, "one", "two", "three")
+    local second = support.device(dir, "alice", "second")
+    assert.equal(1, support.say(second, "bob", C2C, "four").message_seq)
+    delete(second, "bob", C2C)
+    assert.same({}, completed(second, "bob", C2C))
+    assert.equal(2, support.say(second, "bob", C2C, "five").message_seq)
+  end)
+
   it("rule 36: what is still to come was not deleted", function()
     relog_bob()
     -- on XMPP a log-in is over when all is here, however many there are; on the hub all may be here before this process

@@ -70,11 +70,13 @@ static void bind_socket(tm_hub_bell *bell, tm_log *log)
         if (make_address(bell, bell->name, &address) &&
             bind(bell->fd, (const struct sockaddr *)&address, sizeof address) == 0) {
             fchmodat(bell->directory_fd, bell->name, 0600, 0);
+            bell->deaf = false;
             return;
         }
     }
-    tm_log_write(log, kTIMLog_Warn, "hub: no socket in %s (%s): looking for messages every %d ms instead",
-                 bell->directory, strerror(errno), HUB_BELL_INTERVAL_MS);
+    if (!bell->deaf)
+        tm_log_write(log, kTIMLog_Warn, "hub: no socket in %s (%s): looking for messages every %d ms instead",
+                     bell->directory, strerror(errno), HUB_BELL_INTERVAL_MS);
     bell->deaf = true;
     bell->name[0] = '\0';
 }
@@ -172,6 +174,11 @@ static long take_in_world(tm_hub_bell *bell, char *buffer, size_t size)
 
 /* ---- all of them ---- */
 
+static int open_directory(const tm_hub_bell *bell)
+{
+    return open(bell->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host, tm_error *err)
 {
     tm_hub_bell *bell = tm_calloc(1, sizeof *bell);
@@ -188,7 +195,7 @@ tm_hub_bell *tm_hub_bell_open(const char *directory, const tm_backend_host *host
         return bell;
     }
     if (tm_path_make_directory(bell->directory, err)) goto fail;
-    bell->directory_fd = open(bell->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bell->directory_fd = open_directory(bell);
     if (bell->directory_fd < 0) {
         tm_fail(err, ERR_IO_OPERATION_FAILED, "cannot open %s: %s", bell->directory, strerror(errno));
         goto fail;
@@ -238,6 +245,12 @@ bool tm_hub_bell_is_bound(const tm_hub_bell *bell)
 void tm_hub_bell_rebind(tm_hub_bell *bell, tm_log *log)
 {
     if (bell->fd >= 0) close(bell->fd);
+    mkdir(bell->directory, 0700); /* it may be gone, or be another one: fails where it is there */
+    int directory = open_directory(bell);
+    if (directory >= 0) {
+        close(bell->directory_fd);
+        bell->directory_fd = directory;
+    }
     bind_socket(bell, log);
 }
 

@@ -3,8 +3,8 @@
  * that refuses belongs to nobody any more. Nothing polls where sockets work.
  *
  * Where sockets cannot be bound (a file system without them, a path too long outside Linux) the bell is deaf:
- * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS. Worker thread
- * only.
+ * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS, until binding again
+ * succeeds. Worker thread only.
  *
  * In a test world the bells are queues in memory, without a descriptor. */
 #ifndef TM_HUB_BELL_H
@@ -41,7 +41,7 @@ bool tm_hub_bell_is_deaf(const tm_hub_bell *bell);
 
 /* Whether its socket is where others look for it. */
 bool tm_hub_bell_is_bound(const tm_hub_bell *bell);
-/* Binds another one, of another name. It may be deaf then. */
+/* Binds another one, of another name. It may be deaf then; or one that was deaf hears again. */
 void tm_hub_bell_rebind(tm_hub_bell *bell, tm_log *log);
 
 /* Sends `length` bytes to a session; never blocks. False: nobody is there (a full queue counts as being

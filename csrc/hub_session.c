@@ -115,34 +115,45 @@ static int32_t add_session(tm_hub *hub, tm_error *err)
     return code;
 }
 
-int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err)
+static int32_t drop_session_of(tm_hub *hub, const char *bell, tm_error *err)
 {
     /* the bell too: should the session not have been kept after all, its number may be another one's */
     return tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE id = ? AND bell = ?", "it", hub->session_id,
-                      tm_hub_bell_name(hub->bell));
+                      bell);
 }
 
-/* Makes sure that others can still wake this session: cleaners of directories delete sockets, and a process that could not
- * reach this one may have taken it for dead. */
+int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err)
+{
+    return drop_session_of(hub, tm_hub_bell_name(hub->bell), err);
+}
+
+/* Makes sure that others can still wake this session: cleaners of directories delete sockets, a process that could not
+ * reach this one may have taken it for dead, and a bell may be deaf because descriptors were short for a moment. */
 void tm_hub_check_session(tm_hub *hub)
 {
     tm_error err = {0};
     uint64_t now = tm_world_ms(hub->host.world);
-    if (!hub->device_id || hub->host.world || tm_hub_bell_is_deaf(hub->bell) || now < hub->check_at) return;
+    if (!hub->device_id || hub->host.world || now < hub->check_at) return;
     hub->check_at = now + HUB_CHECK_MS;
-    bool is_bound = tm_hub_bell_is_bound(hub->bell);
-    if (is_bound &&
-        tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
-                   hub->session_id, tm_hub_bell_name(hub->bell)))
+    char old[HUB_BELL_NAME];
+    snprintf(old, sizeof old, "%s", tm_hub_bell_name(hub->bell));
+    if (tm_hub_bell_is_deaf(hub->bell) || !tm_hub_bell_is_bound(hub->bell)) {
+        tm_hub_bell_rebind(hub->bell, hub->host.log);
+        if (!*old && tm_hub_bell_is_deaf(hub->bell)) return; /* as before */
+    } else if (tm_sql_int(hub->sql, NULL, 1,
+                          "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
+                          hub->session_id, old)) {
         return;
-    if (tm_sql_begin(hub->sql, false, &err)) return;
-    int32_t code = tm_hub_drop_session(hub, &err);
-    if (!is_bound) tm_hub_bell_rebind(hub->bell, hub->host.log);
-    if (!code) code = add_session(hub, &err);
-    if (code)
-        tm_sql_rollback(hub->sql);
-    else
-        code = tm_sql_commit(hub->sql, &err);
+    }
+    int32_t code = tm_sql_begin(hub->sql, false, &err);
+    if (!code) {
+        code = drop_session_of(hub, old, &err);
+        if (!code) code = add_session(hub, &err);
+        if (code)
+            tm_sql_rollback(hub->sql);
+        else
+            code = tm_sql_commit(hub->sql, &err);
+    }
     if (code) hub->session_id = 0; /* looked after again in a moment */
     tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more: %s",
                  code ? err.text : "mended");

@@ -720,6 +720,23 @@ describe("What was wrong once:", function()
     assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
   end)
 
+  hub_it("a session that could bind no socket for a moment looked at the log twenty times a second for good", function()
+    assert(lfs.mkdir(dir .. "/hub"))
+    assert(lfs.link("/proc", dir .. "/hub/bells", true)) -- no socket can be bound there
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    assert(os.remove(dir .. "/hub/bells"))
+    support.pass(os.time() + 1, alice, bob) -- it is tried once a second at most
+    support.say(bob, "alice", C2C, "I am here")
+    support.say(alice, "bob", C2C, "are you?")
+    assert.is_true(soon(function() return #at_bob.messages == 1 end, bob))
+    local bells = 0
+    for name in lfs.dir(dir .. "/hub/bells") do
+      if not name:find "^%." then bells = bells + 1 end
+    end
+    assert.equal(2, bells)
+  end)
+
   hub_it("a log-in that failed took another session's place away", function()
     local alice = support.new_client(dir, "alice")
     local bob, at_bob = device "bob"

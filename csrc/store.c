@@ -321,17 +321,19 @@ int32_t tm_store_touch(tm_store *store, const tm_conv *conv, tm_error *err)
 
 int32_t tm_store_changes(tm_store *store, cJSON *changed[3], tm_error *err)
 {
+    tm_error local = {0};
     changed[0] = changed[1] = changed[2] = NULL;
     for (size_t i = 0; i < store->touched_count; i++) {
         const tm_touched *touched = &store->touched[i];
         int64_t listed =
-            tm_sql_int(store->sql, err, 0, "SELECT listed FROM convs WHERE id = ?", "i", touched->conv);
+            tm_sql_int(store->sql, &local, 0, "SELECT listed FROM convs WHERE id = ?", "i", touched->conv);
+        if (local.code) goto fail;
         if (!listed && !touched->was_listed) continue;
         int event = !touched->was_listed ? kTIMConvEvent_Add
                     : listed             ? kTIMConvEvent_Update
                                          : kTIMConvEvent_Del;
         if (!changed[event] && !(changed[event] = cJSON_CreateArray())) goto fail;
-        cJSON *info = tm_store_conv_info(store, touched->conv, err);
+        cJSON *info = tm_store_conv_info(store, touched->conv, &local);
         if (!info || !tm_json_append(changed[event], info)) goto fail;
     }
     return 0;
@@ -340,5 +342,5 @@ fail:
         cJSON_Delete(changed[i]);
         changed[i] = NULL;
     }
-    return tm_fail_memory(err);
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : tm_fail_memory(err);
 }

@@ -737,6 +737,17 @@ describe("What was wrong once:", function()
     assert.equal(2, bells)
   end)
 
+  hub_it("why conversation events could not be told was always 'out of memory' in the log", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = device "bob"
+    local why
+    bob:on("log", function(_, text) why = why or text:match "conversation events were not told: (.*)" end)
+    tamper("bob/bob.db", "ALTER TABLE convs RENAME COLUMN draft_time TO gone;")
+    support.say(alice, "bob", C2C, "hello")
+    assert.is_true(soon(function() return #at_bob.messages == 1 and why ~= nil end, bob))
+    assert.matches("draft_time", why)
+  end)
+
   hub_it("a log-in that failed took another session's place away", function()
     local alice = support.new_client(dir, "alice")
     local bob, at_bob = device "bob"

@@ -61,6 +61,9 @@ static const char *const migrations[] = {
     /* where the room's archive ended when the user came in: its time, and its last item */
     ("ALTER TABLE groups ADD COLUMN since NOT NULL DEFAULT 0;"
      "ALTER TABLE groups ADD COLUMN last TEXT NOT NULL DEFAULT '';"),
+    /* since when a letter is there: its message's client_time is the caller's. Of older ones the last attempt is known */
+    ("ALTER TABLE letters ADD COLUMN kept NOT NULL DEFAULT 0;"
+     "UPDATE letters SET kept = sent;"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

@@ -111,6 +111,7 @@ typedef struct tm_mirror_letter {
     char *id;           /* owned */
     tm_message message; /* as it travels; owned */
     uint32_t attempts;
+    uint64_t kept; /* when it was put there (Unix seconds) */
 } tm_mirror_letter;
 int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
                              tm_error *err);

@@ -12,12 +12,14 @@
 int32_t tm_mirror_put_letter(tm_mirror *mirror, const char *id, const tm_message *message, uint64_t due,
                              tm_error *err)
 {
-    return tm_sql_run(mirror->sql, err,
-                      "INSERT INTO letters(peer, id, seq, rand, client_time, priority, elems, sent, due)"
-                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET due = excluded.due,"
-                      " sent = excluded.sent, priority = excluded.priority, elems = excluded.elems",
-                      "ttuuuitui", message->conv_id, id, message->seq, message->rand, message->client_time,
-                      (int64_t)message->priority, message->elems, tm_clock_seconds(), (int64_t)due);
+    return tm_sql_run(
+        mirror->sql, err,
+        "INSERT INTO letters(peer, id, seq, rand, client_time, priority, elems, sent, kept, due)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT DO UPDATE SET"
+        " due = excluded.due, sent = excluded.sent, kept = excluded.kept,"
+        " priority = excluded.priority, elems = excluded.elems",
+        "ttuuuitui", message->conv_id, id, message->seq, message->rand, message->client_time,
+        (int64_t)message->priority, message->elems, tm_clock_seconds(), (int64_t)due);
 }
 
 int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *id, uint64_t due,
@@ -60,7 +62,7 @@ int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *
     *next = 0;
     sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
                                      "SELECT due, peer, id, seq, rand, client_time, priority, elems, "
-                                     "attempts FROM letters WHERE due <> ? ORDER BY due LIMIT 1",
+                                     "attempts, kept FROM letters WHERE due <> ? ORDER BY due LIMIT 1",
                                      "i", TM_LETTER_HELD);
     if (row && tm_sql_step(mirror->sql, row, &local)) {
         *next = (uint64_t)sqlite3_column_int64(row, 0);
@@ -76,6 +78,7 @@ int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *
             message->priority = (uint32_t)sqlite3_column_int64(row, 6);
             message->elems = tm_strdup(tm_sql_column_text(row, 7));
             out->attempts = (uint32_t)sqlite3_column_int64(row, 8);
+            out->kept = tm_sql_column_u64(row, 9);
             if (!out->id || !message->conv_id || !message->elems) tm_fail_memory(&local);
         }
         tm_sql_drop(row);

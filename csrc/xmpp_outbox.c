@@ -499,7 +499,7 @@ static bool is_under_way(tm_xmpp *x, const tm_mirror_letter *letter)
 static int32_t send_letter(tm_xmpp *x, tm_mirror_letter *letter, uint64_t now, tm_error *err)
 {
     tm_stanza stanza;
-    if (letter->message.client_time + GIVE_UP_S < now && letter->attempts > 4) {
+    if (letter->kept + GIVE_UP_S < now && letter->attempts > 4) {
         tm_xmpp_log(x, kTIMLog_Warn, "\"%s\" has not confirmed message %s in a month", letter->peer,
                     letter->id);
         return tm_mirror_drop_letter(x->mirror, letter->peer, letter->id, err);

@@ -86,13 +86,15 @@ describe("logging in on XMPP", function()
     assert.same({ "waiting", "while away" }, support.texts(support.history(bob, "ann", C2C)))
   end)
 
+  -- What ann sends again until it is confirmed: seen, and made due, in its own database only.
+  local function letter(sql)
+    local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/ann/ann.mirror' \"%s\""):format(dir, sql)))
+    return pipe:read "a"
+  end
+
   it("sends what nobody has confirmed again, after pauses that grow fourfold (rule 14)", function()
     support.account(dir, "bob")
     local ann = support.new_client(dir, "ann")
-    local function letter(sql) -- seen, and made due, in its own database only
-      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 '%s/ann/ann.mirror' \"%s\""):format(dir, sql)))
-      return pipe:read "a"
-    end
     local function check_pause(seconds) -- the clock may go on between the two
       local pause = tonumber(letter "SELECT due - sent FROM letters")
       assert.is_true(math.abs(pause - seconds) <= 1, pause)
@@ -106,6 +108,25 @@ describe("logging in on XMPP", function()
       support.eventually(function() return letter "SELECT attempts FROM letters" == i + 1 .. "\n" end, ann)
       check_pause(seconds)
     end
+  end)
+
+  it("does that for a month from when it was sent, whatever its client_time is (rule 14)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    for _, time in ipairs { 1, 4102444800 } do -- years ago; in the year 2100
+      local msg = timmsg.text "unheard"
+      msg.message_client_time = time
+      support.must(ann, "send_new_msg", "bob", C2C, msg)
+    end
+    local function again(change)
+      support.must(ann, "logout")
+      letter("UPDATE letters SET attempts = 5, due = 0" .. change)
+      support.must(ann, "login", "ann", "sig")
+    end
+    again ""
+    support.eventually(function() return letter "SELECT attempts FROM letters" == "6\n6\n" end, ann)
+    again ", kept = kept - 31 * 86400"
+    support.eventually(function() return letter "SELECT count(*) FROM letters" == "0\n" end, ann)
   end)
 
   it("looks for what it may forget once, not with all that comes", function()

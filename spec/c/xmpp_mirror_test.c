@@ -288,6 +288,18 @@ static void execute(fixture *f, const char *text)
     if (tm_sql_run(f->mirror->sql, &f->err, text, "")) fail_msg("%s: %s", text, f->err.text);
 }
 
+/* The only letter, which is due at `due`, was put there at `from`, or so many seconds later at most. */
+static void check_kept(fixture *f, uint64_t from, uint64_t seconds, uint64_t due)
+{
+    tm_mirror_letter letter;
+    uint64_t next;
+    assert_int_equal(tm_mirror_due_letter(f->mirror, due, &letter, &next, &f->err), 0);
+    assert_non_null(letter.id);
+    assert_in_range(letter.kept, from, from + seconds);
+    tm_free(letter.id);
+    tm_message_clear(&letter.message);
+}
+
 /* One that has the rows that an earlier version wrote. */
 static void a_mirror_of_an_earlier_version_goes_on(void **state)
 {
@@ -300,6 +312,10 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     strcpy(tips.sender, SYSTEM);
     tm_mirrored tip = put(f, tips, "room-3", TM_MIRROR_NEWS, 0);
     put(f, naming(TM_ITEM_RETRACT, NULL, "bob", "gone", NOW), "room-4", TM_MIRROR_NEWS, 0);
+    tm_message message = {.conv_type = kTIMConv_C2C, .conv_id = "bob", .client_time = 7, .elems = "[{}]"};
+    assert_int_equal(tm_mirror_put_letter(f->mirror, "x", &message, 100, &f->err), 0);
+    execute(f, "UPDATE letters SET sent = 50");
+    execute(f, "ALTER TABLE letters DROP COLUMN kept");
     execute(f, "UPDATE log SET sender = actor WHERE kind = 2");
     execute(f, "DROP INDEX log_message");
     execute(f, "DROP INDEX log_tips");
@@ -312,6 +328,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     close_both(f);
     open_both(f);
     assert_int_equal(skip_events(f, &cursor), 3);
+    check_kept(f, 50, 1, 100);
     /* all is there, and is not taken for new */
     assert_int_equal(news(f, message_of(NULL, "bob", "tm-5-6-7", NOW + DAY)).number, ours.number);
     assert_int_equal(news(f, message_of(NULL, "bob", "x", NOW + SECOND)).number, other.number);
@@ -1442,6 +1459,24 @@ static void letters_wait_until_they_are_due(void **state)
     check_due(f, UINT64_MAX / 4, NULL, 0);
 }
 
+/* Not since the message's time, which is the caller's, and not since the last attempt. */
+static void a_letter_is_there_since_it_was_put_there(void **state)
+{
+    fixture *f = *state;
+    tm_message message = {.conv_type = kTIMConv_C2C, .conv_id = "bob", .elems = "[1]"};
+    const uint64_t times[] = {0, 7, UINT64_MAX};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        uint64_t before = tm_clock_seconds();
+        message.client_time = times[i];
+        /* from the second round on by a user who sends it again */
+        assert_int_equal(tm_mirror_put_letter(f->mirror, "x", &message, 100, &f->err), 0);
+        check_kept(f, before, tm_clock_seconds() - before, 100);
+        execute(f, "UPDATE letters SET kept = 40");
+        assert_int_equal(tm_mirror_delay_letter(f->mirror, "bob", "x", 200, &f->err), 0);
+        check_kept(f, 40, 0, 200);
+    }
+}
+
 /* Of an unclear outcome: sent again only if the message counts as sent after all. */
 static void a_letter_is_held_until_its_message_shows(void **state)
 {
@@ -1613,6 +1648,7 @@ int main(void)
         TEST(what_the_peer_said_last_is_not_forgotten),
         TEST(many_old_rows_go_in_parts),
         TEST(letters_wait_until_they_are_due),
+        TEST(a_letter_is_there_since_it_was_put_there),
         TEST(a_letter_is_held_until_its_message_shows),
         TEST(groups_are_kept_in_the_order_of_joining),
         TEST(where_a_group_was_entered_is_known_while_the_user_is_in_it),

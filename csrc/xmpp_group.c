@@ -158,6 +158,27 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_room_enter(x, room);
 }
 
+static void leave(tm_xmpp *x, const char *group, tm_error *err)
+{
+    tm_room *room = tm_room_find(x, group);
+    if (room) tm_room_leave(x, room);
+    if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
+}
+
+static void join_was_told(tm_xmpp *x, tm_task *tips)
+{
+    tm_error err = {0};
+    tm_task *task = tm_xmpp_find(x, tips->argument);
+    if (!task) return;
+    if (tips->op.error.code != ERR_REQUEST_TIMEOUT) {
+        tm_xmpp_answer(x, task); /* what was done is done, whether or not it could be said */
+        return;
+    }
+    /* its time was over before that of the task was looked at */
+    if (tm_outbox_was_mute(tips)) leave(x, ((tm_group_state *)task->state)->group, &err);
+    tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
+}
+
 static void joined(tm_xmpp *x, tm_task *task)
 {
     const char *group = ((tm_group_state *)task->state)->group;
@@ -172,7 +193,7 @@ static void joined(tm_xmpp *x, tm_task *task)
         tm_xmpp_answer(x, task);
     } else {
         tm_bookmark_set(x, group, true, now);
-        tm_member_tell(x, group, TM_TIP_JOINED, users, tm_group_told, tm_group_number(task));
+        tm_member_tell(x, group, TM_TIP_JOINED, users, join_was_told, tm_group_number(task));
     }
     cJSON_Delete(users);
 }
@@ -238,13 +259,6 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 }
 
 /* ---- leaving and ending ---- */
-
-static void leave(tm_xmpp *x, const char *group, tm_error *err)
-{
-    tm_room *room = tm_room_find(x, group);
-    if (room) tm_room_leave(x, room);
-    if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
-}
 
 /* The user stays: what the room says of him is news again. */
 static void stay(tm_xmpp *x, tm_task *task)
@@ -475,6 +489,12 @@ bool tm_group_expired(tm_xmpp *x, tm_task *task)
     if (task->op.call == TM_CALL_GROUP_CREATE && task->op.result && !task->op.error.code) {
         tm_xmpp_answer(x, task); /* it is made; what could not be said is who is in it */
         return true;
+    }
+    /* who hears that it failed is not in a room that has not even heard of him */
+    if (task->op.call == TM_CALL_GROUP_JOIN && tm_outbox_is_mute(x, tm_group_number(task))) {
+        tm_error err = {0};
+        leave(x, ((tm_group_state *)task->state)->group, &err);
+        return false;
     }
     tm_room *room = tm_room_find(x, group_of(&task->op));
     if (!room || (task->op.call != TM_CALL_GROUP_QUIT && task->op.call != TM_CALL_GROUP_DELETE)) return false;

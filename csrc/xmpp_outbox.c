@@ -276,6 +276,18 @@ bool tm_outbox_has_said(const tm_xmpp *x, const void *argument)
     return false;
 }
 
+bool tm_outbox_was_mute(const tm_task *tips)
+{
+    return tips->acked || !tips->tried;
+}
+
+bool tm_outbox_is_mute(const tm_xmpp *x, const void *argument)
+{
+    for (const tm_task *task = x->sending; task; task = task->next)
+        if (task->own == TM_OWN_TIPS && task->argument == argument) return tm_outbox_was_mute(task);
+    return false;
+}
+
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument)
 {
@@ -461,7 +473,7 @@ static void send_waiting(tm_xmpp *x)
                     fail(x, task, ERR_SDK_MSG_BODY_SIZE_LIMIT, "the stanza is too large");
                 break;
             }
-            any = true;
+            task->tried = any = true;
             to_users |= !is_group(task);
             on_their_way++;
             if (++since_ping == PER_PING) {

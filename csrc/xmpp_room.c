@@ -328,7 +328,7 @@ static void send_presence(tm_xmpp *x, tm_room *room, bool leave)
         xmpp_stanza_t *muc = tm_stanza_add(&presence, NULL, "x", TM_NS_MUC, NULL);
         tm_stanza_set(&presence, tm_stanza_add(&presence, muc, "history", NULL, NULL), "maxstanzas", "0");
     }
-    room->entering = !leave;
+    room->entering = room->present = !leave;
     room->entered_at = tm_clock_ms();
     tm_link_send(x->link, tm_stanza_finish(&presence));
     tm_free(to);
@@ -336,7 +336,7 @@ static void send_presence(tm_xmpp *x, tm_room *room, bool leave)
 
 void tm_room_leave(tm_xmpp *x, tm_room *room)
 {
-    if ((room->in || room->entering) && tm_link_is_up(x->link)) send_presence(x, room, true);
+    if (room->present && tm_link_is_up(x->link)) send_presence(x, room, true);
 }
 
 void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument)
@@ -520,7 +520,7 @@ void tm_rooms_lost(tm_xmpp *x)
 {
     x->bookmarked = false;
     for (tm_room *room = x->first_room; room; room = room->next) {
-        room->in = room->entering = room->asking = false;
+        room->in = room->entering = room->present = room->asking = false;
         room->may_create = false;
         room->retry_at = 0;
         room->failures = 0;
@@ -615,13 +615,13 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     bool wanted = room->may_create;
     tm_task *task = waiting_task(x, room);
     room->entering = false;
-    room->in = true;
+    room->in = room->present = true;
     room->may_create = false;
     room->retry_at = 0;
     /* somebody deleted it between the question and the answer, or nobody waits for it any more */
     if (created && !(wanted && task)) {
         tm_room_destroy(x, room->jid, tm_room_ended, NULL);
-        room->in = false; /* it ends: there is nothing to leave */
+        room->in = room->present = false; /* it ends: there is nothing to leave */
         if (task) tm_xmpp_fail(x, task, ERR_SVR_GROUP_NOT_FOUND, "the group was deleted just now");
         tm_room_found_out(x, room);
         return;
@@ -646,6 +646,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
 /* The user was put out, or the room is no more. */
 static void put_out(tm_xmpp *x, tm_room *room, xmpp_stanza_t *muc)
 {
+    room->present = false;
     if (room->leaving) return;
     bool ended = has_status(muc, "301") || has_status(muc, "321") || has_status(muc, "322") ||
                  tm_stanza_child(muc, "destroy", NULL);
@@ -658,7 +659,7 @@ static void put_out(tm_xmpp *x, tm_room *room, xmpp_stanza_t *muc)
 static void refused(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
 {
     const char *why = tm_stanza_error(stanza);
-    room->entering = false;
+    room->entering = room->present = false;
     if (strcmp(why, "conflict") == 0) { /* somebody else has this nick */
         char id[TM_LINK_ID];
         tm_link_make_id(id);

@@ -40,6 +40,7 @@ typedef struct tm_task {
     char *id, *to;     /* owned */
     char *target;      /* of a retraction or marker; owned */
     uint64_t ping;     /* number of the ping behind it; 0: not sent on this connection */
+    bool tried;        /* it was sent, on this connection or an earlier one */
     bool acked;        /* that ping was answered, and no error came before */
     bool archived;     /* its archive has it */
     int64_t held;      /* its number in the mirror, while that is not for the worker yet; 0: none */
@@ -234,6 +235,10 @@ void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*don
 
 /* Whether GroupTips of that `argument` are with the server, and its archive has not shown them. */
 bool tm_outbox_has_said(const tm_xmpp *x, const void *argument);
+/* Whether such GroupTips, or these that have failed, are heard by nobody: the server has taken them and shows nothing of
+ * them, or they never went out. */
+bool tm_outbox_is_mute(const tm_xmpp *x, const void *argument);
+bool tm_outbox_was_mute(const tm_task *tips);
 
 /* Invites a user into a group. */
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
@@ -289,6 +294,7 @@ struct tm_room {
     tm_archive *archive; /* NULL until it was entered once */
     bool in;             /* entered on this connection */
     bool entering;       /* presence was sent */
+    bool present;        /* it was, and not taken back: the server may have the user in it */
     bool leaving;        /* the user quits: what is said of that is no news */
     bool may_create;     /* it is being made: a new room is what is wanted */
     uint64_t maker;      /* number of the GROUP task that makes it; 0: it is made */

@@ -367,6 +367,24 @@ describe("Groups", function()
       assert.same({ anna = OWNER, cora = NORMAL }, roles(anna, "team"))
     end)
 
+    only_prosody("rule 42: whose message goes lost fails, and nobody has come", function()
+      local ben = support.device(dir, "ben", nil, { request_timeout_ms = math.floor(2000 * support.PATIENCE) })
+      local cora, cora_seen = user "cora"
+      create { group_id = "team" }
+      support.xmpp_server():lose("message", ("team@conference.%s"):format(support.xmpp_host(dir)))
+      assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(ben, "group_join", "team")))
+      assert.same({}, joined(ben))
+      assert.equal(DENIED, send_code(ben, "team"))
+      assert.equal(0, (support.call(cora, "group_join", "team")))
+      support.eventually(function() return cora_seen.messages[1] or #all_of(cora, "team") > 0 end, cora)
+      assert.same({ { 1, "cora", "cora", 2 } }, tips(all_of(cora, "team")))
+      -- it can be tried again
+      assert.equal(0, (support.call(ben, "group_join", "team")))
+      assert.same({ "team" }, joined(ben))
+      assert.same({ anna = OWNER, ben = NORMAL, cora = NORMAL }, roles(anna, "team"))
+      assert.same({ { 1, "cora", "cora", 2 }, { 1, "ben", "ben", 3 } }, tips(all_of(ben, "team")))
+    end)
+
     it("rule 42: calls that are made at once are done in their order", function()
       local ben = user "ben"
       create { group_id = "team" }

@@ -597,7 +597,8 @@ describe("a hostile XMPP client", function()
   end)
 
   -- A room of mallory's into which alice is invited: its fields are those, and its description says that it is a group.
-  local function trap(name, fields)
+  -- A room of mallory's that says it is a group.
+  local function lure(name, fields)
     local room = "trap@conference." .. host
     local info = ('\ntimmsg:{"owner":"mallory","born":"abc","name":"%s","type":0,"add":2}'):format(name)
     fields["muc#roomconfig_membersonly"] = "0"
@@ -610,9 +611,22 @@ describe("a hostile XMPP client", function()
     end
     assert.equal("result", (mallory:ask("set", room, "<query xmlns='http://jabber.org/protocol/muc#owner'>" ..
       "<x xmlns='jabber:x:data' type='submit'>" .. table.concat(form) .. "</x></query>")))
+    return room
+  end
+
+  local function trap(name, fields)
+    local room = lure(name, fields)
     write("alice", body "come" .. ("<x xmlns='jabber:x:conference' jid='%s'/><store xmlns='urn:xmpp:hints'/>"):format(room), nil, "normal")
     support.eventually(function() return groups()[1] == "trap" end, alice)
     return room
+  end
+
+  -- In mallory's room, which may show alice coming first.
+  local function see_her_go()
+    local presence
+    repeat
+      presence = mallory:expect "(<presence[^>]*from=['\"]trap@[^>]*/alice['\"][^>]*>)"
+    until presence:find "type=['\"]unavailable"
   end
 
   it("draws nobody into a group that he can't leave", function()
@@ -629,6 +643,17 @@ describe("a hostile XMPP client", function()
     trap("trap", { [support.backend == "ejabberd" and "mam" or "muc#roomconfig_enablearchiving"] = "0" })
     support.must(alice, "group_quit", "trap")
     assert.same({}, groups())
+    see_her_go()
+  end)
+
+  it("keeps nobody in such a room who hears that joining it failed (rule 45)", function()
+    alice:close()
+    alice = device("alice", nil, { request_timeout_ms = math.floor(3000 * support.PATIENCE) })
+    lure("trap", { [support.backend == "ejabberd" and "mam" or "muc#roomconfig_enablearchiving"] = "0" })
+    assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(alice, "group_join", "trap")))
+    assert.same({}, groups())
+    see_her_go()
+    assert.equal(timmsg.ERR_SVR_GROUP_PERMISSION_DENY, (support.call(alice, "group_quit", "trap")))
   end)
 
   it("keeps nobody in such a room whose machine slept when the time was over (rule 45)", function()

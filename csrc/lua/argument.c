@@ -79,3 +79,14 @@ int32_t tm_arguments_take(lua_State *L, tm_call_kind kind, const tm_argument_pla
     args->json = tm_value_to_tree(L, places->json, type->json_is_array, err);
     return args->json ? 0 : err->code;
 }
+
+/* ---- Times ---- */
+
+lua_Number tm_arguments_check_milliseconds(lua_State *L, int arg, lua_Number fallback)
+{
+    if (lua_isnoneornil(L, arg)) return fallback;
+    luaL_checktype(L, arg, LUA_TNUMBER);
+    lua_Number milliseconds = lua_tonumber(L, arg);
+    luaL_argcheck(L, milliseconds >= 0, arg, "a time in milliseconds expected"); /* NaN too */
+    return milliseconds;
+}

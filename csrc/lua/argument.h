@@ -1,4 +1,4 @@
-/* Argument: from a Lua method's arguments to those of a call. On the thread of the Lua state. */
+/* Argument: what Lua methods are given: the arguments of a call, and times. On the thread of the Lua state. */
 #ifndef TM_LUA_ARGUMENT_H
 #define TM_LUA_ARGUMENT_H
 
@@ -17,5 +17,8 @@ void tm_arguments_find(lua_State *L, const tm_call_type *type, tm_argument_place
  * failure). Raises nothing. 0, TIM_ERR_CONV or TIM_ERR_JSON. */
 int32_t tm_arguments_take(lua_State *L, tm_call_kind kind, const tm_argument_places *places, tm_args *args,
                           tm_error *err);
+
+/* The milliseconds at `arg`; `fallback` for nil. Raises for what is no time. [-0, +0, v] */
+lua_Number tm_arguments_check_milliseconds(lua_State *L, int arg, lua_Number fallback);
 
 #endif

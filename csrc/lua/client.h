@@ -1,28 +1,39 @@
-/* Client (Lua): the userdata that a script holds: a tm_client, its mailbox, and what hangs on them. */
+/* Client (Lua): the userdata that a script holds: a tm_client, its mailbox, and what hangs on them. What it can do is in
+ * files of their own: method.h has the list. On the thread of the Lua state. */
 #ifndef TM_LUA_CLIENT_H
 #define TM_LUA_CLIENT_H
 
-#include "host.h"
+#include "callback.h"
 
-/* Makes the metatable of clients. `getters` is the stack index of a table of functions: what a client has
- * under such a name is what the function returns for it. Once a Lua state, before tm_lua_client_new. */
-void tm_lua_client_open(lua_State *L, int getters);
+#define TM_LUA_CLIENT_TYPE "timmsg.client" /* the name of the metatable, which method.h makes */
+
+/* All zero is closed. */
+typedef struct tm_lua_client {
+    tm_client *client;   /* owned; NULL: closed */
+    tm_mailbox *mailbox; /* owned; there as long as the client is */
+    tm_callbacks callbacks;
+    uint32_t mark; /* the newest mark's number: see polling.c */
+    bool polling;  /* callbacks are running */
+    bool held;     /* the mailbox's descriptor is */
+    bool closing;
+} tm_lua_client;
+
+/* The client at index 1; raises if it is none. [-0, +0, v] */
+tm_lua_client *tm_lua_client_check(lua_State *L);
+/* The same, which must be open. While it closes it still counts as open: callbacks that run then get TIM_ERR_SDKUNINIT
+ * for what they try. [-0, +0, v] */
+tm_lua_client *tm_lua_client_check_open(lua_State *L);
+
+/* The one form of every failure: nil, message, TIMResult. Returns how many. [-0, +3, m] */
+int tm_lua_client_push_failure(lua_State *L, int32_t code, const tm_error *err);
 
 /* new(options[, world]): a client, of a test world (testing.h) if one is given; or nil, message, code. */
 int tm_lua_client_new(lua_State *L);
+/* Closes, if need be, and frees all but the callbacks' Lua values. Runs no Lua. */
+void tm_lua_client_release(tm_lua_client *self);
 
 /* state(client): "open"; "polling" (callbacks run now, so that poll would refuse); "closing" (callbacks run, and nothing
  * new is taken); "closed". */
 int tm_lua_client_state(lua_State *L);
-
-/* set_alarm(client, ms, callback): as the method after, but returns two integers that name the alarm; or nil, message, code. */
-int tm_lua_client_set_alarm(lua_State *L);
-/* drop_alarm(client, at, serial): if it has not rung yet it never will, and its callback is forgotten. */
-int tm_lua_client_drop_alarm(lua_State *L);
-
-/* The client at `arg`, borrowed; raises if it is none or closed. [-0, +0, v] */
-tm_client *tm_lua_client_check(lua_State *L, int arg);
-/* Whether the client at `arg` has not been closed; raises if it is none. [-0, +0, v] */
-bool tm_lua_client_is_open(lua_State *L, int arg);
 
 #endif

@@ -1,7 +1,9 @@
 /* Module: timmsg.core, the C half of the Lua module timmsg. See luaopen_timmsg_core in timmsg.h. */
+#include "alarm.h"
 #include "callback.h"
 #include "client.h"
 #include "hush.h"
+#include "method.h"
 #include "raised.h"
 #include "testing.h"
 #include "value.h"
@@ -243,7 +245,7 @@ int luaopen_timmsg_core(lua_State *L)
     tm_hush_open(L);
     luaL_newlib(L, functions);
     lua_newtable(L);
-    tm_lua_client_open(L, -1);
+    tm_methods_open(L, -1);
     lua_setfield(L, -2, "getters");
     push_constants(L);
     lua_setfield(L, -2, "constants");

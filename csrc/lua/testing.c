@@ -97,7 +97,7 @@ static tm_call_kind check_call(lua_State *L, int arg)
 static int add_fault(lua_State *L)
 {
     static const char *const kinds[] = {"fail", "slow", "cut", NULL};
-    tm_client *client = tm_lua_client_check(L, 1);
+    tm_client *client = tm_lua_client_check_open(L)->client;
     tm_call_kind call = check_call(L, 2);
     tm_fault_kind kind = (tm_fault_kind)luaL_checkoption(L, 3, NULL, kinds);
     lua_Integer code = luaL_checkinteger(L, 4), ms = luaL_checkinteger(L, 6);
@@ -112,7 +112,7 @@ static int add_fault(lua_State *L)
 /* offline(client, boolean) */
 static int set_offline(lua_State *L)
 {
-    tm_client *client = tm_lua_client_check(L, 1);
+    tm_client *client = tm_lua_client_check_open(L)->client;
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     tm_client_set_offline(client, lua_toboolean(L, 2));
     return 0;
@@ -121,7 +121,8 @@ static int set_offline(lua_State *L)
 /* is_open(client) */
 static int is_open(lua_State *L)
 {
-    lua_pushboolean(L, tm_lua_client_is_open(L, 1));
+    const tm_lua_client *self = tm_lua_client_check(L);
+    lua_pushboolean(L, self->client && !self->closing);
     return 1;
 }
 

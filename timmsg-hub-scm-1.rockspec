@@ -113,6 +113,7 @@ build = {
         "csrc/lua/value_table.c",
         "csrc/lua/value_text.c",
         "csrc/lua/value_tree.c",
+        "csrc/lua/world.c",
       },
       defines = { "_GNU_SOURCE", "TM_WITHOUT_XMPP" },
       libraries = { "cjson", "curl", "sqlite3", "md", "m", "pthread" },

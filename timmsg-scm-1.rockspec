@@ -142,6 +142,7 @@ build = {
         "csrc/lua/value_table.c",
         "csrc/lua/value_text.c",
         "csrc/lua/value_tree.c",
+        "csrc/lua/world.c",
       },
       defines = { "_GNU_SOURCE" },
       libraries = { "cjson", "curl", "sqlite3", "md", "strophe", "m", "pthread" },

@@ -2,8 +2,8 @@
 #include "client.h"
 
 #include "option.h"
-#include "testing.h"
 #include "value.h"
+#include "world.h"
 
 #include <string.h>
 
@@ -73,7 +73,7 @@ static int32_t start(lua_State *L, tm_lua_client *self, uint64_t sdk_app_id, con
 int tm_lua_client_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    tm_world *world = tm_testing_world(L, 2);
+    tm_world *world = tm_lua_world_get(L, 2);
     lua_settop(L, 1);
     tm_lua_client *self = (tm_lua_client *)lua_newuserdatauv(L, sizeof *self, TM_UV_COUNT);
     memset(self, 0, sizeof *self);

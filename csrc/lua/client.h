@@ -27,7 +27,7 @@ tm_lua_client *tm_lua_client_check_open(lua_State *L);
 /* The one form of every failure: nil, message, TIMResult. Returns how many. [-0, +3, m] */
 int tm_lua_client_push_failure(lua_State *L, int32_t code, const tm_error *err);
 
-/* new(options[, world]): a client, of a test world (testing.h) if one is given; or nil, message, code. */
+/* new(options[, world]): a client, of a test world (world.h) if one is given; or nil, message, code. */
 int tm_lua_client_new(lua_State *L);
 /* Closes, if need be, and frees all but the callbacks' Lua values. Runs no Lua. */
 void tm_lua_client_release(tm_lua_client *self);

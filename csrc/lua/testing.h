@@ -1,4 +1,5 @@
-/* Testing: the C half of timmsg.testing: test worlds (world.h) as userdata, and what is to go wrong in them. */
+/* Testing: the C half of timmsg.testing: test worlds (world.h), and what is to go wrong for clients. On the thread of the Lua
+ * state. */
 #ifndef TM_LUA_TESTING_H
 #define TM_LUA_TESTING_H
 
@@ -6,7 +7,5 @@
 
 /* Pushes a table of its functions. Once a Lua state. [-0, +1, m] */
 void tm_testing_open(lua_State *L);
-/* The world at `arg`, borrowed; NULL for none or nil. Raises for anything else, a closed one too. [-0, +0, v] */
-tm_world *tm_testing_world(lua_State *L, int arg);
 
 #endif

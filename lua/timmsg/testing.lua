@@ -13,7 +13,7 @@ local MAX_ROUNDS <const> = 100000
 
 local testing = {}
 
--- What the C half has of a hub (csrc/lua/testing.c).
+-- What the C half has of a hub (csrc/lua/world.c).
 ---@class timmsg.testing.World : userdata
 ---@field pump fun(self: timmsg.testing.World)
 ---@field advance fun(self: timmsg.testing.World, ms: integer): integer

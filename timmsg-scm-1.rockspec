@@ -130,6 +130,7 @@ build = {
         "csrc/lua/callback.c",
         "csrc/lua/client.c",
         "csrc/lua/closing.c",
+        "csrc/lua/handler.c",
         "csrc/lua/hush.c",
         "csrc/lua/key.c",
         "csrc/lua/method.c",

@@ -1,14 +1,13 @@
-/* Callback: a client's handlers and its running calls' callbacks, and how letters get to them. All Lua values
- * hang on the client's user values, not in the registry, so that a handler that mentions its client doesn't
- * keep it alive. Stack effects as in value.h. `client` is the stack index of the client's userdata, absolute.
- * On the thread that polls; nothing here remembers a lua_State. */
+/* Callback: the callbacks of a client's running calls, and how letters get to them and to its handlers. They too hang on the
+ * client's user values: see handler.h, also for `client`. Stack effects as in value.h. On the thread that polls; nothing here
+ * remembers a lua_State. */
 #ifndef TM_LUA_CALLBACK_H
 #define TM_LUA_CALLBACK_H
 
-#include "host.h"
+#include "handler.h"
 
-/* The user values of a client. */
-enum { TM_UV_HANDLERS = 1, TM_UV_CALLS, TM_UV_RAISED, TM_UV_COUNT = TM_UV_RAISED };
+/* The other user values of a client. */
+enum { TM_UV_CALLS = TM_UV_HANDLERS + 1, TM_UV_RAISED, TM_UV_CLIENT_COUNT = TM_UV_RAISED };
 
 /* The C half. All zero at first; the letter is freed with tm_callbacks_free. */
 typedef struct tm_callbacks {
@@ -24,18 +23,6 @@ typedef struct tm_callbacks {
 void tm_callbacks_open(lua_State *L, int client);
 /* Frees the letter in hand. Runs no Lua. */
 void tm_callbacks_free(tm_callbacks *callbacks);
-
-/* The events that handlers can be added for, or NULL behind the last. */
-const char *tm_callbacks_event_name(int event);
-/* The event that the argument `arg` names; raises if it is none. [-0, +0, v] */
-int tm_callbacks_check_event(lua_State *L, int arg);
-/* Adds the function at `handler` behind the others. It gets no letter that is under delivery. [-0, +0, m] */
-void tm_callbacks_on(lua_State *L, int client, tm_callbacks *callbacks, int event, int handler);
-/* Removes the first handler that is the function at `handler`, with effect at once. False: there is
- * none. [-0, +0, -] */
-bool tm_callbacks_off(lua_State *L, int client, int event, int handler);
-/* The letters that handlers are there for, as tm_client_want takes them. [-0, +0, -] */
-unsigned tm_callbacks_wanted(lua_State *L, int client);
 
 /* The token of a new call, which keeps the callback at `callback` (0: none) until its completion is delivered
  * or tm_callbacks_forget. [-0, +0, m] */

@@ -75,7 +75,7 @@ int tm_lua_client_new(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     tm_world *world = tm_lua_world_get(L, 2);
     lua_settop(L, 1);
-    tm_lua_client *self = (tm_lua_client *)lua_newuserdatauv(L, sizeof *self, TM_UV_COUNT);
+    tm_lua_client *self = (tm_lua_client *)lua_newuserdatauv(L, sizeof *self, TM_UV_CLIENT_COUNT);
     memset(self, 0, sizeof *self);
     luaL_setmetatable(L, TM_LUA_CLIENT_TYPE);
     tm_callbacks_open(L, 2);
@@ -89,7 +89,7 @@ int tm_lua_client_new(lua_State *L)
     tm_error err = {0, ""};
     int32_t code = start(L, self, (uint64_t)sdk_app_id, lua_isnil(L, 4) ? NULL : &log_level, world, &err);
     if (code) return tm_lua_client_push_failure(L, code, &err);
-    tm_client_want(self->client, tm_callbacks_wanted(L, 2));
+    tm_client_want(self->client, tm_handlers_wanted(L, 2));
     lua_settop(L, 2);
     return 1;
 }

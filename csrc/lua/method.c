@@ -16,10 +16,10 @@
 static int client_on(lua_State *L)
 {
     tm_lua_client *self = tm_lua_client_check_open(L);
-    int event = tm_callbacks_check_event(L, 2);
+    int event = tm_handlers_check_event(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
-    tm_callbacks_on(L, 1, &self->callbacks, event, 3);
-    tm_client_want(self->client, tm_callbacks_wanted(L, 1));
+    tm_handlers_add(L, 1, &self->callbacks.last_handler, event, 3);
+    tm_client_want(self->client, tm_handlers_wanted(L, 1));
     lua_settop(L, 3);
     return 1;
 }
@@ -28,10 +28,10 @@ static int client_on(lua_State *L)
 static int client_off(lua_State *L)
 {
     tm_lua_client *self = tm_lua_client_check_open(L);
-    int event = tm_callbacks_check_event(L, 2);
+    int event = tm_handlers_check_event(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
-    bool removed = tm_callbacks_off(L, 1, event, 3);
-    tm_client_want(self->client, tm_callbacks_wanted(L, 1));
+    bool removed = tm_handlers_remove(L, 1, event, 3);
+    tm_client_want(self->client, tm_handlers_wanted(L, 1));
     lua_pushboolean(L, removed);
     return 1;
 }

@@ -1,7 +1,7 @@
 /* Module: timmsg.core, the C half of the Lua module timmsg. See luaopen_timmsg_core in timmsg.h. */
 #include "alarm.h"
-#include "callback.h"
 #include "client.h"
+#include "handler.h"
 #include "hush.h"
 #include "method.h"
 #include "raised.h"
@@ -53,7 +53,7 @@ static void push_events(lua_State *L)
 {
     lua_newtable(L);
     const char *name;
-    for (int event = 0; (name = tm_callbacks_event_name(event)) != NULL; event++) {
+    for (int event = 0; (name = tm_handlers_event_name(event)) != NULL; event++) {
         lua_pushstring(L, name);
         lua_rawseti(L, -2, event + 1);
     }

@@ -109,6 +109,7 @@ build = {
         "csrc/lua/option.c",
         "csrc/lua/polling.c",
         "csrc/lua/raised.c",
+        "csrc/lua/schema.c",
         "csrc/lua/testing.c",
         "csrc/lua/value_message.c",
         "csrc/lua/value_table.c",

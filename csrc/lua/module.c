@@ -30,8 +30,7 @@ static void push_events(lua_State *L)
     }
 }
 
-/* state, set_alarm, drop_alarm, raise, forgive, is_forgiven and traceback serve the Lua half alone, which may not have Lua's
- * debug library. */
+/* traceback(thread): as debug.traceback, which the Lua half may not have. */
 static int module_traceback(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTHREAD);
@@ -39,6 +38,7 @@ static int module_traceback(lua_State *L)
     return 1;
 }
 
+/* is_forgiven(err) */
 static int module_is_forgiven(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -51,6 +51,7 @@ static const luaL_Reg functions[] = {
     {"array", tm_value_array},
     {"object", tm_value_object},
     {"schema", tm_lua_schema},
+    /* for the Lua half alone */
     {"state", tm_lua_client_state},
     {"raise", tm_raised_raise},
     {"forgive", tm_raised_forgive},

@@ -18,7 +18,7 @@ void tm_value_push_array(lua_State *L, const tm_key_index *index, int texts, con
                          bool mark_empty);
 
 /* The same of a text that tm_json_print made: what tm_value_push_array pushes for its tree. False, and nothing pushed:
- * it is none, or has something that is left to the tree. [-0, +1 or 0, m] */
+ * it is none, or has something that is left to the tree. [-0, +(0|1), m] */
 bool tm_value_push_array_text(lua_State *L, const tm_key_index *index, int texts, const char *text);
 
 #endif

@@ -26,7 +26,7 @@ typedef struct plain {
     const char *text;
 } plain;
 
-/* ---- values ---- */
+/* ---- Values ---- */
 
 static bool take_number(lua_State *L, const tm_field *field, plain *out)
 {
@@ -70,7 +70,7 @@ static void print_value(tm_json_out *out, const tm_field *field, const plain *va
     }
 }
 
-/* ---- tables ---- */
+/* ---- Tables ---- */
 
 /* How many entries the table on top has, if it is an array; else 0. */
 static lua_Integer count_entries(lua_State *L)

@@ -55,18 +55,10 @@ void tm_value_push_number(lua_State *L, double value, const tm_field *field)
 static void push_node(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
                       const tm_field *field);
 
-static int count_children(const cJSON *node)
-{
-    int count = 0;
-    for (const cJSON *child = node->child; child; child = child->next)
-        count++;
-    return count;
-}
-
 void tm_value_push_array(lua_State *L, const tm_key_index *index, int texts, const cJSON *node,
                          bool mark_empty)
 {
-    lua_createtable(L, count_children(node), 0);
+    lua_createtable(L, cJSON_GetArraySize(node), 0);
     lua_Integer number = 0;
     for (const cJSON *child = node->child; child; child = child->next) {
         push_node(L, index, texts, child, NULL);
@@ -81,7 +73,7 @@ void tm_value_push_array(lua_State *L, const tm_key_index *index, int texts, con
 /* [-0, +1, m] */
 static void push_object(lua_State *L, const tm_key_index *index, int texts, const cJSON *node)
 {
-    lua_createtable(L, 0, count_children(node));
+    lua_createtable(L, 0, cJSON_GetArraySize(node));
     for (const cJSON *child = node->child; child; child = child->next) {
         if (cJSON_IsNull(child)) continue;
         int number = tm_keys_find_text(index, child->string, strlen(child->string));

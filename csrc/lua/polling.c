@@ -12,12 +12,14 @@
 #include "argument.h"
 #include "hush.h"
 
+#include <assert.h>
 #include <math.h>
 #include <time.h>
 
 /* ---- Letters ---- */
 
 static void *const mark_token = (void *)(uintptr_t)0xff; /* no call has this kind */
+static_assert(TM_CALL_COUNT < 0xff, "the mark's token is one of a call");
 
 /* Puts a mark into the mailbox; 0 if memory is short. */
 static uint32_t put_mark(tm_lua_client *self)

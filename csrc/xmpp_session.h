@@ -270,7 +270,7 @@ void tm_history_look_up(tm_xmpp *x, tm_task *task);
 /* ---- xmpp_upload.c: task UPLOAD: a slot; the media thread does the rest ---- */
 void tm_upload_start(tm_xmpp *x, tm_task *task);
 
-/* ---- xmpp_room.c: rooms that the user is in: presence, occupants, who is what ---- */
+/* ---- rooms that the user is in, or is to come into ---- */
 /* What a room says of a user. */
 typedef enum tm_standing {
     TM_STANDING_NONE,
@@ -323,6 +323,15 @@ struct tm_room {
     cJSON *askers;  /* plain member -> how many he brought in, within that hour */
     uint64_t asked_in;
 };
+
+/* ---- xmpp_room_occupant.c: who is in a room, and what each of them is there ---- */
+/* "owner", "admin", "member", everything else. */
+tm_standing tm_standing_read(const char *affiliation);
+tm_standing tm_room_standing(const tm_room *room, const char *user);
+/* Notes what a room said of a user. */
+void tm_room_note(tm_room *room, const char *user, tm_standing standing);
+
+/* ---- xmpp_room.c: which rooms there are, and that the user is in one, or no more ---- */
 tm_room *tm_room_find(tm_xmpp *x, const char *group);
 /* The room of a bare or full JID; NULL if it is none of ours. */
 tm_room *tm_room_of_jid(tm_xmpp *x, const char *jid);
@@ -330,58 +339,60 @@ tm_room *tm_room_of_jid(tm_xmpp *x, const char *jid);
 tm_room *tm_room_make(tm_xmpp *x, const char *group);
 /* Forgets a room; the user has left it or never got in. */
 void tm_room_drop(tm_xmpp *x, tm_room *room);
+void tm_rooms_free(tm_xmpp *x);
+/* Whether the actor of an item is (now) owner or admin of its group. */
+bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item);
+/* Whether the user is the group's owner or an admin. */
+bool tm_group_may_revoke(tm_xmpp *x, const char *group);
+/* Goes out of the room, which stays known. */
+void tm_room_leave(tm_xmpp *x, tm_room *room);
+/* Asks the server to end the room of a JID. */
+void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
+/* For tm_room_destroy: logs a failure. */
+void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer);
+/* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
+ * with the next one the room is entered again, or found out to be gone. */
+int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err);
+/* The same, found out by what the room says: the user's list of groups is brought in line. */
+void tm_room_found_out(tm_xmpp *x, tm_room *room);
+
+/* ---- xmpp_room_enter.c: coming into the rooms, and staying in them ---- */
+/* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
+ * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. With an error
+ * it is not remembered, and nothing was done. */
+int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err);
+/* As tm_room_found_out; but if an invitation was found that is not from before `out_at` (microseconds), it leads in
+ * again. */
+void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at);
+/* A new invitation out of the user's archive, within the transaction that keeps it: into what group it leads the user is
+ * kept with it, lest a crash or an error lose that. Sets `leads_in`. */
+int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err);
+/* The same once it is kept: enters the group. */
+void tm_rooms_invited(tm_xmpp *x, const tm_item *item);
 /* Enters, if the room still exists (`may_create`: without asking). */
 void tm_room_enter(tm_xmpp *x, tm_room *room);
 /* Enters a room anew: it answered that the user is not in it (its node died, say). */
 void tm_room_reenter(tm_xmpp *x, tm_room *room);
 /* The same after a pause: its archive does not answer. */
 void tm_room_retry(tm_room *room);
-/* The user is in a group since `joined` (Unix seconds; 0: not known): remembered, told of, and entered if it is
- * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. With an error
- * it is not remembered, and nothing was done. */
-int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err);
-/* Goes out of the room, which stays known. */
-void tm_room_leave(tm_xmpp *x, tm_room *room);
-/* For tm_room_destroy: logs a failure. */
-void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer);
-/* Asks the server to end the room of a JID. */
-void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
-/* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
- * with the next one the room is entered again, or found out to be gone. */
-int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err);
-/* The same, found out by what the room says: the user's list of groups is brought in line. */
-void tm_room_found_out(tm_xmpp *x, tm_room *room);
-/* The same; but if an invitation was found that is not from before `out_at` (microseconds), it leads in again. */
-void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at);
-tm_standing tm_room_standing(const tm_room *room, const char *user);
-/* Notes what a room said of a user. */
-void tm_room_note(tm_room *room, const char *user, tm_standing standing);
-/* "owner", "admin", "member", everything else. */
-tm_standing tm_standing_read(const char *affiliation);
 /* After the set-up of a connection: reads the bookmarks and enters all rooms. */
 void tm_rooms_enter(tm_xmpp *x);
 /* Whether it is known of all groups where their archives begin. */
 bool tm_rooms_are_settled(const tm_xmpp *x);
 /* The connection is gone. */
 void tm_rooms_lost(tm_xmpp *x);
-/* A presence stanza. */
-void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza);
-/* A message of a room itself: it may say that its list has changed. */
-void tm_rooms_notice(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
-/* A live message from a room: rings its archive; one that is stored nowhere goes to the worker, its sender by
- * the presence of its nick. */
-void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
-/* A new invitation out of the user's archive, within the transaction that keeps it: into what group it leads the user is
- * kept with it, lest a crash or an error lose that. Sets `leads_in`. */
-int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err);
-/* The same once it is kept: enters the group. */
-void tm_rooms_invited(tm_xmpp *x, const tm_item *item);
-/* Whether the actor of an item is (now) owner or admin of its group. */
-bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item);
 /* Calls that are due; and when the next is (tm_clock_ms, 0: none). */
 void tm_rooms_run(tm_xmpp *x);
 uint64_t tm_rooms_deadline(tm_xmpp *x);
-void tm_rooms_free(tm_xmpp *x);
+
+/* ---- xmpp_room_hear.c: what a room says ---- */
+/* A message of a room itself: it may say that its list has changed. */
+void tm_rooms_notice(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
+/* A presence stanza. */
+void tm_rooms_presence(tm_xmpp *x, xmpp_stanza_t *stanza);
+/* A live message from a room: rings its archive; one that is stored nowhere goes to the worker, its sender by
+ * the presence of its nick. */
+void tm_rooms_message(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza);
 
 /* ---- xmpp_bookmark.c: the user's list of groups, which its devices share (XEP-0402) ---- */
 /* Reads it, brings the mirror in line with it, and then enters all rooms. */
@@ -426,8 +437,6 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
 /* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
 void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
-/* Whether the user is the group's owner or an admin. */
-bool tm_group_may_revoke(tm_xmpp *x, const char *group);
 
 /* ---- xmpp_member.c: the calls about members ---- */
 /* Starts a task of one of the calls that name a group the user is in. */

@@ -1,0 +1,340 @@
+/* XMPP room, entered: the user comes into the rooms of his groups, and stays in them whatever becomes of the connection or
+ * of the room. See xmpp_session.h and xmpp_room.h. */
+#include "xmpp_room.h"
+
+#include "clock.h"
+#include "include/TIMCloudDef.h"
+#include "xmpp_archive.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LONGEST_PAUSE_MS 60000
+/* A room that says nothing for so long is asked whether the user is in it still: it may have gone down with its
+ * node, and come up again empty on another one. */
+#define SILENCE_MS 60000
+/* Entering that nobody answers is tried again: the room may have ended. At first after a short while, so that who
+ * waits to say something there need not wait for long. */
+#define FIRST_ENTER_MS 2000
+#define LONGEST_ENTER_MS 30000
+/* So often a room may say nothing of the group that it was. */
+#define MUTE 3
+
+/* ---- coming into a group ---- */
+
+/* The mirror has it that the user is in. */
+static void enter_as_member(tm_xmpp *x, const char *group, uint64_t start)
+{
+    tm_error err = {0};
+    tm_xmpp_ring(x);
+    tm_room *room = tm_room_make(x, group);
+    if (!room) return; /* it is entered with the next connection */
+    room->start = start;
+    if (!room->in) {
+        tm_room_enter(x, room);
+    } else if (!room->archive) { /* it was entered to be made: now it counts */
+        room->archive = tm_archive_open(x, group, start, &err);
+        if (room->archive)
+            tm_archive_rewind(x, room->archive);
+        else
+            tm_link_drop(x->link, err.text);
+    }
+}
+
+int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err)
+{
+    int32_t code = tm_room_store_membership(x, group, true, joined, err);
+    if (!code) enter_as_member(x, group, start);
+    return code;
+}
+
+/* What the user was invited into at `stamp` (microseconds); `born` "": it is not known which group of that id. */
+static void follow_invitation(tm_xmpp *x, const char *group, uint64_t stamp, const char *born)
+{
+    tm_error err = {0};
+    if (tm_room_begin(x, group, stamp / 1000000, stamp, &err) ||
+        (*born && tm_mirror_note_born(x->mirror, group, born, &err)))
+        tm_link_drop(x->link, err.text);
+    /* whether it still holds shows when the room is entered: that ends it again if it does not */
+    tm_bookmark_set(x, group, true, stamp / 1000000);
+}
+
+void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
+{
+    char group[TM_MAX_GROUP_ID + 1], born[TM_LINK_ID];
+    uint64_t invited = room->invited;
+    snprintf(group, sizeof group, "%s", room->group);
+    snprintf(born, sizeof born, "%s", room->invited_to);
+    tm_room_found_out(x, room);
+    /* the invitation back was read first: it is in another archive */
+    if (invited && invited >= out_at) follow_invitation(x, group, invited, born);
+}
+
+int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
+{
+    tm_room *room = tm_room_find(x, item->conv_id);
+    const char *born = item->target ? item->target : "";
+    if (!x->welcome || tm_mirror_in_group(x->mirror, item->conv_id, NULL) || (room && room->may_create))
+        return 0;
+    item->leads_in = true;
+    int32_t code = tm_room_note_membership(x, item->conv_id, true, item->stamp / 1000000, err);
+    if (!code && *born) code = tm_mirror_note_born(x->mirror, item->conv_id, born, err);
+    return code;
+}
+
+void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
+{
+    if (!x->welcome) return;
+    tm_room *room = tm_room_find(x, item->conv_id);
+    if (item->leads_in) {
+        enter_as_member(x, item->conv_id, item->stamp);
+        /* whether it still holds shows when the room is entered: that ends it again if it does not */
+        tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
+    } else if (room && tm_mirror_in_group(x->mirror, item->conv_id, NULL)) {
+        room->invited = item->stamp;
+        snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
+    }
+}
+
+/* ---- entering its room ---- */
+
+/* `first`, doubled with each failure so far. */
+static uint32_t grown(const tm_room *room, uint32_t first, uint32_t longest)
+{
+    uint32_t pause = first;
+    for (int i = 0; i < room->failures && pause < longest; i++)
+        pause *= 2;
+    return pause < longest ? pause : longest;
+}
+
+void tm_room_try_again(tm_room *room)
+{
+    uint32_t pause = grown(room, TM_ROOM_PAUSE_MS, LONGEST_PAUSE_MS);
+    room->failures++;
+    room->entering = room->in = false;
+    room->entered_at = 0;
+    room->retry_at = tm_clock_ms() + pause;
+}
+
+tm_task *tm_room_waiting_task(tm_xmpp *x, tm_room *room)
+{
+    tm_task *task = room->task ? tm_xmpp_find(x, (void *)(uintptr_t)room->task) : NULL;
+    room->task = 0;
+    return task;
+}
+
+/* Whether it is a new group that has the id of one which the user was in. */
+typedef enum sameness { GROUP_SAME, GROUP_ANOTHER, GROUP_UNCLEAR } sameness;
+static sameness compare_group(tm_xmpp *x, tm_room *room, xmpp_stanza_t *answer)
+{
+    tm_error err = {0};
+    cJSON *info = tm_info_read(answer);
+    tm_info_note(room, info);
+    cJSON_Delete(info);
+    char *known = tm_mirror_born(x->mirror, room->group);
+    bool another = known && strcmp(known, room->born) != 0;
+    tm_free(known);
+    if (another) {
+        /* said by a room that is being made one: it is asked again. Not for ever: its owner may have rewritten what it says */
+        if (!*room->born && room->failures >= MUTE) return GROUP_SAME;
+        /* the user may be in that one too: the list says so */
+        return *room->born && x->bookmarked ? GROUP_ANOTHER : GROUP_UNCLEAR;
+    }
+    if (*room->born && tm_mirror_note_born(x->mirror, room->group, room->born, &err))
+        tm_link_drop(x->link, err.text);
+    return GROUP_SAME;
+}
+
+static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    char *group = argument;
+    tm_room *room = tm_room_find(x, group);
+    const char *why = tm_stanza_error(answer);
+    bool gone = strcmp(why, "item-not-found") == 0 || strcmp(why, "gone") == 0 ||
+                strcmp(why, "forbidden") == 0 || strcmp(why, "registration-required") == 0;
+    if (room) room->entering = false;
+    if (!room || !tm_link_is_up(x->link)) {
+        /* asked again with the next connection */
+    } else if (!answer || (*why && !gone)) {
+        tm_room_try_again(room);
+    } else if (gone) {
+        tm_task *task = tm_room_waiting_task(x, room);
+        if (task) tm_group_refused(x, task, answer);
+        if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
+    } else {
+        sameness what = compare_group(x, room, answer);
+        if (what == GROUP_ANOTHER && *room->invited_to && strcmp(room->invited_to, room->born) != 0)
+            room->invited = 0; /* into the old one */
+        if (what == GROUP_ANOTHER)
+            tm_room_put_out(x, room, 0);
+        else if (what == GROUP_UNCLEAR)
+            tm_room_try_again(room);
+        else
+            tm_room_send_presence(x, room, false);
+    }
+    tm_free(group);
+}
+
+void tm_room_enter(tm_xmpp *x, tm_room *room)
+{
+    room->retry_at = 0;
+    if (room->entering || !x->welcome) return;
+    if (room->may_create) {
+        tm_room_send_presence(x, room, false);
+        return;
+    }
+    /* who enters a room that is not there makes it */
+    char *group = tm_strdup(room->group);
+    if (!group) return;
+    room->entering = true;
+    room->entered_at = 0; /* the question has a time-out of its own */
+    tm_info_ask(x, group, existence_answered, group);
+}
+
+void tm_room_reenter(tm_xmpp *x, tm_room *room)
+{
+    if (room->entering) return;
+    room->in = false;
+    tm_room_forget_occupants(room);
+    tm_archive_lost(room->archive);
+    tm_room_enter(x, room);
+}
+
+void tm_room_retry(tm_room *room)
+{
+    if (room->entering) return;
+    tm_room_forget_occupants(room);
+    tm_archive_lost(room->archive);
+    tm_room_try_again(room);
+}
+
+/* ---- all rooms ---- */
+
+static void enter_group(void *argument, const char *group, uint64_t joined)
+{
+    (void)joined;
+    tm_room *room = tm_room_make(argument, group);
+    if (room) room->retry_at = 1; /* entered by tm_rooms_run: the mirror is being read here */
+}
+
+void tm_rooms_enter(tm_xmpp *x)
+{
+    tm_error err = {0};
+    if (!x->rooms || !*x->rooms) return;
+    /* what was only to be entered or made when the connection broke is forgotten */
+    for (tm_room *room = x->first_room, *next; room; room = next) {
+        next = room->next;
+        if (tm_mirror_in_group(x->mirror, room->group, NULL)) continue;
+        tm_task *maker = room->maker ? tm_xmpp_find(x, (void *)(uintptr_t)room->maker) : NULL;
+        if (maker) {
+            tm_xmpp_fail(x, maker, ERR_SDK_NET_DISCONNECT, "the connection broke while the group was made");
+            continue; /* the room went with it */
+        }
+        /* half made, it would be nobody's */
+        if (room->maker) tm_room_destroy(x, room->jid, tm_room_ended, NULL);
+        tm_room_drop(x, room);
+    }
+    tm_mirror_groups(x->mirror, enter_group, x, &err);
+    tm_bookmarks_read(x);
+}
+
+bool tm_rooms_are_settled(const tm_xmpp *x)
+{
+    if (!x->rooms || !*x->rooms) return true;
+    if (!x->bookmarked) return false;
+    for (const tm_room *room = x->first_room; room; room = room->next) {
+        bool waits_to_retry = room->retry_at > 1 && room->failures > 1;
+        bool is_known = room->in && room->archive && room->archive->known;
+        if (!is_known && !waits_to_retry) return false;
+    }
+    return true;
+}
+
+void tm_rooms_lost(tm_xmpp *x)
+{
+    x->bookmarked = false;
+    for (tm_room *room = x->first_room; room; room = room->next) {
+        room->in = room->entering = room->present = room->asking = false;
+        room->may_create = false;
+        room->retry_at = 0;
+        room->failures = 0;
+        tm_room_forget_occupants(room);
+        tm_archive_lost(room->archive);
+    }
+}
+
+/* ---- staying in ---- */
+
+void tm_room_heard(tm_room *room)
+{
+    room->heard_at = tm_clock_ms();
+}
+
+/* XEP-0410: a ping to oneself, which the room passes on. Whatever else it answers, it knows the user. */
+static void self_answered(void *owner, void *argument, xmpp_stanza_t *answer)
+{
+    tm_xmpp *x = owner;
+    char *group = argument;
+    tm_room *room = tm_room_find(x, group);
+    const char *why = tm_stanza_error(answer);
+    if (room) {
+        room->asking = false;
+        tm_room_heard(room);
+        bool out = !answer || strcmp(why, "not-acceptable") == 0 || strcmp(why, "item-not-found") == 0 ||
+                   strncmp(why, "remote-server-", 14) == 0;
+        if (!out) room->failures = 0;
+        if (room->in && out && tm_link_is_up(x->link)) tm_room_reenter(x, room);
+    }
+    tm_free(group);
+}
+
+static void ask_self(tm_xmpp *x, tm_room *room)
+{
+    tm_stanza iq;
+    char *group = tm_strdup(room->group), *to = group ? tm_format("%s/%s", room->jid, room->nick) : NULL;
+    if (!to) {
+        tm_free(group);
+        tm_room_heard(room);
+        return;
+    }
+    room->asking = true;
+    tm_xmpp_iq(x, &iq, "get", to);
+    tm_free(to);
+    tm_stanza_add(&iq, NULL, "ping", TM_NS_PING, NULL);
+    tm_xmpp_ask(x, &iq, self_answered, group);
+}
+
+/* When its answer is waited for no more: the room, or its node, may have died with the question. 0: none is. */
+static uint64_t given_up(const tm_room *room)
+{
+    bool waits = room->entering && room->entered_at;
+    uint64_t last = room->heard_at > room->entered_at ? room->heard_at : room->entered_at;
+    return waits ? last + grown(room, FIRST_ENTER_MS, LONGEST_ENTER_MS) : 0;
+}
+
+void tm_rooms_run(tm_xmpp *x)
+{
+    uint64_t now = tm_clock_ms();
+    for (tm_room *room = x->first_room; room; room = room->next) {
+        uint64_t given_up_at = given_up(room);
+        if (given_up_at && given_up_at <= now) tm_room_try_again(room);
+        if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
+        if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
+        if (room->in) tm_member_run(x, room);
+    }
+}
+
+uint64_t tm_rooms_deadline(tm_xmpp *x)
+{
+    uint64_t first = 0;
+    if (!x->welcome) return 0;
+    for (const tm_room *room = x->first_room; room; room = room->next) {
+        uint64_t ask_at = room->in && !room->asking ? room->heard_at + SILENCE_MS : 0;
+        if (room->retry_at && (!first || room->retry_at < first)) first = room->retry_at;
+        if (ask_at && (!first || ask_at < first)) first = ask_at;
+        uint64_t given_up_at = given_up(room);
+        if (given_up_at && (!first || given_up_at < first)) first = given_up_at;
+    }
+    return first;
+}

@@ -316,7 +316,7 @@ struct tm_room {
     char *title;               /* the group's name; owned; NULL: not known */
     char born[TM_LINK_ID];     /* what tells it from other groups of that id; "": not known */
     int64_t max;               /* members at most; 0: any number */
-    /* member.c, all owned */
+    /* xmpp_member_tips.c, all owned */
     cJSON *notes;   /* who came and went by GroupTips */
     cJSON *changes; /* user -> affiliation: changes of the room's list that are to be made */
     int changing;   /* how many of them are under way */
@@ -441,10 +441,14 @@ void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
 /* ---- xmpp_member.c: the calls about members ---- */
 /* Starts a task of one of the calls that name a group the user is in. */
 void tm_member_start(tm_xmpp *x, tm_task *task, tm_room *room);
+
+/* ---- xmpp_member_add.c ---- */
 /* Adds members to a group: `names`, an array of ids (borrowed); `roles` an array of TIMGroupMemberRole or NULL.
  * `done` gets for each name a TIMHandleGroupMemberResult (an array, owned by the callee). */
 typedef void (*tm_member_added)(tm_xmpp *x, tm_task *task, cJSON *results);
 void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done);
+
+/* ---- xmpp_member_tips.c: what is said in a group of coming and going, and what comes of it ---- */
 /* Kinds of GroupTips. */
 enum { TM_TIP_JOINED = 1, TM_TIP_QUIT = 2, TM_TIP_REMOVED = 3 };
 /* Says in the group what became of `users` (an array of ids). `done` may be NULL. */

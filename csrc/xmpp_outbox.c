@@ -1,4 +1,5 @@
-/* XMPP outbox: stanzas that must get into an archive: messages, retractions, markers. See xmpp_session.h.
+/* XMPP outbox: stanzas that must get into an archive: messages, retractions, markers. See xmpp_session.h
+ * and xmpp_outbox.h.
  *
  * A stanza to a user is done when a ping sent behind it was answered (errors come before that) and the user's
  * own archive shows it; one to a group when the room's archive shows it. If the connection breaks before, the
@@ -6,7 +7,7 @@
  *
  * A message to a user stays in the mirror as a letter until a device of the recipient says that it has it: an
  * archive of the sender proves nothing about that of the recipient. */
-#include "xmpp_session.h"
+#include "xmpp_outbox.h"
 
 #include "clock.h"
 #include "include/TIMCloudDef.h"
@@ -21,18 +22,10 @@
 /* A ping behind so many stanzas, and so many stanzas on their way at most. */
 #define PER_PING 25
 #define WINDOW 200
-/* When a letter is sent again, in seconds: each pause is four times the one before. */
-#define FIRST_PAUSE_S 30
-#define LONGEST_PAUSE_S (7 * 86400)
-#define GIVE_UP_S (30 * 86400)
-/* Letters of the last minute are sent again as soon as a broken connection is back. */
-#define RECENT_S 60
-/* So many letters at a time. */
-#define LETTERS 20
 
 /* ---- the list ---- */
 
-static void append(tm_xmpp *x, tm_task *task)
+void tm_outbox_append(tm_xmpp *x, tm_task *task)
 {
     task->next = NULL;
     if (x->last_sending)
@@ -128,54 +121,7 @@ static void fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
     tm_xmpp_fail(x, task, code, text);
 }
 
-/* ---- what can be refused at once ---- */
-
-static bool is_being_revoked(const tm_xmpp *x, const tm_message *message, const char *id)
-{
-    for (const tm_task *task = x->sending; id && task; task = task->next)
-        if (task->op.kind == TM_OP_REVOKE && strcmp(task->target, id) == 0 &&
-            task->op.message->conv_type == message->conv_type &&
-            strcmp(task->op.message->conv_id, message->conv_id) == 0 &&
-            strcmp(task->op.message->sender, message->sender) == 0)
-            return true;
-    return false;
-}
-
-/* Rule 28, by what the mirror knows. *look_up: the archive has to be asked. */
-static int32_t check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_error *err)
-{
-    const tm_message *message = task->op.message;
-    tm_mirror_message found = {0};
-    bool group = is_group(task);
-    int32_t late = group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT;
-    uint64_t now = tm_clock_seconds();
-    int32_t code = tm_mirror_find(x->mirror, message->conv_type, message->conv_id, message->sender,
-                                  message->seq, message->rand, &found, err);
-    if (code) return code;
-    uint64_t time = found.number ? found.stamp / 1000000 : message->server_time;
-    bool too_old = time && now > time && now - time > x->window_s;
-    if (found.number && message->server_time && message->server_time != time)
-        code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
-                       "the message has another time");
-    else if (found.number && !*found.id)
-        code = tm_fail(err, ERR_SVR_MSG_REVOKE_NOT_FOUND,
-                       "another client gave its id to a later message: it cannot be named");
-    else if (found.revoked || is_being_revoked(x, message, found.id))
-        code = tm_fail(err, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
-    else if (found.number && !found.is_self && !(group && tm_group_may_revoke(x, message->conv_id)))
-        code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY,
-                       group ? "only the sender, the owner and admins may revoke it"
-                             : "only the sender may revoke it");
-    else if (too_old)
-        code = tm_fail(err, late, "the message is older than %u s", x->window_s);
-    else if (!found.number && task->step != TM_STEP_LOOKED_UP && x->welcome)
-        *look_up = true;
-    else if (!found.number)
-        code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
-                       "the message to revoke is not in the conversation");
-    task->target = found.id;
-    return code;
-}
+/* ---- what goes into it ---- */
 
 static int32_t find_read(tm_xmpp *x, tm_task *task, tm_error *err)
 {
@@ -185,8 +131,7 @@ static int32_t find_read(tm_xmpp *x, tm_task *task, tm_error *err)
     return code;
 }
 
-/* The stanza's own id and whom it goes to. */
-static int32_t name_stanza(tm_xmpp *x, tm_task *task, tm_error *err)
+int32_t tm_outbox_name_stanza(tm_xmpp *x, tm_task *task, tm_error *err)
 {
     char id[TM_LINK_ID];
     const char *domain = is_group(task) ? x->rooms ? x->rooms : "" : x->address.domain;
@@ -213,14 +158,14 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
     }
     if (task->op.kind == TM_OP_REVOKE) {
         bool look_up = false;
-        code = check_revoke(x, task, &look_up, &err);
+        code = tm_outbox_check_revoke(x, task, &look_up, &err);
         if (look_up) {
             tm_history_look_up(x, task);
             return;
         }
     }
     if (!code && task->op.kind == TM_OP_READ) code = find_read(x, task, &err);
-    if (!code) code = name_stanza(x, task, &err);
+    if (!code) code = tm_outbox_name_stanza(x, task, &err);
     if (code) {
         tm_xmpp_fail(x, task, code, err.text);
         return;
@@ -231,72 +176,7 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
         tm_xmpp_answer(x, task);
         return;
     }
-    append(x, task);
-}
-
-/* A stanza of the session's own: `body` is what it carries. */
-static void add_own(tm_xmpp *x, int32_t conv_type, const char *conv_id, tm_own_stanza what, const char *body,
-                    void (*done)(tm_xmpp *x, tm_task *task), void *argument)
-{
-    tm_error err = {0};
-    tm_message message = {.conv_type = conv_type,
-                          .conv_id = (char *)(uintptr_t)conv_id,
-                          .elems = (char *)(uintptr_t)body,
-                          .priority = kTIMMsgPriority_Normal};
-    tm_op op = {.kind = TM_OP_SEND, .message = &message};
-    tm_task *task = tm_task_new(&op);
-    if (!task) {
-        tm_xmpp_log(x, kTIMLog_Error, "something about a group was not sent: out of memory");
-        return;
-    }
-    task->done = done ? done : tm_task_nothing;
-    task->argument = argument;
-    task->own = what;
-    /* rule 10: it has its place among the messages */
-    task->message.seq = tm_next_seq(tm_mirror_top_seq(x->mirror, conv_type, conv_id));
-    task->message.rand = tm_message_random();
-    task->message.client_time = tm_clock_seconds();
-    task->deadline = tm_clock_ms() + x->timeout_ms;
-    if (name_stanza(x, task, &err))
-        tm_xmpp_fail(x, task, err.code, err.text);
-    else
-        append(x, task);
-}
-
-void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
-                    void *argument)
-{
-    add_own(x, kTIMConv_Group, group, TM_OWN_TIPS, elems, done, argument);
-}
-
-bool tm_outbox_has_said(const tm_xmpp *x, const void *argument)
-{
-    for (const tm_task *task = x->sending; task; task = task->next)
-        if (task->own == TM_OWN_TIPS && task->argument == argument) return task->acked;
-    return false;
-}
-
-bool tm_outbox_was_mute(const tm_task *tips)
-{
-    return tips->acked || !tips->tried;
-}
-
-bool tm_outbox_is_mute(const tm_xmpp *x, const void *argument)
-{
-    for (const tm_task *task = x->sending; task; task = task->next)
-        if (task->own == TM_OWN_TIPS && task->argument == argument) return tm_outbox_was_mute(task);
-    return false;
-}
-
-void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
-                      void (*done)(tm_xmpp *x, tm_task *task), void *argument)
-{
-    add_own(x, kTIMConv_C2C, user, TM_OWN_INVITATION, group, done, argument);
-}
-
-void tm_outbox_probe(tm_xmpp *x, const char *user, void (*done)(tm_xmpp *x, tm_task *task), void *argument)
-{
-    add_own(x, kTIMConv_C2C, user, TM_OWN_PROBE, "", done, argument);
+    tm_outbox_append(x, task);
 }
 
 /* ---- sending ---- */
@@ -421,7 +301,7 @@ static bool can_go(tm_xmpp *x, const tm_task *task)
 static int32_t keep_letters(tm_xmpp *x, tm_error *err)
 {
     int32_t code = tm_mirror_begin(x->mirror, err);
-    uint64_t due = tm_clock_seconds() + FIRST_PAUSE_S;
+    uint64_t due = tm_clock_seconds() + TM_LETTER_PAUSE_S;
     int sent = 0;
     for (tm_task *task = x->sending; task && !code && sent < WINDOW; task = task->next) {
         sent++;
@@ -488,72 +368,10 @@ static void send_waiting(tm_xmpp *x)
     if (any && to_users) tm_archive_ring(x, x->own, NULL);
 }
 
-/* ---- letters ---- */
-
-static uint64_t pause_after(uint32_t attempts)
-{
-    uint64_t pause = FIRST_PAUSE_S;
-    while (attempts-- && pause < LONGEST_PAUSE_S)
-        pause *= 4;
-    return pause < LONGEST_PAUSE_S ? pause : LONGEST_PAUSE_S;
-}
-
-/* True if the letter is still on its first way. */
-static bool is_under_way(tm_xmpp *x, const tm_mirror_letter *letter)
-{
-    for (const tm_task *task = x->sending; task; task = task->next)
-        if (task->id && strcmp(task->id, letter->id) == 0 &&
-            strcmp(task->op.message->conv_id, letter->peer) == 0)
-            return true;
-    return false;
-}
-
-static int32_t send_letter(tm_xmpp *x, tm_mirror_letter *letter, uint64_t now, tm_error *err)
-{
-    tm_stanza stanza;
-    if (letter->kept + GIVE_UP_S < now && letter->attempts > 4) {
-        tm_xmpp_log(x, kTIMLog_Warn, "\"%s\" has not confirmed message %s in a month", letter->peer,
-                    letter->id);
-        return tm_mirror_drop_letter(x->mirror, letter->peer, letter->id, err);
-    }
-    if (!is_under_way(x, letter)) {
-        char *to = tm_jid_of(letter->peer, x->address.domain);
-        if (!to) return tm_fail_memory(err);
-        tm_item_write_message(&stanza, tm_link_ctx(x->link), to, &letter->message, letter->id, true);
-        tm_link_send(x->link, tm_stanza_finish(&stanza));
-        tm_free(to);
-    }
-    return tm_mirror_delay_letter(x->mirror, letter->peer, letter->id, now + pause_after(letter->attempts),
-                                  err);
-}
-
-static void send_letters(tm_xmpp *x)
-{
-    tm_error err = {0};
-    uint64_t now = tm_clock_seconds();
-    /* nor while it is being found out what became of an earlier life's messages */
-    if (!x->letters_at || x->letters_at > now || !x->welcome || !x->own->caught_up || x->unsettled) return;
-    int32_t code = tm_mirror_begin(x->mirror, &err);
-    for (int i = 0; i < LETTERS && !code; i++) {
-        tm_mirror_letter letter = {0};
-        code = tm_mirror_due_letter(x->mirror, now, &letter, &x->letters_at, &err);
-        bool due = !code && letter.id;
-        if (due) code = send_letter(x, &letter, now, &err);
-        tm_free(letter.id);
-        tm_message_clear(&letter.message);
-        if (!due) break;
-    }
-    if (!code) code = tm_mirror_commit(x->mirror, &err);
-    if (!code) return;
-    tm_mirror_rollback(x->mirror);
-    x->letters_at = now + FIRST_PAUSE_S;
-    tm_xmpp_log(x, kTIMLog_Error, "letters wait: %s", err.text);
-}
-
 void tm_outbox_run(tm_xmpp *x)
 {
     /* letters first: they were said before */
-    if (x->welcome && x->own) send_letters(x);
+    if (x->welcome && x->own) tm_outbox_send_letters(x);
     send_waiting(x);
 }
 
@@ -562,11 +380,8 @@ uint64_t tm_outbox_deadline(tm_xmpp *x)
     uint64_t first = 0;
     for (const tm_task *task = x->sending; task; task = task->next)
         if (task->deadline && (!first || task->deadline < first)) first = task->deadline;
-    if (x->letters_at && x->welcome && x->own && x->own->caught_up && !x->unsettled) {
-        uint64_t now = tm_clock_seconds(), wait = x->letters_at > now ? x->letters_at - now : 0;
-        uint64_t at = tm_clock_ms() + wait * 1000 + 1;
-        if (!first || at < first) first = at;
-    }
+    uint64_t letters_at = tm_outbox_letters_deadline(x);
+    if (letters_at && (!first || letters_at < first)) first = letters_at;
     return first;
 }
 
@@ -699,16 +514,6 @@ void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza)
     }
 }
 
-void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count)
-{
-    tm_error err = {0};
-    int32_t code = tm_mirror_begin(x->mirror, &err);
-    for (size_t i = 0; i < count && !code; i++)
-        code = tm_mirror_drop_letter(x->mirror, peer, ids[i], &err);
-    if (!code) code = tm_mirror_commit(x->mirror, &err);
-    if (code) tm_mirror_rollback(x->mirror);
-}
-
 void tm_outbox_lost(tm_xmpp *x)
 {
     for (tm_task *task = x->sending; task; task = task->next) {
@@ -717,17 +522,4 @@ void tm_outbox_lost(tm_xmpp *x)
         task->looks = 0;
     }
     if (x->mirror && x->was_welcome) tm_outbox_hasten(x);
-}
-
-void tm_outbox_hasten(tm_xmpp *x)
-{
-    tm_error err = {0};
-    uint64_t now = tm_clock_seconds();
-    int32_t code = tm_mirror_begin(x->mirror, &err);
-    if (!code) code = tm_mirror_hasten_letters(x->mirror, now - RECENT_S, &err);
-    if (!code) code = tm_mirror_commit(x->mirror, &err);
-    if (code)
-        tm_mirror_rollback(x->mirror);
-    else
-        x->letters_at = now;
 }

@@ -36,7 +36,7 @@ typedef struct tm_task {
     char *text, *second, *third, *cursor;
     cJSON *param;
     uint64_t deadline; /* tm_clock_ms: then it fails with 6012 */
-    /* a stanza on its way (xmpp_outbox.h) */
+    /* a stanza on its way (xmpp_outbox.c) */
     char *id, *to;     /* owned */
     char *target;      /* of a retraction or marker; owned */
     uint64_t ping;     /* number of the ping behind it; 0: not sent on this connection */
@@ -145,7 +145,7 @@ struct tm_xmpp {
     tm_archive *own;           /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;
-    tm_task *sending, *last_sending; /* outbox.c */
+    tm_task *sending, *last_sending; /* xmpp_outbox.c */
     size_t held;                     /* how many of them have a number that is held */
     tm_task *working;                /* tasks whose handler waits for answers */
     uint64_t tasks;                  /* numbers given */
@@ -209,6 +209,8 @@ void tm_live_stanza(void *owner, xmpp_stanza_t *stanza);
 void tm_outbox_add(tm_xmpp *x, tm_task *task);
 /* Sends what waits and is due. Called by the loop. */
 void tm_outbox_run(tm_xmpp *x);
+/* When tm_outbox_run must be called at the latest (tm_clock_ms); 0: no such time. */
+uint64_t tm_outbox_deadline(tm_xmpp *x);
 /* An own message gets a number in the mirror. While it is on its way the server may still refuse it, or have refused an
  * earlier attempt of the same id: until that is known the worker must not take it for sent. Called before the mirror's
  * transaction ends. */
@@ -220,30 +222,29 @@ void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored
 void tm_outbox_caught_up(tm_xmpp *x, const char *group);
 /* A message of type error came. */
 void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza);
-/* A peer's device says which messages it has. */
-void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count);
 /* The connection is gone: everything is to be sent again that is not in an archive. */
 void tm_outbox_lost(tm_xmpp *x);
+
+/* ---- xmpp_outbox_letter.c: messages that a device of their recipient has yet to confirm ---- */
+/* A peer's device says which messages it has. */
+void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t count);
 /* What was sent a short time ago may not have got through: it is sent again at once. */
 void tm_outbox_hasten(tm_xmpp *x);
-/* When tm_outbox_run must be called at the latest (tm_clock_ms); 0: no such time. */
-uint64_t tm_outbox_deadline(tm_xmpp *x);
+
+/* ---- xmpp_outbox_own.c: what the session says of its own accord ---- */
 /* The session's own message into a group: GroupTips. `elems` as JSON text (copied). `done` (may be NULL) is
  * called with the task once it is in the room's archive or has failed (task->op.error). */
 void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
                     void *argument);
-
 /* Whether GroupTips of that `argument` are with the server, and its archive has not shown them. */
 bool tm_outbox_has_said(const tm_xmpp *x, const void *argument);
 /* Whether such GroupTips, or these that have failed, are heard by nobody: the server has taken them and shows nothing of
  * them, or they never went out. */
 bool tm_outbox_is_mute(const tm_xmpp *x, const void *argument);
 bool tm_outbox_was_mute(const tm_task *tips);
-
 /* Invites a user into a group. */
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument);
-
 /* Finds out whether there is such a user: a message of no content, which comes back if there is none. */
 void tm_outbox_probe(tm_xmpp *x, const char *user, void (*done)(tm_xmpp *x, tm_task *task), void *argument);
 

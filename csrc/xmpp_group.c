@@ -27,21 +27,11 @@ static void drop_state(tm_task *task)
     task->state = NULL;
 }
 
-void *tm_group_number(const tm_task *task)
-{
-    return (void *)(uintptr_t)task->number;
-}
-
 void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
 {
     tm_error err = {0};
     tm_xmpp_error(x, answer, &err);
     tm_xmpp_fail(x, task, err.code, err.text);
-}
-
-void tm_group_fail_memory(tm_xmpp *x, tm_task *task)
-{
-    tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
 }
 
 /* ---- what a task is about ---- */
@@ -95,7 +85,7 @@ tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group)
     if (of)
         snprintf(of->group, sizeof of->group, "%s", group);
     else
-        tm_group_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
     return of;
 }
 
@@ -107,8 +97,8 @@ void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
         return;
     }
     if (!tm_group_new_state(x, task, group)) return;
-    if (!tm_xmpp_find(x, tm_group_number(task))) tm_xmpp_keep(x, task);
-    tm_info_ask(x, group, explain, tm_group_number(task));
+    if (!tm_xmpp_find(x, tm_xmpp_number(task))) tm_xmpp_keep(x, task);
+    tm_info_ask(x, group, explain, tm_xmpp_number(task));
 }
 
 /* ---- joining ---- */
@@ -150,7 +140,7 @@ static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
     }
     tm_room *room = tm_room_make(x, group);
     if (!room) {
-        tm_group_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     room->task = task->number;
@@ -185,7 +175,7 @@ static void joined(tm_xmpp *x, tm_task *task)
     uint64_t now = tm_clock_seconds();
     cJSON *users = cJSON_CreateArray();
     bool has_memory = tm_json_append(users, cJSON_CreateString(x->user));
-    if (!has_memory) tm_fail(&task->op.error, ERR_OUT_OF_MEMORY, "out of memory");
+    if (!has_memory) tm_fail_memory(&task->op.error);
     if (!has_memory || tm_room_begin(x, group, now, 0, &task->op.error)) {
         tm_room *room = tm_room_find(x, group);
         if (room) tm_room_leave(x, room);
@@ -193,7 +183,7 @@ static void joined(tm_xmpp *x, tm_task *task)
         tm_xmpp_answer(x, task);
     } else {
         tm_bookmark_set(x, group, true, now);
-        tm_member_tell(x, group, TM_TIP_JOINED, users, join_was_told, tm_group_number(task));
+        tm_member_tell(x, group, TM_TIP_JOINED, users, join_was_told, tm_xmpp_number(task));
     }
     cJSON_Delete(users);
 }
@@ -235,7 +225,7 @@ void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
         } else {
             tm_page_query end = {.group = room->group, .before = "", .max = LAST_PAGE};
             room->joining = task->number;
-            tm_page_ask(x, &end, end_came, tm_group_number(task));
+            tm_page_ask(x, &end, end_came, tm_xmpp_number(task));
         }
     } else {
         tm_group_make_entered(x, task, room, created);
@@ -293,7 +283,7 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
     room->leaving = true;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
-    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, tm_group_number(task));
+    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, tm_xmpp_number(task));
     cJSON_Delete(users);
 }
 
@@ -321,7 +311,7 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
         return;
     }
     room->leaving = true;
-    tm_room_destroy(x, room->jid, destroyed, tm_group_number(task));
+    tm_room_destroy(x, room->jid, destroyed, tm_xmpp_number(task));
 }
 
 /* ---- starting ---- */
@@ -333,7 +323,7 @@ static void join(tm_xmpp *x, tm_task *task, const char *group)
         snprintf(text, sizeof text, "\"%s\" is a member of group \"%s\"", x->user, group);
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_ALLREADY_MEMBER, text);
     } else if (tm_group_new_state(x, task, group)) {
-        tm_info_ask(x, group, looked_at, tm_group_number(task));
+        tm_info_ask(x, group, looked_at, tm_xmpp_number(task));
     }
 }
 
@@ -471,7 +461,7 @@ static bool group_is_mute(tm_xmpp *x, const tm_task *task)
 {
     if (!x->welcome) return false;
     return task->step == STEP_READING_ROOM || (task->step == STEP_READING && is_read(task, x->own)) ||
-           (task->step == STEP_GOING && tm_outbox_has_said(x, tm_group_number(task)));
+           (task->step == STEP_GOING && tm_outbox_has_said(x, tm_xmpp_number(task)));
 }
 
 void tm_group_failed(tm_xmpp *x, const tm_task *task)
@@ -491,7 +481,7 @@ bool tm_group_expired(tm_xmpp *x, tm_task *task)
         return true;
     }
     /* who hears that it failed is not in a room that has not even heard of him */
-    if (task->op.call == TM_CALL_GROUP_JOIN && tm_outbox_is_mute(x, tm_group_number(task))) {
+    if (task->op.call == TM_CALL_GROUP_JOIN && tm_outbox_is_mute(x, tm_xmpp_number(task))) {
         tm_error err = {0};
         leave(x, ((tm_group_state *)task->state)->group, &err);
         return false;

@@ -18,12 +18,9 @@ typedef struct tm_group_state {
 
 /* A new state for the task, of that group; owned by it. NULL: memory is short, and the task has failed. */
 tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group);
-/* What a question takes along, for tm_xmpp_find: the task may have ended when it is answered. */
-void *tm_group_number(const tm_task *task);
 
-/* Each ends the task. `answer` NULL: there is none. */
+/* Ends the task. `answer` NULL: there is none. */
 void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer);
-void tm_group_fail_memory(tm_xmpp *x, tm_task *task);
 
 /* ---- xmpp_group_make.c ---- */
 void tm_group_make(tm_xmpp *x, tm_task *task);

@@ -46,7 +46,7 @@ static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
         list_more(x, number);
     } else {
         cJSON_Delete(entry);
-        tm_group_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
     }
 }
 
@@ -62,7 +62,7 @@ static void list_more(tm_xmpp *x, void *number)
         list_question *question = tm_calloc(1, sizeof *question);
         if (!question || !tm_json_append(task->op.result, cJSON_CreateNull())) {
             tm_free(question);
-            tm_group_fail_memory(x, task);
+            tm_xmpp_fail_memory(x, task);
             return;
         }
         question->task = number;
@@ -88,5 +88,5 @@ void tm_group_list(tm_xmpp *x, tm_task *task)
     if (!of->names || !task->op.result || tm_mirror_groups(x->mirror, add_name, of->names, &err))
         tm_xmpp_fail(x, task, err.code ? err.code : ERR_OUT_OF_MEMORY, err.code ? err.text : "out of memory");
     else
-        list_more(x, tm_group_number(task));
+        list_more(x, tm_xmpp_number(task));
 }

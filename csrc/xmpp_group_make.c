@@ -31,7 +31,7 @@ static void unmake(tm_xmpp *x, tm_task *task)
 {
     tm_room *room = tm_room_find(x, ((tm_group_state *)task->state)->group);
     if (room) room->leaving = true;
-    tm_room_destroy(x, room ? room->jid : "", unmade, tm_group_number(task));
+    tm_room_destroy(x, room ? room->jid : "", unmade, tm_xmpp_number(task));
 }
 
 static void made(tm_xmpp *x, tm_task *task, cJSON *results)
@@ -54,7 +54,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     uint64_t now = tm_clock_seconds();
     task->op.result = cJSON_CreateObject();
     has_memory = has_memory && tm_json_add_string(task->op.result, kTIMCreateGroupResultGroupId, of->group);
-    if (!has_memory && !err->code) tm_fail(err, ERR_OUT_OF_MEMORY, "out of memory");
+    if (!has_memory && !err->code) tm_fail_memory(err);
     tm_room *room = tm_room_find(x, of->group);
     if (room) {
         room->since = 1; /* nothing was said before */
@@ -69,7 +69,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     if (room) room->maker = 0;
     tm_bookmark_set(x, of->group, true, now);
     if (added->child)
-        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, tm_group_number(task));
+        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
     cJSON_Delete(added);
@@ -179,7 +179,7 @@ static void enter_to_make(tm_xmpp *x, tm_task *task)
 {
     tm_room *room = tm_room_make(x, ((tm_group_state *)task->state)->group);
     if (!room) {
-        tm_group_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     room->may_create = true;
@@ -209,7 +209,7 @@ static void ask_owner(tm_xmpp *x, tm_task *task)
     tm_xmpp_iq(x, &iq, "get", jid ? jid : "");
     tm_free(jid);
     tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    tm_xmpp_ask(x, &iq, owner_answered, tm_group_number(task));
+    tm_xmpp_ask(x, &iq, owner_answered, tm_xmpp_number(task));
 }
 
 static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
@@ -272,7 +272,7 @@ void tm_group_make(tm_xmpp *x, tm_task *task)
     tm_group_state *of = tm_group_new_state(x, task, wanted);
     if (!of) return;
     if (!read_members(param, of, x->user)) {
-        tm_group_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     int64_t max = tm_json_get_int(param, kTIMCreateGroupParamMaxMemberCount, 0);
@@ -286,12 +286,12 @@ void tm_group_make(tm_xmpp *x, tm_task *task)
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_INVALID_PARAMETERS, "the owner of a new group is its creator");
         return;
     }
-    tm_info_ask(x, of->group, name_looked_up, tm_group_number(task));
+    tm_info_ask(x, of->group, name_looked_up, tm_xmpp_number(task));
 }
 
 void tm_group_make_again(tm_xmpp *x, tm_task *task)
 {
-    tm_info_ask(x, ((tm_group_state *)task->state)->group, name_looked_up, tm_group_number(task));
+    tm_info_ask(x, ((tm_group_state *)task->state)->group, name_looked_up, tm_xmpp_number(task));
 }
 
 void tm_group_make_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
@@ -307,5 +307,5 @@ void tm_group_make_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool create
     room->maker = task->number;
     tm_xmpp_iq(x, &iq, "get", room->jid);
     tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_OWNER, NULL);
-    tm_xmpp_ask(x, &iq, form_came, tm_group_number(task));
+    tm_xmpp_ask(x, &iq, form_came, tm_xmpp_number(task));
 }

@@ -258,7 +258,7 @@ static void ask_page(tm_xmpp *x, tm_task *task)
         query.after = of->edge;
     else
         query.before = of->edge ? of->edge : "";
-    tm_page_ask(x, &query, take_page, (void *)(uintptr_t)task->number);
+    tm_page_ask(x, &query, take_page, tm_xmpp_number(task));
 }
 
 /* ---- rule 35 ---- */

@@ -34,10 +34,10 @@ static void invite_done(tm_xmpp *x, tm_task *task, cJSON *results)
     }
     cJSON_Delete(results);
     if (!ok)
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
     else if (added->child)
         tm_member_tell(x, (const char *)task->state, TM_TIP_JOINED, added, tm_group_told,
-                       tm_member_number(task));
+                       tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
     cJSON_Delete(added);
@@ -89,7 +89,7 @@ static void removed(void *owner, void *argument, xmpp_stanza_t *answer)
     if (!append_result(task->op.result, kTIMGroupDeleteMemberResultIdentifier, user,
                        kTIMGroupDeleteMemberResultResult,
                        ok ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr)) {
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     of->at++;
@@ -123,13 +123,13 @@ static void remove_next(tm_xmpp *x, tm_task *task)
         cJSON *users = cJSON_CreateArray();
         tm_json_append(users, cJSON_CreateString(name->valuestring));
         tm_member_set_standing(of->members, name->valuestring, TM_STANDING_NONE);
-        tm_member_tell(x, of->group, TM_TIP_REMOVED, users, removal_was_told, tm_member_number(task));
+        tm_member_tell(x, of->group, TM_TIP_REMOVED, users, removal_was_told, tm_xmpp_number(task));
         cJSON_Delete(users);
         return;
     }
     if (!append_result(task->op.result, kTIMGroupDeleteMemberResultIdentifier, name->valuestring,
                        kTIMGroupDeleteMemberResultResult, kTIMGroupMember_HandledErr)) {
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     of->at++;
@@ -179,7 +179,7 @@ static void modify(tm_xmpp *x, tm_task *task)
     }
     tm_room_note(room, name, role == kTIMMemberRole_Admin ? TM_STANDING_ADMIN : TM_STANDING_MEMBER);
     tm_member_set_affiliation(x, of->group, name, role == kTIMMemberRole_Admin ? "admin" : "member", modified,
-                              tm_member_number(task));
+                              tm_xmpp_number(task));
 }
 
 /* ---- the list ---- */
@@ -227,7 +227,7 @@ static void list_members(tm_xmpp *x, tm_task *task)
     if (ok)
         tm_xmpp_answer(x, task);
     else
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
 }
 
 /* ---- starting ---- */
@@ -252,7 +252,7 @@ void tm_member_start(tm_xmpp *x, tm_task *task, tm_room *room)
         if (of->names && task->op.result)
             tm_member_ask_lists(x, task, remove_next);
         else
-            tm_member_fail_memory(x, task);
+            tm_xmpp_fail_memory(x, task);
         break;
     case TM_CALL_GROUP_MODIFY_MEMBER_INFO: tm_member_ask_lists(x, task, modify); break;
     default: tm_member_ask_lists(x, task, list_members); break;

@@ -19,8 +19,7 @@ typedef struct tm_member_state {
     int lists;      /* lists that are to come */
     bool partial;   /* the room does not show all of them to everybody */
     void (*listed)(tm_xmpp *x, tm_task *task);
-    cJSON *names, *roles, *results,
-        *changed; /* whom the call is about, how it went, whom it changed; owned */
+    cJSON *names, *roles, *results; /* whom the call is about, and how it went; owned */
     int at;
     tm_member_added added;
     void *before; /* the state and its drop of the task before; given back at the end */
@@ -35,10 +34,6 @@ tm_member_state *tm_member_new_state(tm_xmpp *x, tm_task *task, const char *grou
 void tm_member_end_state(tm_task *task);
 /* Whom the task is at: borrowed from the state. */
 const char *tm_member_name(const tm_member_state *of);
-/* What a question takes along, for tm_xmpp_find: the task may have ended when it is answered. */
-void *tm_member_number(const tm_task *task);
-/* Ends the task. */
-void tm_member_fail_memory(tm_xmpp *x, tm_task *task);
 
 /* Reads and changes an object: user -> tm_standing. */
 tm_standing tm_member_standing_in(const cJSON *members, const char *user);

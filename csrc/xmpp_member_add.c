@@ -14,7 +14,7 @@ static void add_result(tm_xmpp *x, tm_task *task, int result)
 {
     tm_member_state *of = task->state;
     if (!tm_json_append(of->results, cJSON_CreateNumber(result))) {
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return;
     }
     of->at++;
@@ -111,9 +111,9 @@ static void add_next(tm_xmpp *x, tm_task *task)
     bool admin = role && role->valueint == kTIMMemberRole_Admin;
     if (room && room->own >= TM_STANDING_ADMIN)
         tm_member_set_affiliation(x, of->group, name->valuestring, admin ? "admin" : "member", admitted,
-                                  tm_member_number(task));
+                                  tm_xmpp_number(task));
     else /* a room invites nobodies too */
-        tm_outbox_probe(x, name->valuestring, probed, tm_member_number(task));
+        tm_outbox_probe(x, name->valuestring, probed, tm_xmpp_number(task));
 }
 
 void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done)
@@ -125,7 +125,7 @@ void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *r
     of->roles = cJSON_Duplicate(roles, true);
     of->added = done;
     if (!of->names)
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
     else if (!of->names->child)
         add_next(x, task);
     else

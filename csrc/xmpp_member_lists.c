@@ -20,26 +20,15 @@ static void drop_state(tm_task *task)
     cJSON_Delete(of->names);
     cJSON_Delete(of->roles);
     cJSON_Delete(of->results);
-    cJSON_Delete(of->changed);
     tm_free(of);
     task->state = NULL;
-}
-
-void *tm_member_number(const tm_task *task)
-{
-    return (void *)(uintptr_t)task->number;
-}
-
-void tm_member_fail_memory(tm_xmpp *x, tm_task *task)
-{
-    tm_xmpp_fail(x, task, ERR_OUT_OF_MEMORY, "out of memory");
 }
 
 tm_member_state *tm_member_new_state(tm_xmpp *x, tm_task *task, const char *group)
 {
     tm_member_state *of = tm_calloc(1, sizeof *of);
     if (!of) {
-        tm_member_fail_memory(x, task);
+        tm_xmpp_fail_memory(x, task);
         return NULL;
     }
     snprintf(of->group, sizeof of->group, "%s", group);
@@ -49,9 +38,8 @@ tm_member_state *tm_member_new_state(tm_xmpp *x, tm_task *task, const char *grou
     task->drop = drop_state;
     of->members = cJSON_CreateObject();
     of->results = cJSON_CreateArray();
-    of->changed = cJSON_CreateArray();
-    if (of->members && of->results && of->changed) return of;
-    tm_member_fail_memory(x, task);
+    if (of->members && of->results) return of;
+    tm_xmpp_fail_memory(x, task);
     return NULL;
 }
 
@@ -141,7 +129,7 @@ void tm_member_ask_lists(tm_xmpp *x, tm_task *task, void (*listed)(tm_xmpp *x, t
     static const char *const lists[] = {"owner", "admin", "member"};
     tm_member_state *of = task->state;
     char *jid = tm_jid_of(of->group, x->rooms);
-    void *number = tm_member_number(task);
+    void *number = tm_xmpp_number(task);
     of->listed = listed;
     of->lists = 3;
     for (int i = 0; i < 3; i++) {

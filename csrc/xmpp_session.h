@@ -176,12 +176,15 @@ void tm_task_start(tm_xmpp *x, tm_task *task);
 void tm_xmpp_answer(tm_xmpp *x, tm_task *task);
 /* The same with a failure. */
 void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text);
+void tm_xmpp_fail_memory(tm_xmpp *x, tm_task *task);
 /* A task's handler waits for something: keeps it, behind those that are kept, until tm_xmpp_answer (or the
  * deadline, at which it is failed and freed). */
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
 /* Takes a task out of those that are kept; the caller's from then on. */
 tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task);
-/* A task that is kept, by its number as the argument of a question; NULL if it is over. */
+/* What a question takes along as its argument: the task may be over when it is answered. */
+void *tm_xmpp_number(const tm_task *task);
+/* The task that is kept, by that argument; NULL if it is over. */
 tm_task *tm_xmpp_find(tm_xmpp *x, void *number);
 /* A task of many steps gets on: its time begins anew. */
 void tm_xmpp_progress(tm_xmpp *x, tm_task *task);

@@ -104,6 +104,12 @@ void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text)
     tm_xmpp_answer(x, task);
 }
 
+void tm_xmpp_fail_memory(tm_xmpp *x, tm_task *task)
+{
+    tm_fail_memory(&task->op.error);
+    tm_xmpp_answer(x, task);
+}
+
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task)
 {
     tm_task **end = &x->working;
@@ -111,6 +117,11 @@ void tm_xmpp_keep(tm_xmpp *x, tm_task *task)
         end = &(*end)->next;
     task->next = NULL;
     *end = task;
+}
+
+void *tm_xmpp_number(const tm_task *task)
+{
+    return (void *)(uintptr_t)task->number;
 }
 
 tm_task *tm_xmpp_find(tm_xmpp *x, void *number)

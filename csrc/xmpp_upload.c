@@ -90,5 +90,5 @@ void tm_upload_start(tm_xmpp *x, tm_task *task)
     tm_stanza_set(&iq, request, "size", size);
     tm_stanza_set(&iq, request, "content-type", "application/octet-stream");
     tm_xmpp_keep(x, task);
-    tm_xmpp_ask(x, &iq, answered, (void *)(uintptr_t)task->number);
+    tm_xmpp_ask(x, &iq, answered, tm_xmpp_number(task));
 }

@@ -267,7 +267,7 @@ describe("SendNewMsg", function()
         local anna = support.new_client(dir, "anna")
         local bert, seen = support.device(dir, "bert", conv[1])
         if conv[2] == GROUP then support.group(anna, "g", "bert") end
-        local _, answer = start_large(anna, conv[1], conv[2], "once")
+        local _, answer = start_large(anna, conv[1], conv[2], "once", 90) -- a machine that is busy takes the snapshot late
         local data = snapshot(dir .. "/anna", dir .. "/snapshot-" .. conv[1])
         support.eventually(function() return answer.done end, anna)
         local sent = answer.done[3]
@@ -311,7 +311,7 @@ describe("SendNewMsg", function()
         support.new_client(dir, "bert"):close()
         local anna = support.new_client(dir, "anna")
         if conv[2] == GROUP then support.group(anna, "g", "bert") end
-        local _, answer = start_large(anna, conv[1], conv[2], "made it")
+        local _, answer = start_large(anna, conv[1], conv[2], "made it", 90)
         local data = snapshot(dir .. "/anna", dir .. "/snapshot-" .. conv[1])
         support.eventually(function() return answer.done end, anna)
         local sent = answer.done[3]

@@ -1,4 +1,4 @@
-/* Backend: picks one by its address, and frees what all of them share. See backend.h. */
+/* Backend: picks one by its address. See backend.h. */
 #include "backend.h"
 
 #include "hub.h"
@@ -10,33 +10,6 @@
 #endif
 
 #include <string.h>
-
-void tm_event_free(tm_event *event)
-{
-    if (!event) return;
-    tm_message_clear(&event->message);
-    tm_free(event);
-}
-
-void tm_event_free_list(tm_event *list)
-{
-    while (list) {
-        tm_event *next = list->next;
-        tm_event_free(list);
-        list = next;
-    }
-}
-
-void tm_op_free(tm_op *op)
-{
-    if (!op) return;
-    tm_event_free_list(op->events);
-    cJSON_Delete(op->result);
-    tm_free(op->id);
-    tm_free(op->url);
-    tm_free(op->path);
-    tm_free(op);
-}
 
 int32_t tm_backend_check(const char *address, tm_error *err)
 {

@@ -1,4 +1,4 @@
-/* Backend: what carries messages between users. One struct of functions, which the hub implements.
+/* Backend: what carries messages between users. One struct of functions, which the hub and XMPP implement.
  *
  * Everything here runs on the client's worker thread and does not wait for a network. Work is handed over as
  * operations: `submit` takes one, `flush` starts those submitted since the last flush together, and each is
@@ -7,83 +7,12 @@
 #ifndef TM_BACKEND_H
 #define TM_BACKEND_H
 
-#include "call.h"
-#include "ids.h"
 #include "log.h"
 #include "media.h"
-#include "message.h"
+#include "operation.h"
 #include "world.h"
 
 #include <stdatomic.h>
-
-/* Where a message stands in the backend's own order of a conversation: grows with every message accepted, so
- * that "all up to here" is one number. 0: not known. */
-typedef int64_t tm_position;
-
-typedef enum tm_event_kind {
-    TM_EVENT_MESSAGE,    /* message, position; revoked: it came after it had been revoked */
-    TM_EVENT_REVOKE,     /* message: identity and conversation of the one revoked */
-    TM_EVENT_READ,       /* reader read the conversation up to `position`; time: of the last message read */
-    TM_EVENT_MEMBERSHIP, /* the user joined (or left) the group `message.conv_id` at `time` */
-} tm_event_kind;
-
-typedef struct tm_event {
-    struct tm_event *next;
-    tm_event_kind kind;
-    tm_message message; /* conv_id and conv_type as this user sees them; is_self set */
-    tm_position position;
-    uint64_t time;
-    bool revoked;
-    bool unaddressed; /* it was said before the user joined: in the history, but not unread */
-    bool joined;
-    char reader[TM_MAX_USER_ID + 1]; /* user id */
-} tm_event;
-
-void tm_event_free(tm_event *event);
-/* Frees a whole list. */
-void tm_event_free_list(tm_event *list);
-
-typedef enum tm_op_kind {
-    TM_OP_LOGIN, /* text: user id, second: user_sig, third: device; cursor: where the device stopped, "" if it
-                    is new; want: how many messages SETTLE will be asked about then */
-    TM_OP_SEND,  /* message; also those that are is_online. Answer: server_time, seq, position */
-    TM_OP_SETTLE,  /* message of an earlier attempt. Answer: found, and then as SEND */
-    TM_OP_REVOKE,  /* message: identity and conversation */
-    TM_OP_READ,    /* message: conversation only; position, time: read up to here */
-    TM_OP_HISTORY, /* message: conversation; low, high, want, forward. Answer: events (messages, in any
-                      order), low, high: the seconds that are complete now, my_read and peer_read */
-    TM_OP_GROUP,   /* call, param, text: group id, second: hello. Answer: result */
-    TM_OP_UPLOAD,  /* text: path, size. Answer: id, url */
-} tm_op_kind;
-
-typedef struct tm_op {
-    struct tm_op *next;
-    tm_op_kind kind;
-    void *owner;                                /* the asker's */
-    int32_t slot;                               /* the asker's */
-    tm_message *message;                        /* borrowed until the answer */
-    const char *text, *second, *third, *cursor; /* borrowed until the answer */
-    const cJSON *param;                         /* borrowed until the answer */
-    char *path;                                 /* what `text` is, where nobody else keeps it; owned */
-    tm_call_kind call;
-    uint64_t size, time;
-    uint64_t low, high; /* seconds, both included */
-    uint32_t want;
-    bool forward;
-    bool unheard; /* a test loses the answer: what is done comes as events only */
-    tm_position position;
-    /* the answer */
-    tm_error error; /* code 0: done */
-    uint64_t server_time, seq;
-    bool found;
-    tm_event *events; /* owned */
-    tm_position my_read, peer_read;
-    cJSON *result;  /* owned; NULL for none */
-    char *id, *url; /* owned */
-} tm_op;
-
-/* Frees an operation and what it owns. */
-void tm_op_free(tm_op *op);
 
 typedef struct tm_backend tm_backend;
 

@@ -11,7 +11,6 @@
 #include "hub_internal.h"
 
 #include "include/TIMCloudDef.h"
-#include "json.h"
 #include "path.h"
 
 #include <stdio.h>

@@ -4,9 +4,7 @@
 
 #include "ids.h"
 #include "include/TIMCloudDef.h"
-#include "json.h"
 #include "peer.h"
-#include "schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

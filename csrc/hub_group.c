@@ -14,7 +14,7 @@ char *tm_hub_text(sqlite3_stmt *row, int column)
     return tm_utf8_repair(text, (size_t)sqlite3_column_bytes(row, column));
 }
 
-bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
+static bool add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
 {
     char *text = tm_hub_text(row, column);
     bool ok = text && tm_json_add_string(object, key, text);
@@ -96,7 +96,7 @@ static int32_t add_first_members(tm_hub *hub, const tm_hub_group_info *in, const
             code = tm_fail_memory(err);
     }
     uint64_t time;
-    if (!code && names->child) code = tm_hub_member_tell(hub, in, HUB_TIP_JOINED, names, 0, &time, err);
+    if (!code && names->child) code = tm_hub_member_tell(hub, in, TM_TIP_JOINED, names, 0, &time, err);
     cJSON_Delete(names);
     return code;
 }
@@ -189,10 +189,10 @@ static bool add_group_info(cJSON *list, sqlite3_stmt *row)
     cJSON *info = cJSON_CreateObject();
     return tm_json_append(list, info) &&
            tm_json_add_string(info, kTIMGroupBaseInfoGroupId, tm_sql_column_text(row, 0)) &&
-           tm_hub_add_text(info, kTIMGroupBaseInfoGroupName, row, 1) &&
+           add_text(info, kTIMGroupBaseInfoGroupName, row, 1) &&
            tm_json_add_int(info, kTIMGroupBaseInfoGroupType,
                            tm_hub_enum(row, 2, kTIMGroup_AVChatRoom, kTIMGroup_Public)) &&
-           tm_hub_add_text(info, kTIMGroupBaseInfoFaceUrl, row, 3) &&
+           add_text(info, kTIMGroupBaseInfoFaceUrl, row, 3) &&
            tm_json_add_uint(info, kTIMGroupBaseInfoLastestSeq, tm_sql_column_u64(row, 4));
 }
 

@@ -1,12 +1,10 @@
-/* Hub groups: what the two files about them share: hub_group.c (groups) and hub_member.c (who comes and
- * goes). Worker thread, inside a transaction. */
+/* Hub groups: what the files that know of them share: hub_group.c (groups), hub_member.c (who comes and goes) and
+ * hub_log.c. Worker thread, inside a transaction. */
 #ifndef TM_HUB_GROUP_H
 #define TM_HUB_GROUP_H
 
+#include "group_json.h"
 #include "hub_internal.h"
-
-/* Kinds of GroupTips. */
-enum { HUB_TIP_JOINED = 1, HUB_TIP_QUIT = 2, HUB_TIP_REMOVED = 3 };
 
 /* The kind of GroupReport that says that the group was deleted. */
 #define HUB_REPORT_DELETED 5
@@ -24,8 +22,6 @@ typedef struct tm_hub_group_info {
 /* Text of a row that another process may have written: U+FFFD for what is not UTF-8 (rule 7). Owned by the caller
  * (tm_free); NULL: memory is short. */
 char *tm_hub_text(sqlite3_stmt *row, int column);
-/* The same under a key of `object`. False: memory is short. */
-bool tm_hub_add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column);
 /* A value of an enum that goes from 0 to `most`; of what is none, `otherwise`. */
 int32_t tm_hub_enum(sqlite3_stmt *row, int column, int32_t most, int32_t otherwise);
 /* Finds a group. `as_member`: who is none gets 10007. out->title must be freed in every case. */

@@ -3,7 +3,6 @@
 #include "hub_group.h"
 
 #include "include/TIMCloudDef.h"
-#include "schema.h"
 
 #include <stdio.h>
 #include <string.h>

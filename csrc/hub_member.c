@@ -56,30 +56,18 @@ int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user
 int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, const cJSON *users,
                            int64_t also, uint64_t *time, tm_error *err)
 {
-    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
-    char *text = NULL;
     tm_error local = {0};
     int64_t count = member_count(hub, in, &local);
-    bool ok = !local.code && elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
-              tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemOpUser, hub->user) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemGroupId, in->name) &&
-              tm_json_add_string(elem, kTIMGroupTipsElemGroupName, in->title) &&
-              tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_world_seconds(hub->host.world)) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
-              tm_json_add_int(elem, kTIMGroupTipsElemMemberNum, count) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
-              tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
-    if (ok) {
-        ok = tm_json_append(elems, elem);
-        elem = NULL;
-    }
-    if (ok) text = tm_json_print(elems);
-    int32_t code = local.code ? tm_fail(err, local.code, "%s", local.text)
-                   : text     ? tm_hub_append_system(hub, in->topic, in->id, also, text, time, err)
-                              : tm_fail_memory(err);
-    cJSON_Delete(elem);
-    cJSON_Delete(elems);
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    char *text = tm_tips_text(&(tm_tips){.kind = tip,
+                                         .actor = hub->user,
+                                         .group = in->name,
+                                         .title = in->title,
+                                         .users = users,
+                                         .time = tm_world_seconds(hub->host.world),
+                                         .members = count});
+    int32_t code =
+        text ? tm_hub_append_system(hub, in->topic, in->id, also, text, time, err) : tm_fail_memory(err);
     tm_free(text);
     return code;
 }
@@ -120,7 +108,7 @@ int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
         code = local.code ? tm_fail(err, local.code, "%s", local.text)
                           : tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
     if (!code) code = tm_hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
-    if (!code) code = tell_of_one(hub, &in, HUB_TIP_JOINED, hub->user, &time, err);
+    if (!code) code = tell_of_one(hub, &in, TM_TIP_JOINED, hub->user, &time, err);
     if (!code) code = begin_membership(hub, &in, hub->user_id, time, err);
 out:
     tm_free(in.title);
@@ -138,7 +126,7 @@ int32_t tm_hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
     if (!code)
         code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in.id,
                           hub->user_id);
-    if (!code) code = tell_of_one(hub, &in, HUB_TIP_QUIT, hub->user, &time, err);
+    if (!code) code = tell_of_one(hub, &in, TM_TIP_QUIT, hub->user, &time, err);
     if (!code) code = tm_hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
     tm_free(in.title);
     return code;
@@ -193,7 +181,7 @@ int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
                   !tm_json_append(invited, cJSON_CreateString(name->valuestring))))
             code = tm_fail_memory(err);
     }
-    if (!code && invited->child) code = tm_hub_member_tell(hub, &in, HUB_TIP_JOINED, invited, 0, &time, err);
+    if (!code && invited->child) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, invited, 0, &time, err);
     cJSON_ArrayForEach(name, invited)
     {
         if (code) break;
@@ -231,7 +219,7 @@ int32_t tm_hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
             if (!local.code)
                 tm_sql_run(hub->sql, &local, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
                            in.id, user_id);
-            if (!local.code) tm_hub_member_tell(hub, &in, HUB_TIP_REMOVED, gone, user_id, &time, &local);
+            if (!local.code) tm_hub_member_tell(hub, &in, TM_TIP_REMOVED, gone, user_id, &time, &local);
             if (!local.code) tm_hub_append_membership(hub, in.topic, in.name, user_id, false, time, &local);
             cJSON_Delete(gone);
         }
@@ -295,30 +283,16 @@ out:
     return code;
 }
 
-static bool is_asked_for(const cJSON *names, const char *name)
-{
-    const cJSON *asked;
-    if (!names) return true;
-    cJSON_ArrayForEach(asked, names)
-    {
-        if (strcmp(asked->valuestring, name) == 0) return true;
-    }
-    return false;
-}
-
 static bool add_member_info(cJSON *list, sqlite3_stmt *row)
 {
     if (!tm_valid_user(tm_sql_column_text(row, 0))) return true; /* no library made it */
-    cJSON *info = cJSON_CreateObject();
-    return tm_json_append(list, info) && tm_hub_add_text(info, kTIMGroupMemberInfoIdentifier, row, 0) &&
-           tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, tm_sql_column_u64(row, 1)) &&
-           tm_json_add_int(info, kTIMGroupMemberInfoMemberRole,
-                           tm_hub_enum(row, 2, kTIMMemberRole_SuperAdmin, kTIMMemberRole_Normal)) &&
-           tm_json_add_int(info, kTIMGroupMemberInfoMsgFlag, 0) &&
-           tm_json_add_int(info, kTIMGroupMemberInfoMsgSeq, 0) &&
-           tm_json_add_int(info, kTIMGroupMemberInfoShutupTime, 0) &&
-           tm_hub_add_text(info, kTIMGroupMemberInfoNameCard, row, 3) &&
-           tm_json_add_item(info, kTIMGroupMemberInfoCustomInfo, cJSON_CreateObject());
+    char *name_card = tm_hub_text(row, 3);
+    bool ok =
+        name_card &&
+        tm_add_member_info(list, tm_sql_column_text(row, 0), tm_sql_column_u64(row, 1),
+                           tm_hub_enum(row, 2, kTIMMemberRole_SuperAdmin, kTIMMemberRole_Normal), name_card);
+    tm_free(name_card);
+    return ok;
 }
 
 int32_t tm_hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
@@ -341,7 +315,7 @@ int32_t tm_hub_member_list(tm_hub *hub, tm_op *op, tm_error *err)
                      "u.id = m.user WHERE m.group_id = ? ORDER BY m.joined, u.id",
                      "i", in.id);
     while (tm_sql_step(hub->sql, row, &local))
-        if (is_asked_for(names, tm_sql_column_text(row, 0)) && !add_member_info(list, row)) {
+        if (tm_is_asked_for(names, tm_sql_column_text(row, 0)) && !add_member_info(list, row)) {
             tm_sql_drop(row);
             return tm_fail_memory(err);
         }

@@ -2,7 +2,7 @@
  * callbacks.
  *
  * No lock is held while a callback runs, so a callback may call anything, also what changes the register or
- * ends the thread. Only cloud.c uses this. */
+ * ends the thread. Only cloud_state.c uses this. */
 #ifndef TM_LOGIC_H
 #define TM_LOGIC_H
 

@@ -3,7 +3,6 @@
 
 #include "ids.h"
 #include "include/TIMCloudDef.h"
-#include "json.h"
 #include "line.h"
 
 #include <stdio.h>

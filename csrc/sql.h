@@ -1,5 +1,5 @@
-/* SQL: one SQLite connection with cached statements, typed binding and exact unsigned integers. Used by the
- * local store and by the hub. A connection belongs to one thread: the worker. */
+/* SQL: one SQLite connection with cached statements, typed binding and exact unsigned integers. The store, the hub and
+ * the mirror of an XMPP server have one each. A connection belongs to one thread at a time. */
 #ifndef TM_SQL_H
 #define TM_SQL_H
 

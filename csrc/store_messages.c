@@ -2,7 +2,6 @@
 #include "store_internal.h"
 
 #include "include/TIMCloudDef.h"
-#include "json.h"
 
 #include <string.h>
 

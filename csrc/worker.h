@@ -105,20 +105,21 @@ int32_t tm_worker_end_transaction(tm_worker *worker, tm_error *err);
 void tm_worker_stop_waiting(tm_worker *worker, tm_request *request);
 /* Submits what was asked, and handles the answers, until nothing moves. */
 void tm_worker_pump(tm_worker *worker);
-/* Ends all that is under way with ERR_USER_CANCELED, logs out and closes the store. */
-void tm_worker_end_session(tm_worker *worker);
-/* Another session took this one's place: ends it and tells of it. */
-void tm_worker_kicked(tm_worker *worker);
-/* The media thread, started if need be. NULL on failure. */
-tm_media *tm_worker_media(tm_worker *worker, tm_error *err);
-
 /* The conversation a request names. `make`: adds it. */
 int32_t tm_worker_conv(tm_worker *worker, const tm_request *request, bool make, tm_conv *conv, tm_error *err);
 /* Finds the message that a Message tree names, in the conversation. out->id 0: there is none. */
 int32_t tm_worker_find(tm_worker *worker, const tm_conv *conv, const cJSON *tree, tm_stored *out,
                        tm_error *err);
 
+/* ---- session.c ---- */
+/* Ends all that is under way with ERR_USER_CANCELED, logs out and closes the store. */
+void tm_worker_end_session(tm_worker *worker);
+/* Another session took this one's place: ends it and tells of it. */
+void tm_worker_kicked(tm_worker *worker);
+
 /* ---- job.c: what the media thread moves ---- */
+/* The media thread, started if need be. NULL on failure. */
+tm_media *tm_worker_media(tm_worker *worker, tm_error *err);
 struct tm_job {
     tm_job *next;
     uint64_t id;

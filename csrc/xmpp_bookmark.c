@@ -2,7 +2,6 @@
  * xmpp_session.h. A server without it leaves each device with what it knows itself. */
 #include "xmpp_session.h"
 
-#include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "xmpp_jid.h"
 

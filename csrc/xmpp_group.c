@@ -8,7 +8,6 @@
 #include "include/TIMCloudDef.h"
 #include "json.h"
 #include "xmpp_archive.h"
-#include "xmpp_jid.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +88,8 @@ tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group)
     return of;
 }
 
-void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group)
+/* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
+static void explain_group(tm_xmpp *x, tm_task *task, const char *group)
 {
     if (!x->welcome || !x->rooms || !*x->rooms) {
         tm_xmpp_fail(x, task, x->welcome ? ERR_SVR_GROUP_NOT_FOUND : ERR_SDK_NET_DISCONNECT,
@@ -331,7 +331,7 @@ static void go(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
     if (!x->rooms || !*x->rooms) {
-        tm_group_explain(x, task, group);
+        explain_group(x, task, group);
         return;
     }
     tm_room *room = *group ? tm_room_find(x, group) : NULL;
@@ -342,7 +342,7 @@ static void go(tm_xmpp *x, tm_task *task)
     } else if (task->op.call == TM_CALL_GROUP_JOIN) {
         join(x, task, group);
     } else if (!room) {
-        tm_group_explain(x, task, group);
+        explain_group(x, task, group);
     } else if (task->op.call == TM_CALL_GROUP_QUIT) {
         if (tm_group_new_state(x, task, group)) quit(x, task, room);
     } else if (task->op.call == TM_CALL_GROUP_DELETE) {
@@ -412,7 +412,7 @@ static void start(tm_xmpp *x, tm_task *task)
     else if (task->op.kind == TM_OP_SETTLE)
         tm_settle_start(x, tm_xmpp_release(x, task));
     else if (foreign)
-        tm_group_explain(x, task, message->conv_id);
+        explain_group(x, task, message->conv_id);
     else if (task->op.kind == TM_OP_HISTORY)
         tm_history_start(x, tm_xmpp_release(x, task));
     else

@@ -1,4 +1,4 @@
-/* XMPP group, what its files share: the state of a task GROUP, how one ends, and where making and listing begin. xmpp
+/* XMPP group, what its files share: the state of a task GROUP, how one ends, and where making and listing begin. XMPP
  * thread only. */
 #ifndef TM_XMPP_GROUP_H
 #define TM_XMPP_GROUP_H

@@ -5,7 +5,6 @@
 #include "include/TIMCloudDef.h"
 #include "xmpp_bytes.h"
 #include "xmpp_jid.h"
-#include "xmpp_stanza.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -191,17 +191,6 @@ static int role_of(tm_standing standing)
                                            : kTIMMemberRole_Normal;
 }
 
-static bool is_asked_for(const cJSON *names, const char *name)
-{
-    const cJSON *asked;
-    if (!names) return true;
-    cJSON_ArrayForEach(asked, names)
-    {
-        if (strcmp(asked->valuestring, name) == 0) return true;
-    }
-    return false;
-}
-
 static void list_members(tm_xmpp *x, tm_task *task)
 {
     tm_member_state *of = task->state;
@@ -212,17 +201,8 @@ static void list_members(tm_xmpp *x, tm_task *task)
               tm_json_add_int(task->op.result, kTIMGroupGetMemberInfoListResultNexSeq, 0);
     cJSON_ArrayForEach(member, of->members)
     {
-        if (!is_asked_for(names, member->string)) continue;
-        cJSON *info = ok ? cJSON_CreateObject() : NULL;
-        ok = tm_json_append(list, info) &&
-             tm_json_add_string(info, kTIMGroupMemberInfoIdentifier, member->string) &&
-             tm_json_add_uint(info, kTIMGroupMemberInfoJoinTime, 0) &&
-             tm_json_add_int(info, kTIMGroupMemberInfoMemberRole, role_of((tm_standing)member->valueint)) &&
-             tm_json_add_int(info, kTIMGroupMemberInfoMsgFlag, 0) &&
-             tm_json_add_int(info, kTIMGroupMemberInfoMsgSeq, 0) &&
-             tm_json_add_int(info, kTIMGroupMemberInfoShutupTime, 0) &&
-             tm_json_add_string(info, kTIMGroupMemberInfoNameCard, "") &&
-             tm_json_add_item(info, kTIMGroupMemberInfoCustomInfo, cJSON_CreateObject());
+        if (!tm_is_asked_for(names, member->string)) continue;
+        ok = ok && tm_add_member_info(list, member->string, 0, role_of((tm_standing)member->valueint), "");
     }
     if (ok)
         tm_xmpp_answer(x, task);

@@ -43,27 +43,13 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
                     void (*done)(tm_xmpp *x, tm_task *tips), void *argument)
 {
     const tm_room *room = tm_room_find(x, group);
-    cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
-    char *text = NULL;
-    bool ok =
-        elems && tm_json_add_int(elem, kTIMElemType, kTIMElem_GroupTips) &&
-        tm_json_add_int(elem, kTIMGroupTipsElemTipType, tip) &&
-        tm_json_add_string(elem, kTIMGroupTipsElemOpUser, x->user) &&
-        tm_json_add_string(elem, kTIMGroupTipsElemGroupId, group) &&
-        tm_json_add_string(elem, kTIMGroupTipsElemGroupName, room && room->title ? room->title : group) &&
-        tm_json_add_uint(elem, kTIMGroupTipsElemTime, tm_clock_seconds()) &&
-        tm_json_add_item(elem, kTIMGroupTipsElemUserArray, cJSON_Duplicate(users, true)) &&
-        tm_json_add_int(elem, kTIMGroupTipsElemMemberNum,
-                        tm_member_count(room, users, tip != TM_TIP_JOINED)) &&
-        tm_json_add_item(elem, kTIMGroupTipsElemGroupChangeInfoArray, cJSON_CreateArray()) &&
-        tm_json_add_item(elem, kTIMGroupTipsElemMemberChangeInfoArray, cJSON_CreateArray());
-    if (ok) {
-        ok = tm_json_append(elems, elem);
-        elem = NULL;
-    }
-    if (ok) text = tm_json_print(elems);
-    cJSON_Delete(elem);
-    cJSON_Delete(elems);
+    char *text = tm_tips_text(&(tm_tips){.kind = tip,
+                                         .actor = x->user,
+                                         .group = group,
+                                         .title = room && room->title ? room->title : group,
+                                         .users = users,
+                                         .time = tm_clock_seconds(),
+                                         .members = tm_member_count(room, users, tip != TM_TIP_JOINED)});
     if (text) tm_outbox_tips(x, group, text, done, argument);
     tm_free(text);
 }

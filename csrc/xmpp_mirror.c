@@ -544,6 +544,7 @@ int32_t tm_mirror_add_membership(tm_mirror *mirror, const char *group, bool join
     return tm_sql_run(
         mirror->sql, err,
         "INSERT INTO log(number, archive, kind, conv_type, conv, sender, actor, stamp, priority, told)"
-        " VALUES(?, '', 100, ?, ?, '', '', ?, ?, 1)",
-        "iitui", number, (int64_t)kTIMConv_Group, group, time, (int64_t)joined);
+        " VALUES(?, '', ?, ?, ?, '', '', ?, ?, 1)",
+        "iiitui", number, (int64_t)TM_MIRROR_MEMBERSHIP, (int64_t)kTIMConv_Group, group, time,
+        (int64_t)joined);
 }

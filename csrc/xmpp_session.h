@@ -11,6 +11,7 @@
 #define TM_XMPP_SESSION_H
 
 #include "backend.h"
+#include "group_json.h"
 #include "wake.h"
 #include "xmpp_link.h"
 #include "xmpp_mirror.h"
@@ -135,14 +136,13 @@ struct tm_xmpp {
     uint64_t settle_until;   /* a new device waits for its groups until then (tm_clock_ms) */
     bool bookmarked;         /* the list of groups was read on this connection */
     bool list_is_full;       /* that was said */
-    uintptr_t listings; /* changes of it that were answered: what was read before one counts for nothing */
-    char *upload;       /* JID of the upload service; "" if there is none; owned */
-    uint64_t upload_max;
-    uint64_t retry_at;         /* when to connect again; 0: not waiting */
-    uint64_t down_since;       /* tm_clock_ms; 0: it is not down, or was never up */
-    int refusals;              /* how often in a row the password was refused */
-    int failures;              /* connection attempts in a row that failed */
-    tm_archive *own;           /* the user's archive */
+    uintptr_t listings;  /* changes of it that were answered: what was read before one counts for nothing */
+    char *upload;        /* JID of the upload service; "" if there is none; owned */
+    uint64_t retry_at;   /* when to connect again; 0: not waiting */
+    uint64_t down_since; /* tm_clock_ms; 0: it is not down, or was never up */
+    int refusals;        /* how often in a row the password was refused */
+    int failures;        /* connection attempts in a row that failed */
+    tm_archive *own;     /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;
     tm_task *sending, *last_sending; /* xmpp_outbox.c */
@@ -439,8 +439,6 @@ void tm_group_told(tm_xmpp *x, tm_task *tips);
 /* The room of a task is entered: `created`: it is new. Or it did not let the user in: `error` (or NULL). */
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
-/* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
-void tm_group_explain(tm_xmpp *x, tm_task *task, const char *group);
 
 /* ---- xmpp_member.c: the calls about members ---- */
 /* Starts a task of one of the calls that name a group the user is in. */
@@ -448,13 +446,11 @@ void tm_member_start(tm_xmpp *x, tm_task *task, tm_room *room);
 
 /* ---- xmpp_member_add.c ---- */
 /* Adds members to a group: `names`, an array of ids (borrowed); `roles` an array of TIMGroupMemberRole or NULL.
- * `done` gets for each name a TIMHandleGroupMemberResult (an array, owned by the callee). */
+ * `done` gets for each name a HandleGroupMemberResult (an array, owned by the callee). */
 typedef void (*tm_member_added)(tm_xmpp *x, tm_task *task, cJSON *results);
 void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done);
 
 /* ---- xmpp_member_tips.c: what is said in a group of coming and going, and what comes of it ---- */
-/* Kinds of GroupTips. */
-enum { TM_TIP_JOINED = 1, TM_TIP_QUIT = 2, TM_TIP_REMOVED = 3 };
 /* Says in the group what became of `users` (an array of ids). `done` may be NULL. */
 void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
                     void (*done)(tm_xmpp *x, tm_task *tips), void *argument);

@@ -120,12 +120,6 @@ xmpp_stanza_t *tm_stanza_finish(tm_stanza *stanza)
     return NULL;
 }
 
-void tm_stanza_drop(tm_stanza *stanza)
-{
-    if (stanza->root) xmpp_stanza_release(stanza->root);
-    stanza->root = NULL;
-}
-
 /* ---- reading ---- */
 
 xmpp_stanza_t *tm_stanza_child(xmpp_stanza_t *stanza, const char *name, const char *ns)

@@ -55,8 +55,6 @@ void tm_stanza_set(tm_stanza *stanza, xmpp_stanza_t *child, const char *name, co
 void tm_stanza_field(tm_stanza *stanza, xmpp_stanza_t *form, const char *var, const char *value);
 /* The finished stanza, owned by the caller; NULL if memory was short. */
 xmpp_stanza_t *tm_stanza_finish(tm_stanza *stanza);
-/* Releases what was begun and is not wanted. */
-void tm_stanza_drop(tm_stanza *stanza);
 
 /* ---- reading ---- */
 /* A child by name and namespace; NULL for none, and for a NULL stanza. */

@@ -58,7 +58,7 @@ describe("Crash", function()
 
   describe("after a power loss", function()
     for name, what in pairs {
-      directories = "decision 8: what was reported sent is there, also if its directories were new",
+      directories = "rule 14: what was reported sent is there, also if its directories were new",
       first_cursor = "rule 23: a device that had just been made gets what was sent to it",
       copy = "rule 38: nor does one from the hub whose content is not what it was",
       download = "rule 38: a download does not go on behind pages that never came to the disk",

@@ -160,7 +160,7 @@ describe("processes", function()
     return switches, ticks
   end
 
-  it("decision 8: an idle client costs nothing, also while others talk", function()
+  it("an idle client costs nothing, also while others talk", function()
     local idle = start("idle", "idler")
     local alice, at_alice = device "alice"
     local bob, at_bob = device "bob"

@@ -1,5 +1,4 @@
-/* Log: lines, levels, threads. Runs by itself; links with log.c, path.c, error.c, mem.c, -lpthread -lcmocka.
- */
+/* Log: lines, levels, threads. */
 #include "../../csrc/log.h"
 
 #include <errno.h>

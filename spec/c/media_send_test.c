@@ -1,5 +1,4 @@
-/* Media send: uploads to real servers on 127.0.0.1, and what happens when these refuse, stall or hang up.
- * Runs by itself; links with what media_test.c does. */
+/* Media send: uploads to real servers on 127.0.0.1, and what happens when these refuse, stall or hang up. */
 #pragma GCC diagnostic ignored "-Wunused-function" /* the kit has more than is used here */
 #include "media_kit.h"
 

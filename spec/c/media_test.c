@@ -1,6 +1,5 @@
 /* Media: downloads from real servers on 127.0.0.1, copies in and out of a store, and what happens when they
- * are cut off. Runs by itself; links with media*.c, path.c, log.c, clock.c, error.c, mem.c, -lcurl -lmd
- * -lpthread -lcmocka. */
+ * are cut off. */
 #pragma GCC diagnostic ignored "-Wunused-function" /* the kit has more than is used here */
 #include "media_kit.h"
 

@@ -1,4 +1,4 @@
-/* Path: names and directories. Runs by itself; links with path.c, error.c, mem.c, -lcmocka. */
+/* Path: names and directories. */
 #include "../../csrc/include/TIMCloudDef.h"
 #include "../../csrc/path.h"
 

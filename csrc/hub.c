@@ -154,11 +154,12 @@ static int32_t skip_own_messages(tm_hub *hub, tm_error *err)
                       hub->device_id);
 }
 
-/* Other operations put events into the own inbox (GroupTips, reads) that the device has to handle. */
+/* Other operations put events into the own inbox (GroupTips, reads) that the device has to handle; not those that have
+ * failed. */
 static bool only_sends(const tm_op *ops, const tm_op *end)
 {
     for (; ops != end; ops = ops->next)
-        if (writes(ops) && (ops->kind != TM_OP_SEND || ops->unheard)) return false;
+        if (writes(ops) && !ops->error.code && (ops->kind != TM_OP_SEND || ops->unheard)) return false;
     return true;
 }
 
@@ -170,9 +171,10 @@ static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
     int32_t code = tm_sql_begin(hub->sql, true, &err);
     hub->recent.is_known = false;
     if (!code) {
-        skip = only_sends(ops, end) && at_end(hub);
+        skip = at_end(hub);
         for (tm_op *op = ops; op != end; op = op->next)
             if (writes(op)) perform_under_savepoint(hub, op);
+        skip = skip && only_sends(ops, end);
         int64_t cursor = hub->cursor, noted = hub->noted;
         /* the savepoint tells whether the transaction is still there */
         if (skip && !(code = tm_sql_savepoint(hub->sql, &err)) && !(code = skip_own_messages(hub, &err)))

@@ -158,6 +158,17 @@ static tm_position read_mark(tm_hub *hub, int64_t topic, int64_t user, tm_error 
                       topic, user);
 }
 
+/* How far the peer has read; 0 if it says so behind the cursor: its receipt comes with that event. */
+static tm_position peer_mark(tm_hub *hub, int64_t topic, int64_t peer, tm_error *err)
+{
+    bool is_to_come = tm_sql_int(hub->sql, err, 0,
+                                 "SELECT EXISTS(SELECT 1 FROM inbox i JOIN events e ON e.id = i.event"
+                                 " WHERE i.user = ? AND i.event > ? AND e.kind = 3 AND e.topic = ?"
+                                 " AND e.sender = (SELECT name FROM users WHERE id = ?))",
+                                 "iiii", hub->user_id, hub->cursor, topic, peer) != 0;
+    return is_to_come ? 0 : read_mark(hub, topic, peer, err);
+}
+
 /* Takes rows until `want` are there and the last second is whole. *edge: the last second that is. */
 static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t *edge, bool *all,
                             tm_error *err)
@@ -201,9 +212,12 @@ static int32_t take_history(tm_hub *hub, sqlite3_stmt *row, tm_op *op, uint64_t 
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* What lies behind the cursor comes as events, with their callbacks: history must not be first. What a
- * group said before the user joined never does. */
-#define NOT_TO_COME "(id <= ?4 OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id))"
+/* What lies behind the cursor comes as events, with their callbacks: history must not be first, neither with a message
+ * nor with its being revoked. What a group said before the user joined never does. */
+#define NOT_TO_COME                                                                                          \
+    "(id <= ?4 OR NOT EXISTS(SELECT 1 FROM inbox WHERE user = ?5 AND event = e.id))"                         \
+    " AND (revoked = 0 OR NOT EXISTS(SELECT 1 FROM events r JOIN inbox i ON i.event = r.id AND i.user = ?5"  \
+    " WHERE r.topic = ?1 AND r.kind = 2 AND r.id > ?4 AND r.target = e.id))"
 
 int32_t tm_hub_history(tm_hub *hub, tm_op *op, tm_error *err)
 {
@@ -212,7 +226,7 @@ int32_t tm_hub_history(tm_hub *hub, tm_op *op, tm_error *err)
     int32_t code = tm_hub_find_target(hub, op->message->conv_type, op->message->conv_id, false, &target, err);
     if (code || !target.topic) return code; /* nothing was ever said: all of it is here */
     op->my_read = read_mark(hub, target.topic, hub->user_id, &local);
-    if (!target.group_id) op->peer_read = read_mark(hub, target.topic, target.peer_id, &local);
+    if (!target.group_id) op->peer_read = peer_mark(hub, target.topic, target.peer_id, &local);
     sqlite3_stmt *row = NULL;
     if (!local.code)
         row = op->forward

@@ -54,7 +54,8 @@ static bool is_read(const tm_event *event, const tm_conv *conv)
     return event->message.is_self || event->revoked || event->unaddressed || event->position <= conv->my_read;
 }
 
-typedef enum { KNOWN, FRESH, DELETED } outcome;
+/* WAS_REVOKED: known, and in state 6 only since now. */
+typedef enum { KNOWN, WAS_REVOKED, FRESH, DELETED } outcome;
 
 /* Stores a message if it is new here and was not deleted. `live`: it came as an event, which happens once. */
 static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *event, bool live, outcome *out,
@@ -73,8 +74,10 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
                                    message->seq, event->position, &found, err);
         else if (!stored.position && stored.message.server_time == message->server_time)
             code = tm_store_set_position(worker->store, stored.id, event->position, err); /* imported */
-        if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked)
+        if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked) {
             code = tm_store_revoke(worker->store, conv, stored.id, err);
+            *out = WAS_REVOKED;
+        }
         tm_message_clear(&stored.message);
         return code;
     }
@@ -130,7 +133,7 @@ static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *
     int32_t code = store_message(worker, conv, event, true, &is, err);
     if (!code) code = tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
     if (!code) code = follow(worker, conv, event->message.server_time, err);
-    if (code || is != FRESH) return code;
+    if (code || is == KNOWN || is == DELETED) return code;
     if (event->revoked) return tell_revoke(worker, &event->message, out, err);
     tm_message told = event->message; /* borrows */
     told.is_read = is_read(event, conv);

@@ -917,4 +917,105 @@ describe("What was wrong once:", function()
     must(alice, "send_new_msg", "bob", C2C, timmsg.text "after that")
     assert.same({ "after that" }, support.texts(must(second, "get_msg_list", "alice", C2C, { msg_getmsglist_param_is_remble = true })))
   end)
+
+  -- What a device is told of, and what a page of its with `is_remble` shows, where `many` messages came before that.
+  local function page_before_events(many)
+    local hub <close> = testing.new()
+    local alice, bob = hub:login "alice", hub:login "bob"
+    local told = { revoked = 0, receipts = 0 }
+    bob:on("msg_revoke", function(list) told.revoked = told.revoked + #list end)
+    bob:on("msg_readed_receipt", function(list) told.receipts = told.receipts + #list end)
+    assert(bob.await:set_config { set_config_user_config = { user_config_is_read_receipt = true } })
+    local bad = assert(alice.await:send_new_msg("bob", C2C, timmsg.text "bad"))
+    hub:flush()
+    assert(bob.await:send_new_msg("alice", C2C, timmsg.text "read that"))
+    hub:flush()
+    hub:offline(bob)
+    local param, page = { msg_getmsglist_param_is_remble = true, msg_getmsglist_param_is_forward = true }, nil
+    assert(bob:get_msg_list("alice", C2C, param, function(_, _, list) page = list end))
+    hub:flush()
+    for i = 1, many do assert(alice:send_new_msg("bob", C2C, timmsg.text("x" .. i))) end
+    hub:flush()
+    assert(alice.await:report_readed("bob", C2C))
+    assert(alice.await:revoke("bob", C2C, bad))
+    hub:online(bob)
+    hub:flush()
+    assert.is_true(#page > 0)
+    local _, _, list = hub:ask(bob, "get_msg_list", "alice", C2C, { msg_getmsglist_param_is_forward = true })
+    return told, list
+  end
+
+  for _, many in ipairs { 10, 150 } do
+    hub_it(("a page before %d waiting events swallowed receipts and revokes behind them (rules 27, 29)"):format(many), function()
+      local told, list = page_before_events(many)
+      assert.same({ revoked = 1, receipts = 1 }, told)
+      assert.equal(6, list[1].message_status)
+      assert.is_true(list[2].message_is_peer_read)
+    end)
+  end
+
+  hub_it("a page on coming back to a group swallowed the revokes of what one had (rule 29)", function()
+    local hub <close> = testing.new()
+    local alice, bob = hub:login "alice", hub:login "bob"
+    local revoked = 0
+    bob:on("msg_revoke", function(list) revoked = revoked + #list end)
+    assert(alice.await:group_create { create_group_param_group_id = "g", create_group_param_group_name = "g" })
+    assert(bob.await:group_join("g", ""))
+    hub:flush()
+    local bad = assert(alice.await:send_new_msg("g", GROUP, timmsg.text "bad"))
+    hub:flush()
+    hub:advance(2000)
+    assert(bob.await:group_quit "g")
+    hub:flush()
+    hub:advance(2000)
+    assert(alice.await:revoke("g", GROUP, bad))
+    hub:flush()
+    assert(bob:group_join("g", ""))
+    assert(bob:get_msg_list("g", GROUP, { msg_getmsglist_param_is_remble = true, msg_getmsglist_param_is_forward = true }))
+    hub:flush()
+    assert.equal(1, revoked)
+  end)
+
+  -- An own message in a group whose event has not come when its owner revokes it; `beside`: what happens with it.
+  local function revoked_before_its_event(beside)
+    local hub <close> = testing.new()
+    local alice, bob = hub:login "alice", hub:login "bob"
+    local revoked, sent = 0, nil
+    assert(alice.await:group_create {
+      create_group_param_group_id = "g", create_group_param_group_name = "g",
+      create_group_param_group_member_array = { { group_member_info_identifier = "bob" } },
+    })
+    hub:flush()
+    assert(alice.await:send_new_msg("g", GROUP, timmsg.text "first"))
+    hub:flush()
+    bob:on("msg_revoke", function(list) revoked = revoked + #list end)
+    local come_back = beside(hub, bob, function()
+      assert(bob:send_new_msg("g", GROUP, timmsg.text "bad", function(code) sent = code end))
+    end)
+    hub:flush()
+    assert.equal(0, sent)
+    local got = hub:received(alice)
+    assert(alice.await:revoke("g", GROUP, got[#got]))
+    if come_back then come_back() end
+    hub:flush()
+    local _, _, list = hub:ask(bob, "get_msg_list", "g", GROUP, { msg_getmsglist_param_count = 1 })
+    assert.equal(6, list[1].message_status)
+    assert.equal(1, revoked)
+  end
+
+  hub_it("a message that was sent beside a call that failed was revoked without a word (rule 29)", function()
+    revoked_before_its_event(function(_, bob, send)
+      send()
+      assert(bob:group_join("g", ""))
+    end)
+  end)
+
+  hub_it("a message that was sent before a log-out was revoked without a word (rule 29)", function()
+    revoked_before_its_event(function(_, bob, send)
+      assert(bob:report_readed("g", GROUP))
+      send()
+      assert(bob:logout())
+      return function() assert(bob:login("bob", "")) end
+    end)
+  end)
 end)

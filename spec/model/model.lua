@@ -82,7 +82,10 @@ function Model:on_message(device, conv, msg)
       store.stir(device.store, conv, msg.stime)
     end
     row.pos = row.pos or (row.stime == msg.stime and msg.pos or nil) -- an imported one, that has come at last
-    if msg.revoked then store.revoke(row) end
+    if msg.revoked and row.status ~= REVOKED then
+      store.revoke(row)
+      self:tell_revoked(device, conv, row, self.hub.log[msg.revoked].by)
+    end
     self:touch(device, conv)
     return
   end
@@ -91,14 +94,21 @@ function Model:on_message(device, conv, msg)
   store.insert(device.store, conv, row)
   self:touch(device, conv)
   if msg.revoked then
-    self:tell(device, "revoked", view.locator(device, conv, row))
+    self:tell_revoked(device, conv, row, self.hub.log[msg.revoked].by)
   else
     self:tell(device, "messages", view.message(device, conv, row))
     if msg.tip then self:tell(device, "tips", msg.elems[1]) end
   end
 end
 
--- Rules 29, 36: a message was revoked. Whether the device that did it is told of it as well nobody says.
+-- Whether the device that did it is told of it as well nobody says.
+function Model:tell_revoked(device, conv, row, by)
+  local locator = view.locator(device, conv, row)
+  locator[view.PERHAPS] = by == device
+  self:tell(device, "revoked", locator)
+end
+
+-- Rules 29, 36: a message was revoked.
 function Model:on_revoke(device, conv, msg, by)
   local row = store.find(conv, msg.id)
   if row and row.status == REVOKED then return end
@@ -111,9 +121,7 @@ function Model:on_revoke(device, conv, msg, by)
     store.insert(device.store, conv, row)
   end
   self:touch(device, conv)
-  local locator = view.locator(device, conv, row)
-  locator[view.PERHAPS] = by == device
-  self:tell(device, "revoked", locator)
+  self:tell_revoked(device, conv, row, by)
 end
 
 -- Rules 26, 27: somebody has read up to a message.

@@ -128,6 +128,17 @@ $(BUILD)/obj/%.o: csrc/%.c
 	@echo '  CC $@'
 	@$(CC) $(ALL_CFLAGS) -fvisibility=hidden $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# The value of XMPP that the objects were built with. Written only when it is another; then what sees it is built anew, and all
+# that is linked from that.
+XMPP_STAMP := $(BUILD)/obj/XMPP
+ifneq ($(shell cat $(XMPP_STAMP) 2>/dev/null),$(XMPP))
+.PHONY: $(XMPP_STAMP)
+endif
+$(XMPP_STAMP):
+	@mkdir -p $(@D)
+	@echo '$(XMPP)' > $@
+$(BUILD)/obj/backend.o $(BUILD)/fuzz-kit/stanza_fuzz.o: $(XMPP_STAMP)
+
 # -z nodelete: a thread of the library may still end while a host unloads it
 $(LIB_SO): $(CORE_OBJ) $(FACE_OBJ)
 	@echo '  LD $@'

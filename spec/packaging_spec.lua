@@ -1,5 +1,5 @@
--- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0). And what the
--- static library brings into a program.
+-- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0). What the
+-- Makefile builds anew when that changes. And what the static library brings into a program.
 
 local lfs = require "lfs"
 local support = require "support"
@@ -15,6 +15,7 @@ local function list(dir, pattern)
 end
 
 local describe <const> = support.hub_only(describe)
+local BUILD <const> = os.getenv "TIMMSG_BUILD" or "build"
 
 for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm-1.rockspec"] = false } do
   describe(rockspec, function()
@@ -45,9 +46,37 @@ for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm
   end)
 end
 
+describe("make", function()
+  after_each(support.cleanup)
+
+  it("builds anew what sees XMPP=0 when that comes or goes, and nothing otherwise", function()
+    local build = support.temp_dir() .. "/build"
+    local function run(command) return os.execute("unset LD_PRELOAD MAKEFLAGS; " .. command) or false end
+    local function make(what)
+      return run(("make -s BUILD='%s' SANITIZE='%s' %s >/dev/null"):format(build, os.getenv "TIMMSG_SANITIZE" or "", what))
+    end
+    assert.is_true(run(("mkdir '%s' && cp -a '%s/obj' '%s'"):format(build, BUILD, build))) -- it begins with what is there
+
+    local libraries = { build .. "/libtimmsg.so", build .. "/libtimmsg.a", build .. "/timmsg/core.so" }
+    local up_to_date = "-q " .. table.concat(libraries, " ")
+    for _, flag in ipairs { "XMPP=0", run "pkg-config --exists libstrophe" and "XMPP=1" or nil } do
+      local has_xmpp = flag == "XMPP=1"
+      assert.is_false(make(up_to_date .. " " .. flag))
+      assert.is_true(make("lib " .. flag))
+      for _, path in ipairs(libraries) do
+        local pipe = assert(io.popen(("nm '%s'"):format(path))) -- also what it lacks
+        assert.equal(has_xmpp, pipe:read("a"):find "tm_xmpp" ~= nil, path .. " with " .. flag)
+        pipe:close()
+      end
+      assert.equal(has_xmpp, support.read_file(build .. "/timmsg.pc"):find "libstrophe" ~= nil)
+      assert.is_true(make(up_to_date .. " " .. flag))
+    end
+  end)
+end)
+
 describe("libtimmsg.a", function()
   it("has no names but its own, so that a program that links it may have any other", function()
-    local pipe = assert(io.popen(("nm -g --defined-only '%s/libtimmsg.a'"):format(os.getenv "TIMMSG_BUILD" or "build")))
+    local pipe = assert(io.popen(("nm -g --defined-only '%s/libtimmsg.a'"):format(BUILD)))
     local count, foreign = 0, {}
     for name in pipe:read("a"):gmatch "%x+ %u ([%w_]+)\n" do
       count = count + 1

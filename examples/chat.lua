@@ -66,8 +66,10 @@ local password = ask_password()
 
 ---- What is on the screen: lines that scroll, and below them the line that is being typed ----
 
-local on_terminal = uv.guess_handle(0) == "tty" and uv.guess_handle(1) == "tty"
-local stdin = on_terminal and uv.new_tty(0, true) or uv.new_pipe()
+local input = uv.guess_handle(0)
+local on_terminal = input == "tty" and uv.guess_handle(1) == "tty"
+local is_watched = input == "tty" or input == "pipe" -- no loop can watch a file, or /dev/null
+local stdin = on_terminal and uv.new_tty(0, true) or is_watched and uv.new_pipe() or nil
 local screen = on_terminal and uv.new_tty(1, false) or nil
 local typed = ""       -- the line so far
 local current          -- the open conversation: { title =, id =, type =, oldest = the oldest message that is shown,
@@ -472,7 +474,7 @@ local poll = uv.new_poll(tim:pollfd())
 
 local function quit()
   uv.tty_reset_mode() -- while stdin is open
-  stdin:close()
+  if stdin then stdin:close() end
   poll:close() -- before the client closes the descriptor
   if screen then
     io.stdout:write "\r\27[K"
@@ -520,15 +522,22 @@ local function main()
 end
 
 poll:start("r", function() tim:poll() end)
-if on_terminal then
-  stdin:set_mode(1) -- raw: each key at once
-else
-  assert(stdin:open(0))
+if stdin then
+  if on_terminal then
+    stdin:set_mode(1) -- raw: each key at once
+  else
+    assert(stdin:open(0))
+  end
+  stdin:read_start(function(_, data)
+    if not data then return enter(nil) end
+    xpcall(on_terminal and read_keys or read_lines, report, data)
+  end)
+else -- all lines at once, and their end
+  repeat
+    local line = io.read "l"
+    enter(line)
+  until not line
 end
-stdin:read_start(function(_, data)
-  if not data then return enter(nil) end
-  xpcall(on_terminal and read_keys or read_lines, report, data)
-end)
 
 go(main)
 uv.run()

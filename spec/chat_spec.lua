@@ -36,12 +36,13 @@ describe("examples/chat.lua", function()
     support.cleanup()
   end)
 
-  local function start(program, args)
+  -- Its standard input is a pipe, or the descriptor that is given.
+  local function start(program, args, stdin)
     local self = setmetatable({ text = "", from = 1 }, session)
     self.input, self.output, self.errors = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
-    local stdio = { self.input, self.output, self.errors }
-    local handle, pid = uv.spawn(program, { args = args, cwd = dir, stdio = stdio }, function(code)
-      self.code = code
+    local stdio = { stdin or self.input, self.output, self.errors }
+    local handle, pid = uv.spawn(program, { args = args, cwd = dir, stdio = stdio }, function(code, signal)
+      self.code = signal ~= 0 and 128 + signal or code
       self.handle:close()
     end)
     assert(handle, pid)
@@ -84,13 +85,18 @@ describe("examples/chat.lua", function()
     self.from = found + #text
   end
 
-  function session:quit()
-    self.input:shutdown()
+  -- Waits until it has ended, and all that it said is there: its exit code.
+  function session:ended()
     support.eventually(function()
       look()
-      return self.code
+      return self.code and self.output:is_closing() and self.errors:is_closing()
     end)
     return self.code
+  end
+
+  function session:quit()
+    self.input:shutdown()
+    return self:ended()
   end
 
   -- What the terminal's last line is, after all that rewrote it.
@@ -300,6 +306,29 @@ describe("examples/chat.lua", function()
     assert.is_nil(bob.text:find("hello again", 1, true))
     assert.equal("directory", lfs.attributes(dir .. "/chat-data/hub", "mode"))
     assert.equal("directory", lfs.attributes(dir .. "/elsewhere/hub", "mode"))
+  end)
+
+  -- The same whose standard input is a file; it is over at the end of that.
+  local function chat_from(path)
+    local file = assert(uv.fs_open(path, "r", 0))
+    local self = start(LUA, { CHAT, "alice" }, file)
+    uv.fs_close(file)
+    assert.equal(0, self:ended(), self.text)
+    return self
+  end
+
+  it("reads lines from a file, to its end", function()
+    local alice = chat_from(support.write_file(dir .. "/script", "/to alice\nnote to self\n/list\n/nonsense"))
+    alice:expect "hello alice"
+    alice:expect "alice: note to self"
+    alice:expect "0 unread   note to self"
+    alice:expect "there is no /nonsense"
+  end)
+
+  it("takes /dev/null for a pipe that ends at once", function()
+    local piped = chat "alice"
+    assert.equal(0, piped:quit())
+    assert.equal(piped.text, chat_from "/dev/null".text)
   end)
 
   describe("on a terminal", function()

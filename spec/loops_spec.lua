@@ -23,24 +23,43 @@ for _, loop in ipairs { "luv", "cqueues" } do
       end, alice)
     end
 
-    local function start()
+    -- Starts the bot. Its standard input is a pipe, or the file that is named.
+    local function start(path)
       support.account(dir, "bot")
       lfs.mkdir(dir .. "/bot-files")
-      local input, output = uv.new_pipe(), uv.new_pipe()
+      local input, output, errors = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
+      local file = path and assert(uv.fs_open(path, "r", 0))
       local handle, pid
-      bot = { input = input, output = output, said = "" }
+      bot = { input = input, output = output, errors = errors, said = "", complaint = "" }
       handle, pid = uv.spawn(assert(lfs.symlinkattributes("/proc/self/exe", "target")), {
         args = { BOTS .. loop .. "_bot.lua", "bot", dir .. "/bot-files", support.server(dir), "sig" },
-        stdio = { input, output, 2 },
-      }, function(code)
-        bot.code = code
+        stdio = { file or input, output, errors },
+      }, function(code, signal)
+        bot.code, bot.signal = code, signal
         handle:close()
       end)
       assert(handle, pid)
-      bot.pid = pid
-      output:read_start(function(_, data) bot.said = bot.said .. (data or "") end)
+      if file then uv.fs_close(file) end
+      bot.handle, bot.pid = handle, pid
+      output:read_start(function(_, data)
+        if not data then return output:close() end
+        bot.said = bot.said .. data
+      end)
+      errors:read_start(function(_, data)
+        if not data then return errors:close() end
+        bot.complaint = bot.complaint .. data
+        io.stderr:write(data)
+      end)
       eventually(function() return bot.said:find "ready" or bot.code end)
       assert.is_nil(bot.code)
+    end
+
+    -- Ends the input of the bot, and waits for its own end.
+    local function finish()
+      if not bot.input:is_closing() then bot.input:close() end
+      eventually(function() return bot.code and bot.output:is_closing() and bot.errors:is_closing() end)
+      uv.run "nowait"
+      assert.equal(0, bot.code)
     end
 
     before_each(function()
@@ -50,11 +69,7 @@ for _, loop in ipairs { "luv", "cqueues" } do
     end)
 
     after_each(function()
-      if not bot.input:is_closing() then bot.input:close() end
-      eventually(function() return bot.code end)
-      bot.output:close()
-      uv.run "nowait"
-      assert.equal(0, bot.code)
+      finish()
       support.cleanup()
     end)
 
@@ -102,6 +117,19 @@ for _, loop in ipairs { "luv", "cqueues" } do
       support.say(alice, group, timmsg.GROUP, "bot: echo here")
       answer "here"
       assert.same({ "here" }, support.texts({ seen.messages[#seen.messages] }))
+    end)
+
+    it("needs no input: where that is a file, a signal ends it", function()
+      finish()
+      for i, path in ipairs { "/dev/null", support.write_file(dir .. "/input", "a line\n") } do
+        start(path)
+        support.say(alice, "bot", C2C, "echo " .. i)
+        answer(tostring(i))
+        bot.handle:kill "sigterm"
+        finish()
+        assert.equal(uv.constants.SIGTERM, bot.signal)
+        assert.equal("", bot.complaint)
+      end
     end)
 
     -- Context switches of all its threads, and the clock ticks it has used.

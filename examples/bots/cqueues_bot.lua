@@ -2,7 +2,8 @@
 --
 --   lua5.4 examples/bots/cqueues_bot.lua bot ./chat-data [SERVER [USER_SIG]]
 --
--- and elsewhere: lua5.4 examples/chat.lua alice, "/to bot", "remind 5 tea". It ends when its standard input does.
+-- and elsewhere: lua5.4 examples/chat.lua alice, "/to bot", "remind 5 tea". It ends when its standard input does;
+-- where that is a file or /dev/null, as under systemd or nohup, a signal ends it.
 --
 -- One coroutine of the loop waits for the client's descriptor and polls. The bot's own coroutines are not the loop's:
 -- poll() starts and resumes them, and what they wait for comes through the client.
@@ -41,10 +42,12 @@ loop:wrap(function()
   end
 end)
 
-loop:wrap(function()
-  repeat cqueues.poll { pollfd = 0, events = "r" } until not io.read "l"
-  is_over = true
-end)
+if not io.stdin:seek() then -- in a file one can seek, and no loop can watch it
+  loop:wrap(function()
+    repeat cqueues.poll { pollfd = 0, events = "r" } until not io.read "l"
+    is_over = true
+  end)
+end
 
 repeat
   local ok, err = loop:step()

@@ -2,7 +2,8 @@
 --
 --   lua5.4 examples/bots/luv_bot.lua bot ./chat-data [SERVER [USER_SIG]]
 --
--- and elsewhere: lua5.4 examples/chat.lua alice, "/to bot", "remind 5 tea". It ends when its standard input does.
+-- and elsewhere: lua5.4 examples/chat.lua alice, "/to bot", "remind 5 tea". It ends when its standard input does;
+-- where that is a file or /dev/null, as under systemd or nohup, a signal ends it.
 --
 -- The client's descriptor is readable when there is something to tell. Nothing else wakes it: no timer, no thread.
 
@@ -34,11 +35,14 @@ bot.start(tim, after, directory)
 local poll = uv.new_poll(tim:pollfd())
 poll:start("r", function() tim:poll() end)
 
-local stdin = uv.new_pipe()
-stdin:open(0)
-stdin:read_start(function(_, data)
-  if not data then uv.stop() end
-end)
+local input = uv.guess_handle(0)
+if input == "pipe" or input == "tty" then -- no loop can watch a file
+  local stdin = uv.new_pipe()
+  stdin:open(0)
+  stdin:read_start(function(_, data)
+    if not data then uv.stop() end
+  end)
+end
 
 uv.run()
 -- all handles, timers too; the client's before the client closes the descriptor

@@ -247,8 +247,8 @@ static int32_t start_worker(tm_client *client, tm_error *err)
     return (client->worker = tm_worker_new(client, err)) ? 0 : err->code;
 }
 
-int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, tm_mailbox *mailbox,
-                      tm_world *world, tm_client **out, tm_error *err)
+int32_t tm_client_new(const cJSON *config, int index_base, tm_mailbox *mailbox, tm_world *world,
+                      tm_client **out, tm_error *err)
 {
     *out = NULL;
     int32_t code =
@@ -259,7 +259,6 @@ int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, 
         tm_fail_memory(err);
         return TIM_ERR_PARAM;
     }
-    client->sdk_app_id = sdk_app_id;
     client->index_base = index_base;
     client->mailbox = mailbox;
     client->world = world ? tm_world_hold(world) : NULL;

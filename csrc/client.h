@@ -38,8 +38,8 @@ void tm_client_want(tm_client *client, unsigned letter_bits);
  * started. `world` is a test world (held while the client lives), where there are no directories and the
  * worker has no thread but that of tm_world_pump; NULL is the system. 0 and *client (owned by the caller),
  * or a TIMResult. */
-int32_t tm_client_new(uint64_t sdk_app_id, const cJSON *config, int index_base, tm_mailbox *mailbox,
-                      tm_world *world, tm_client **client, tm_error *err);
+int32_t tm_client_new(const cJSON *config, int index_base, tm_mailbox *mailbox, tm_world *world,
+                      tm_client **client, tm_error *err);
 
 /* In a test world: lets all clients there work until nothing moves, and returns true. Else does nothing. */
 bool tm_client_pump(tm_client *client);

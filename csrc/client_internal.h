@@ -63,7 +63,6 @@ typedef struct tm_report {
 
 struct tm_client {
     /* fixed after tm_client_new */
-    uint64_t sdk_app_id;
     int index_base;
     char *directory; /* of stores */
     char *server;    /* backend address */

@@ -8,7 +8,8 @@
 
 int TIMInit(uint64_t sdk_app_id, const char *json_sdk_config)
 {
-    return tm_cloud_init(sdk_app_id, json_sdk_config);
+    (void)sdk_app_id; /* for the vendor's servers, which know programs by it */
+    return tm_cloud_init(json_sdk_config);
 }
 
 int TIMUninit(void)

@@ -266,7 +266,7 @@ static int32_t start_logic(tm_mailbox *mailbox, tm_error *err)
 }
 
 /* The mutex is held: whoever calls meanwhile waits until it is known whether the library is open. */
-static int32_t open_client(uint64_t sdk_app_id, const char *json, tm_error *err)
+static int32_t open_client(const char *json, tm_error *err)
 {
     if (cloud.state == OPEN) return tm_fail(err, TIM_ERR_PARAM, "initialised already");
     if (cloud.state == CLOSING) return tm_fail(err, TIM_ERR_PARAM, "TIMUninit has not ended yet");
@@ -279,7 +279,7 @@ static int32_t open_client(uint64_t sdk_app_id, const char *json, tm_error *err)
         code = err->code;
         goto out;
     }
-    code = tm_client_new(sdk_app_id, config, 0, mailbox, NULL, &client, err);
+    code = tm_client_new(config, 0, mailbox, NULL, &client, err);
     if (code) goto out;
     tm_client_want(client, tm_handlers_wanted(&cloud.handlers));
     code = apply_config(client, err);
@@ -296,11 +296,11 @@ out:
     return code;
 }
 
-int tm_cloud_init(uint64_t sdk_app_id, const char *json)
+int tm_cloud_init(const char *json)
 {
     tm_error err = {0};
     pthread_mutex_lock(&cloud.mutex);
-    int32_t code = open_client(sdk_app_id, json, &err);
+    int32_t code = open_client(json, &err);
     pthread_mutex_unlock(&cloud.mutex);
     return finish(code, &err);
 }

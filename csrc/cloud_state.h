@@ -25,7 +25,7 @@ typedef struct tm_cloud_args {
 int tm_cloud_call(const tm_cloud_args *call);
 
 /* TIMInit: a client, with the settings made before, and the logic thread. A failure leaves nothing behind. */
-int tm_cloud_init(uint64_t sdk_app_id, const char *json);
+int tm_cloud_init(const char *json);
 /* TIMUninit: what is pending is delivered before it returns, on the logic thread; inside a callback that is
  * here and now, and the library counts as closing (TIMInit is refused) until that callback has returned. Of
  * two at once the second is refused when the first is through; inside a callback at once, as the first waits

@@ -44,7 +44,8 @@
 /* ---- The library ------------------------------------------------------------------------------------ */
 
 /**
- * Sets the library up: makes its directories, starts its threads. Nobody is logged in yet.
+ * Sets the library up: makes its directories, starts its threads. Nobody is logged in yet. sdk_app_id is
+ * any number: the vendor's servers know programs by it, here nothing depends on it.
  * In:     SdkConfig, or null or "" for an empty one.
  * Thread: any.
  * Errors: TIM_ERR_JSON; TIM_ERR_PARAM when it is set up already, when a TIMUninit made inside a

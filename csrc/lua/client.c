@@ -55,15 +55,14 @@ void tm_lua_client_release(tm_lua_client *self)
 }
 
 /* Starts the client with the config table on top. Raises nothing. */
-static int32_t start(lua_State *L, tm_lua_client *self, uint64_t sdk_app_id, const lua_Integer *log_level,
-                     tm_world *world, tm_error *err)
+static int32_t start(lua_State *L, tm_lua_client *self, const lua_Integer *log_level, tm_world *world,
+                     tm_error *err)
 {
     cJSON *config = tm_value_to_tree(L, -1, false, err);
     if (!config) return err->code;
     self->mailbox = tm_mailbox_new(err);
-    int32_t code = self->mailbox
-                       ? tm_client_new(sdk_app_id, config, 1, self->mailbox, world, &self->client, err)
-                       : err->code;
+    int32_t code =
+        self->mailbox ? tm_client_new(config, 1, self->mailbox, world, &self->client, err) : err->code;
     cJSON_Delete(config);
     if (!code && log_level) code = set_log_level(self->client, *log_level, err);
     if (code) tm_lua_client_release(self);
@@ -80,14 +79,12 @@ int tm_lua_client_new(lua_State *L)
     luaL_setmetatable(L, TM_LUA_CLIENT_TYPE);
     tm_callbacks_open(L, 2);
 
-    lua_pushliteral(L, "sdk_app_id");
-    lua_rawget(L, 1);
     lua_pushliteral(L, "log_level");
     lua_rawget(L, 1);
     tm_options_push(L);
-    lua_Integer sdk_app_id = lua_tointeger(L, 3), log_level = lua_tointeger(L, 4);
+    lua_Integer log_level = lua_tointeger(L, 3);
     tm_error err = {0, ""};
-    int32_t code = start(L, self, (uint64_t)sdk_app_id, lua_isnil(L, 4) ? NULL : &log_level, world, &err);
+    int32_t code = start(L, self, lua_isnil(L, 3) ? NULL : &log_level, world, &err);
     if (code) return tm_lua_client_push_failure(L, code, &err);
     tm_client_want(self->client, tm_handlers_wanted(L, 2));
     lua_settop(L, 2);

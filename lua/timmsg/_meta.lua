@@ -883,7 +883,7 @@ timmsg.TIMGroupBaseInfoSelfInfo = "group_base_info_self_info"
 
 ---Options of timmsg.new. An unknown one is an error.
 ---@class timmsg.Options
----@field sdk_app_id? integer
+---@field sdk_app_id? integer any number: the vendor's servers know programs by it, here nothing depends on it
 ---@field data_dir? string directory of databases and files; default: "timmsg"
 ---@field log_level? timmsg.TIMLogLevel
 ---@field config_file_path? string the same as data_dir

@@ -88,7 +88,7 @@ end
 ---@return string? message
 ---@return integer? code
 function Hub:new(options)
-  local given = { sdk_app_id = 1 }
+  local given = {}
   for name, value in pairs(options or {}) do given[name] = value end
   -- all that a test makes without saying where meets on one hub
   if not given.server then given.server = "hub:hub" end

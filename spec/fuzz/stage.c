@@ -40,7 +40,7 @@ static void add_user(stage *of, int who)
              DIRECTORY);
     cJSON *tree = cJSON_Parse(config);
     if (!(of->mailboxes[who] = tm_mailbox_new(&err)) ||
-        tm_client_new(1400000001, tree, 0, of->mailboxes[who], of->world, &of->clients[who], &err))
+        tm_client_new(tree, 0, of->mailboxes[who], of->world, &of->clients[who], &err))
         stage_wrong(err.text);
     cJSON_Delete(tree);
     tm_client_want(of->clients[who], ~0u);

@@ -65,6 +65,7 @@ help:
 	@echo 'make game     install what is missing, build, start two players of the example game'
 	@echo 'make test     install what is missing, build, run all tests'
 	@echo 'make test-lua, test-prosody, test-ejabberd   the Lua specs on one backend (BUSTED_FLAGS=spec/x_spec.lua: some)'
+	@echo 'make deps-build   install what is missing for a build (demo, game and test do that by themselves)'
 	@echo 'make          build libtimmsg.so, libtimmsg.a and the Lua module into $(BUILD)/'
 	@echo 'make install  put them under PREFIX=$(PREFIX)'
 	@echo 'make bench    measure it against luasql with cjson, bare SQLite, curl and bare libstrophe; BENCH=page: some of that'

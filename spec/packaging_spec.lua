@@ -1,5 +1,5 @@
 -- The rockspecs list what the Makefile builds, which is what is there: one with XMPP, one without (make XMPP=0). What the
--- Makefile builds anew when that changes. And what the static library brings into a program.
+-- Makefile builds anew when that changes. What the static library brings into a program, and how the README says to install it.
 
 local lfs = require "lfs"
 local support = require "support"
@@ -16,6 +16,8 @@ end
 
 local describe <const> = support.hub_only(describe)
 local BUILD <const> = os.getenv "TIMMSG_BUILD" or "build"
+
+local readme <const> = support.read_file "README.md"
 
 for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm-1.rockspec"] = false } do
   describe(rockspec, function()
@@ -42,6 +44,10 @@ for rockspec, xmpp in pairs { ["timmsg-scm-1.rockspec"] = true, ["timmsg-hub-scm
       end
       table.sort(listed)
       assert.same(list("lua/timmsg", "%.lua$"), listed)
+    end)
+
+    it("is named where the README calls LuaRocks, which takes none of two by itself", function()
+      assert.truthy(readme:find("`luarocks --lua-version=5.4 make " .. rockspec .. "`", 1, true))
     end)
   end)
 end
@@ -71,6 +77,13 @@ describe("make", function()
       assert.equal(has_xmpp, support.read_file(build .. "/timmsg.pc"):find "libstrophe" ~= nil)
       assert.is_true(make(up_to_date .. " " .. flag))
     end
+  end)
+end)
+
+describe("the packages that a build needs", function()
+  it("are installed by a target that the README and `make help` name", function()
+    assert.truthy(readme:find("`make deps-build`", 1, true))
+    assert.truthy(support.read_file "Makefile":find("\t@echo 'make deps-build ", 1, true))
   end)
 end)
 

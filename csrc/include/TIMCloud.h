@@ -8,15 +8,15 @@
  * - A call checks its arguments on the caller's thread, at once, and returns a TIMResult (rule 1). If that is
  *   not TIM_SUCC the call was refused: its callback never runs, and timmsg_last_error() (timmsg.h) has the
  *   sentence. "refused" below means these: TIM_ERR_SDKUNINIT before TIMInit, TIM_ERR_NOTLOGIN while nobody is
- *   logged in, and, where the function has such an argument, TIM_ERR_JSON for text that is not what In says,
- *   TIM_ERR_PARAM for a needed pointer that is null or empty, a bad enum or a number out of range,
- *   TIM_ERR_CONV for a bad conversation id or type, TIM_ERR_GROUP for a bad group id. Each function says only
- *   what differs.
+ *   logged in, and, where the function has such an argument, TIM_ERR_JSON for text that is not UTF-8 or not
+ *   what In says, TIM_ERR_PARAM for a needed pointer that is null or empty, a bad enum or a number out of
+ *   range, TIM_ERR_CONV for a bad conversation id or type or a bad user id, TIM_ERR_GROUP for a bad group id.
+ *   Each function says only what differs.
  * - If it returned TIM_SUCC, the completion runs exactly once (rules 2, 3). Codes that any completion may
  *   bring: ERR_USER_CANCELED (logged out or closed meanwhile), ERR_REQUEST_TIMEOUT,
- *   ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_SDK_NET_DISCONNECT, ERR_DATABASE_OPERATE_FAILED, ERR_OUT_OF_MEMORY. Each
- *   function says which others. Codes of accounts and networks (70001 and above, 9508 and above) need a
- *   server: a hub never brings them.
+ *   ERR_SDK_NET_REQ_COUNT_LIMIT, ERR_DATABASE_OPERATE_FAILED, ERR_OUT_OF_MEMORY. What asks an XMPP server may
+ *   bring ERR_SDK_NET_DISCONNECT too, and ERR_SVR_GROUP_INTERNAL_ERROR for a failure of the server's own.
+ *   Each function says which others.
  * - In is the JSON that a function takes, Out what its completion gets as json_params on success; the struct
  *   names are those of TIMCloudDef.h. JSON is strict UTF-8 with exact 64-bit integers (rules 4, 5, 7).
  * - Strings given to a function are borrowed until it returns. cb may be null. user_data is handed back
@@ -48,8 +48,9 @@
  * any number: the vendor's servers know programs by it, here nothing depends on it.
  * In:     SdkConfig, or null or "" for an empty one.
  * Thread: any.
- * Errors: TIM_ERR_JSON; TIM_ERR_PARAM when it is set up already, when a TIMUninit made inside a
- *         callback has not ended yet, or when a directory can't be used.
+ * Errors: TIM_ERR_JSON; TIM_ERR_PARAM for a server that is none or a timeout of 0, when it is set up
+ *         already, when a TIMUninit (made inside a callback, say) has not ended yet, or when a directory or
+ *         the log file can't be used.
  * Rules:  1, 2, 6, 8, 24.
  */
 TIM_DECL int TIMInit(uint64_t sdk_app_id, const char *json_sdk_config);
@@ -76,7 +77,7 @@ TIM_DECL const char *TIMGetSDKVersion(void);
  * In:     SetConfig, or null or "" for an empty one. Keys that are left out stay as they are.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: TIM_ERR_JSON, TIM_ERR_PARAM.
+ * Errors: TIM_ERR_JSON, TIM_ERR_PARAM; TIM_ERR_SDKUNINIT while a TIMUninit has not ended yet.
  * Rules:  8; 27 for read receipts.
  */
 TIM_DECL int TIMSetConfig(const char *json_config, TIMCommCallback cb, const void *user_data);
@@ -88,8 +89,10 @@ TIM_DECL int TIMSetConfig(const char *json_config, TIMCommCallback cb, const voi
  * Thread: any; cb on the logic thread.
  * Errors: refused, but never with TIM_ERR_NOTLOGIN; ERR_IN_PROGESS while a login runs or another user
  *         is in, ERR_SDK_COMM_INVALID_IDENTIFIER, ERR_DATABASE_OPERATE_FAILED when another login holds
- *         the store, ERR_SVR_ACCOUNT_NOT_FOUND, ERR_SVR_ACCOUNT_USERSIG_EXPIRED,
- *         ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED, ERR_SDK_NET_CONN_TIMEOUT.
+ *         the store, ERR_IO_OPERATION_FAILED when the hub's directory can't be used, ERR_INIT_CORE_FAIL for
+ *         what has no code of its own; on XMPP ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED when the server refuses
+ *         the user or user_sig, ERR_SDK_NET_DISCONNECT when it can't be reached or its certificate is not
+ *         trusted, ERR_LOGIN_KICKED_OFF_BY_OTHER when another session of this device comes in meanwhile.
  * Rules:  8, 9, 15, 23, 24, 44.
  */
 TIM_DECL int TIMLogin(const char *user_id, const char *user_sig, TIMCommCallback cb, const void *user_data);
@@ -206,8 +209,10 @@ TIM_DECL void TIMSetLogCallback(TIMLogCallback cb, const void *user_data);
  * Thread: any; cb on the logic thread.
  * Errors: refused, also with TIM_ERR_JSON for elements that may not be sent; ERR_SVR_MSG_INVALID_ID,
  *         ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY, ERR_SDK_MSG_BODY_SIZE_LIMIT; for
- *         files ERR_SDK_COMM_FILE_NOT_FOUND, _SIZE_EMPTY, _TOO_LARGE, _OPEN_FAILED and
- *         ERR_FILE_TRANS_UPLOAD_FAILED.
+ *         files ERR_SDK_COMM_FILE_NOT_FOUND, ERR_SDK_COMM_FILE_SIZE_EMPTY, ERR_SDK_COMM_FILE_TOO_LARGE,
+ *         ERR_SDK_COMM_FILE_OPEN_FAILED (also when an XMPP server takes no files),
+ *         ERR_FILE_TRANS_UPLOAD_FAILED, ERR_INIT_CORE_FAIL when there is no thread, and on XMPP
+ *         ERR_HTTP_REQ_FAILED.
  * Rules:  10 to 21.
  */
 TIM_DECL int TIMMsgSendNewMsg(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
@@ -232,8 +237,9 @@ TIM_DECL int TIMMsgReportReaded(const char *conv_id, enum TIMConvType conv_type,
  * Thread: any; cb on the logic thread.
  * Errors: refused; too late ERR_SVR_MSG_REVOKE_TIME_LIMIT, in a group
  *         ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT; not found ERR_SVR_MSG_REVOKE_NOT_FOUND, in a group
- *         ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND; revoked already ERR_SVR_MSG_REVOKED_ALREADY; not allowed
- *         ERR_SVR_GROUP_PERMISSION_DENY.
+ *         ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND; revoked already ERR_SVR_MSG_REVOKED_ALREADY; not allowed, or
+ *         not a member, ERR_SVR_GROUP_PERMISSION_DENY; no such user ERR_SVR_MSG_INVALID_ID; no such group
+ *         ERR_SVR_GROUP_NOT_FOUND.
  * Rules:  28, 29.
  */
 TIM_DECL int TIMMsgRevoke(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
@@ -241,7 +247,7 @@ TIM_DECL int TIMMsgRevoke(const char *conv_id, enum TIMConvType conv_type, const
 
 /**
  * Finds messages of the local store by their locators.
- * In:     array of MsgLocator, not empty.
+ * In:     array of MsgLocator, 1 to 1,000.
  * Out:    array of Message, in the order of the locators; what is not found is left out.
  * Thread: any; cb on the logic thread.
  * Errors: refused.
@@ -268,7 +274,7 @@ TIM_DECL int TIMMsgImportMsgList(const char *conv_id, enum TIMConvType conv_type
  * In:     Message.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused.
+ * Errors: refused; ERR_INVALID_PARAMETERS when there is no seq for the rand that is given.
  * Rules:  19, 32.
  */
 TIM_DECL int TIMMsgSaveMsg(const char *conv_id, enum TIMConvType conv_type, const char *json_msg_param,
@@ -305,7 +311,9 @@ TIM_DECL int TIMMsgDelete(const char *conv_id, enum TIMConvType conv_type, const
  *         the last call has current equal to total.
  * Thread: any; cb on the logic thread.
  * Errors: refused; an error is the last call: ERR_IO_OPERATION_FAILED for the path,
- *         ERR_FILE_TRANS_DOWNLOAD_FAILED when the file is gone, ERR_HTTP_REQ_FAILED.
+ *         ERR_FILE_TRANS_DOWNLOAD_FAILED when the file is gone, damaged or too large, or its url is none of
+ *         those that rule 39 has, ERR_HTTP_REQ_FAILED for what else a server answers, ERR_SDK_NET_DISCONNECT
+ *         when it can't be reached or breaks off, on a hub too; ERR_INIT_CORE_FAIL when there is no thread.
  * Rules:  2, 37, 38, 39.
  */
 TIM_DECL int TIMMsgDownloadElemToPath(const char *json_download_elem_param, const char *path,
@@ -316,7 +324,8 @@ TIM_DECL int TIMMsgDownloadElemToPath(const char *json_download_elem_param, cons
  * In:     MsgBatchSendParam.
  * Out:    array of MsgBatchSendResult, one an identifier, in the order given.
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_NO_SUCC_RESULT when it went out to none. Codes for single users are in Out.
+ * Errors: refused; ERR_NO_SUCC_RESULT when it went out to none. Codes for single users, those of
+ *         TIMMsgSendNewMsg, are in Out.
  * Rules:  13 to 21, 40.
  */
 TIM_DECL int TIMMsgBatchSend(const char *json_batch_send_param, TIMCommCallback cb, const void *user_data);
@@ -375,12 +384,17 @@ TIM_DECL int TIMConvCancelDraft(const char *conv_id, enum TIMConvType conv_type)
 
 /* ---- Groups ----------------------------------------------------------------------------------------- */
 
+/* All of these bring ERR_SVR_GROUP_NOT_FOUND on an XMPP server that has no groups. */
+
 /**
  * Makes a group; the caller is its owner.
  * In:     CreateGroupParam.
  * Out:    CreateGroupResult.
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_SVR_GROUP_GROUPID_IN_USED, ERR_SVR_MSG_INVALID_ID for a member who does not exist.
+ * Errors: refused; ERR_SVR_GROUP_GROUPID_IN_USED; for a first member who does not exist
+ *         ERR_SVR_MSG_INVALID_ID, for one who is to own it ERR_SVR_GROUP_INVALID_PARAMETERS, for more than
+ *         it may have ERR_SVR_GROUP_FULL_MEMBER_COUNT; on an XMPP server where the user may make none
+ *         ERR_SVR_GROUP_PERMISSION_DENY.
  * Rules:  9, 42.
  */
 TIM_DECL int TIMGroupCreate(const char *json_group_create_param, TIMCommCallback cb, const void *user_data);
@@ -466,7 +480,8 @@ TIM_DECL int TIMGroupDeleteMember(const char *json_group_delete_param, TIMCommCa
  * In:     GroupModifyMemberInfoParam.
  * Out:    "".
  * Thread: any; cb on the logic thread.
- * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY.
+ * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY;
+ *         ERR_SVR_GROUP_INVALID_PARAMETERS for who is no member, what can't be changed, and a second owner.
  * Rules:  42.
  */
 TIM_DECL int TIMGroupModifyMemberInfo(const char *json_group_modifymeminfo_param, TIMCommCallback cb,

@@ -19,11 +19,11 @@ enum TIMResult {
     TIM_ERR_NOTLOGIN = -2,  /* nobody is logged in */
     TIM_ERR_JSON = -3,      /* not one JSON value, a required key missing, a wrong type, a duplicate key */
     TIM_ERR_PARAM = -4,     /* a needed pointer null or empty, a bad enum, a number out of range */
-    TIM_ERR_CONV = -5,      /* a bad conversation id or type */
+    TIM_ERR_CONV = -5,      /* a bad conversation id or type, or user id */
     TIM_ERR_GROUP = -6      /* a bad group id */
 };
 
-/* The code of a completion. */
+/* The code of a completion. Those of the API that do not happen here are never brought. */
 enum TIMErrCode {
     ERR_SUCC = 0, /* success */
 
@@ -34,16 +34,16 @@ enum TIMErrCode {
     ERR_FILE_TRANS_DOWNLOAD_FAILED = 6009,  /* a file is not there to download, or no longer */
     ERR_HTTP_REQ_FAILED = 6010,             /* an HTTP request failed */
     ERR_REQUEST_TIMEOUT = 6012,             /* no answer in time */
-    ERR_SDK_NOT_INITIALIZED = 6013,         /* the library is not initialised */
-    ERR_SDK_NOT_LOGGED_IN = 6014,           /* nobody is logged in */
+    ERR_SDK_NOT_INITIALIZED = 6013,         /* the library is not initialised; never brought */
+    ERR_SDK_NOT_LOGGED_IN = 6014,           /* nobody is logged in; never brought */
     ERR_IN_PROGESS = 6015,                  /* a login is running, or another user is in */
-    ERR_INVALID_MSG_ELEM = 6016,            /* an element that can't be handled */
+    ERR_INVALID_MSG_ELEM = 6016,            /* an element that can't be handled; never brought */
     ERR_INVALID_PARAMETERS = 6017,          /* a bad argument */
     ERR_INIT_CORE_FAIL = 6018,              /* the library could not be set up */
     ERR_DATABASE_OPERATE_FAILED = 6019,     /* the local store failed, or another login holds it */
     ERR_IO_OPERATION_FAILED = 6022,         /* a local file could not be read or written */
     ERR_OUT_OF_MEMORY = 6028,               /* no memory */
-    ERR_LOGIN_KICKED_OFF_BY_OTHER = 6208,   /* another device took the login over */
+    ERR_LOGIN_KICKED_OFF_BY_OTHER = 6208,   /* another session took this device's place */
     ERR_USER_CANCELED = 6222,               /* under way when the client logged out or closed */
     ERR_SDK_COMM_INVALID_IDENTIFIER = 7003, /* a user id that is not one */
     ERR_SDK_COMM_FILE_NOT_FOUND = 7004,     /* the file to send is missing */
@@ -51,11 +51,11 @@ enum TIMErrCode {
     ERR_SDK_COMM_FILE_SIZE_EMPTY = 7006,    /* the file to send is empty */
     ERR_SDK_COMM_FILE_OPEN_FAILED = 7007,   /* the file to send can't be opened */
     ERR_SDK_MSG_BODY_SIZE_LIMIT = 8001,     /* the elements are too large together */
-    ERR_SDK_GROUP_INVALID_ID = 8501,        /* a group id that is not one */
-    ERR_SDK_NET_REQ_COUNT_LIMIT = 9507,     /* too many operations in flight */
-    ERR_SDK_NET_DISCONNECT = 9508,          /* the connection is down */
-    ERR_SDK_NET_CONN_TIMEOUT = 9510,        /* connecting took too long */
-    ERR_SDK_NET_WAIT_ACK_TIMEOUT = 9520,    /* the server did not confirm in time */
+    ERR_SDK_GROUP_INVALID_ID = 8501,        /* a group id that is not one; never brought */
+    ERR_SDK_NET_REQ_COUNT_LIMIT = 9507,     /* too many operations in flight, or messages for the server */
+    ERR_SDK_NET_DISCONNECT = 9508,          /* the connection is down, or could not be made */
+    ERR_SDK_NET_CONN_TIMEOUT = 9510,        /* connecting took too long; never brought */
+    ERR_SDK_NET_WAIT_ACK_TIMEOUT = 9520,    /* the server did not confirm in time; never brought */
 
     /* Said by the backend about groups */
     ERR_SVR_GROUP_INTERNAL_ERROR = 10002,        /* the backend failed */
@@ -65,11 +65,11 @@ enum TIMErrCode {
     ERR_SVR_GROUP_NOT_FOUND = 10010,             /* no such group */
     ERR_SVR_GROUP_ALLREADY_MEMBER = 10013,       /* a member already */
     ERR_SVR_GROUP_FULL_MEMBER_COUNT = 10014,     /* the group is full */
-    ERR_SVR_GROUP_INVALID_GROUPID = 10015,       /* a group id that the backend does not take */
+    ERR_SVR_GROUP_INVALID_GROUPID = 10015,       /* a group id that the backend refuses; never brought */
     ERR_SVR_GROUP_GROUPID_IN_USED = 10021,       /* the group id is taken */
     ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND = 10030,  /* the group has no such message */
     ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT = 10031, /* too late to revoke in a group */
-    ERR_SVR_GROUP_REVOKE_MSG_DENY = 10032,       /* this message can't be revoked */
+    ERR_SVR_GROUP_REVOKE_MSG_DENY = 10032,       /* this message can't be revoked; never brought */
 
     /* Said by the backend about C2C messages */
     ERR_SVR_MSG_INVALID_ID = 20003,        /* no such user */
@@ -78,9 +78,9 @@ enum TIMErrCode {
     ERR_SVR_MSG_REVOKED_ALREADY = 20023,   /* revoked already (the name is ours) */
 
     /* Said by the backend about accounts */
-    ERR_SVR_ACCOUNT_USERSIG_EXPIRED = 70001,      /* the user_sig has run out */
+    ERR_SVR_ACCOUNT_USERSIG_EXPIRED = 70001,      /* the user_sig has run out; never brought */
     ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED = 70003, /* the user_sig is wrong */
-    ERR_SVR_ACCOUNT_NOT_FOUND = 70107             /* no such account */
+    ERR_SVR_ACCOUNT_NOT_FOUND = 70107             /* no such account; never brought */
 };
 
 /* ---- Enums ------------------------------------------------------------------------------------------ */

@@ -19,10 +19,10 @@ local timmsg = {}
 ---| -2 # TIM_ERR_NOTLOGIN: nobody is logged in
 ---| -3 # TIM_ERR_JSON: not one JSON value, a required key missing, a wrong type, a duplicate key
 ---| -4 # TIM_ERR_PARAM: a needed pointer null or empty, a bad enum, a number out of range
----| -5 # TIM_ERR_CONV: a bad conversation id or type
+---| -5 # TIM_ERR_CONV: a bad conversation id or type, or user id
 ---| -6 # TIM_ERR_GROUP: a bad group id
 
----The code of a completion.
+---The code of a completion. Those of the API that do not happen here are never brought.
 ---@alias timmsg.TIMErrCode
 ---| 0 # ERR_SUCC: success
 ---| 6003 # ERR_NO_SUCC_RESULT: a batch in which nothing succeeded
@@ -31,16 +31,16 @@ local timmsg = {}
 ---| 6009 # ERR_FILE_TRANS_DOWNLOAD_FAILED: a file is not there to download, or no longer
 ---| 6010 # ERR_HTTP_REQ_FAILED: an HTTP request failed
 ---| 6012 # ERR_REQUEST_TIMEOUT: no answer in time
----| 6013 # ERR_SDK_NOT_INITIALIZED: the library is not initialised
----| 6014 # ERR_SDK_NOT_LOGGED_IN: nobody is logged in
+---| 6013 # ERR_SDK_NOT_INITIALIZED: the library is not initialised; never brought
+---| 6014 # ERR_SDK_NOT_LOGGED_IN: nobody is logged in; never brought
 ---| 6015 # ERR_IN_PROGESS: a login is running, or another user is in
----| 6016 # ERR_INVALID_MSG_ELEM: an element that can't be handled
+---| 6016 # ERR_INVALID_MSG_ELEM: an element that can't be handled; never brought
 ---| 6017 # ERR_INVALID_PARAMETERS: a bad argument
 ---| 6018 # ERR_INIT_CORE_FAIL: the library could not be set up
 ---| 6019 # ERR_DATABASE_OPERATE_FAILED: the local store failed, or another login holds it
 ---| 6022 # ERR_IO_OPERATION_FAILED: a local file could not be read or written
 ---| 6028 # ERR_OUT_OF_MEMORY: no memory
----| 6208 # ERR_LOGIN_KICKED_OFF_BY_OTHER: another device took the login over
+---| 6208 # ERR_LOGIN_KICKED_OFF_BY_OTHER: another session took this device's place
 ---| 6222 # ERR_USER_CANCELED: under way when the client logged out or closed
 ---| 7003 # ERR_SDK_COMM_INVALID_IDENTIFIER: a user id that is not one
 ---| 7004 # ERR_SDK_COMM_FILE_NOT_FOUND: the file to send is missing
@@ -48,11 +48,11 @@ local timmsg = {}
 ---| 7006 # ERR_SDK_COMM_FILE_SIZE_EMPTY: the file to send is empty
 ---| 7007 # ERR_SDK_COMM_FILE_OPEN_FAILED: the file to send can't be opened
 ---| 8001 # ERR_SDK_MSG_BODY_SIZE_LIMIT: the elements are too large together
----| 8501 # ERR_SDK_GROUP_INVALID_ID: a group id that is not one
----| 9507 # ERR_SDK_NET_REQ_COUNT_LIMIT: too many operations in flight
----| 9508 # ERR_SDK_NET_DISCONNECT: the connection is down
----| 9510 # ERR_SDK_NET_CONN_TIMEOUT: connecting took too long
----| 9520 # ERR_SDK_NET_WAIT_ACK_TIMEOUT: the server did not confirm in time
+---| 8501 # ERR_SDK_GROUP_INVALID_ID: a group id that is not one; never brought
+---| 9507 # ERR_SDK_NET_REQ_COUNT_LIMIT: too many operations in flight, or messages for the server
+---| 9508 # ERR_SDK_NET_DISCONNECT: the connection is down, or could not be made
+---| 9510 # ERR_SDK_NET_CONN_TIMEOUT: connecting took too long; never brought
+---| 9520 # ERR_SDK_NET_WAIT_ACK_TIMEOUT: the server did not confirm in time; never brought
 ---| 10002 # ERR_SVR_GROUP_INTERNAL_ERROR: the backend failed
 ---| 10004 # ERR_SVR_GROUP_INVALID_PARAMETERS: the backend found an argument wrong
 ---| 10007 # ERR_SVR_GROUP_PERMISSION_DENY: not allowed, or not a member
@@ -60,18 +60,18 @@ local timmsg = {}
 ---| 10010 # ERR_SVR_GROUP_NOT_FOUND: no such group
 ---| 10013 # ERR_SVR_GROUP_ALLREADY_MEMBER: a member already
 ---| 10014 # ERR_SVR_GROUP_FULL_MEMBER_COUNT: the group is full
----| 10015 # ERR_SVR_GROUP_INVALID_GROUPID: a group id that the backend does not take
+---| 10015 # ERR_SVR_GROUP_INVALID_GROUPID: a group id that the backend refuses; never brought
 ---| 10021 # ERR_SVR_GROUP_GROUPID_IN_USED: the group id is taken
 ---| 10030 # ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND: the group has no such message
 ---| 10031 # ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT: too late to revoke in a group
----| 10032 # ERR_SVR_GROUP_REVOKE_MSG_DENY: this message can't be revoked
+---| 10032 # ERR_SVR_GROUP_REVOKE_MSG_DENY: this message can't be revoked; never brought
 ---| 20003 # ERR_SVR_MSG_INVALID_ID: no such user
 ---| 20016 # ERR_SVR_MSG_REVOKE_TIME_LIMIT: too late to revoke
 ---| 20022 # ERR_SVR_MSG_REVOKE_NOT_FOUND: no such message (the name is ours)
 ---| 20023 # ERR_SVR_MSG_REVOKED_ALREADY: revoked already (the name is ours)
----| 70001 # ERR_SVR_ACCOUNT_USERSIG_EXPIRED: the user_sig has run out
+---| 70001 # ERR_SVR_ACCOUNT_USERSIG_EXPIRED: the user_sig has run out; never brought
 ---| 70003 # ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED: the user_sig is wrong
----| 70107 # ERR_SVR_ACCOUNT_NOT_FOUND: no such account
+---| 70107 # ERR_SVR_ACCOUNT_NOT_FOUND: no such account; never brought
 
 ---How much is logged: this level and those above it.
 ---@alias timmsg.TIMLogLevel

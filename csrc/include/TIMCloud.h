@@ -306,7 +306,7 @@ TIM_DECL int TIMMsgDelete(const char *conv_id, enum TIMConvType conv_type, const
 
 /**
  * Downloads the file of an element to a path. It appears there only when it is whole.
- * In:     DownloadElemParam, as found in the element.
+ * In:     DownloadElemParam: the element's url, or on a hub its id.
  * Out:    MsgDownloadElemResult, several times: code ERR_SUCC and current below total while it runs;
  *         the last call has current equal to total.
  * Thread: any; cb on the logic thread.
@@ -387,7 +387,7 @@ TIM_DECL int TIMConvCancelDraft(const char *conv_id, enum TIMConvType conv_type)
 /* All of these bring ERR_SVR_GROUP_NOT_FOUND on an XMPP server that has no groups. */
 
 /**
- * Makes a group; the caller is its owner.
+ * Makes a group; the caller is its owner. Anybody may join it unless its add option or type says otherwise.
  * In:     CreateGroupParam.
  * Out:    CreateGroupResult.
  * Thread: any; cb on the logic thread.
@@ -411,7 +411,7 @@ TIM_DECL int TIMGroupDelete(const char *group_id, TIMCommCallback cb, const void
 
 /**
  * Joins a group: Public and ChatRoom, unless the add option forbids.
- * In:     no JSON. hello_msg may be null or empty.
+ * In:     no JSON. hello_msg may be null or empty; nobody gets it.
  * Out:    "".
  * Thread: any; cb on the logic thread.
  * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY,
@@ -454,9 +454,9 @@ TIM_DECL int TIMGroupInviteMember(const char *json_group_invite_param, TIMCommCa
 TIM_DECL int TIMGroupGetJoinedGroupList(TIMCommCallback cb, const void *user_data);
 
 /**
- * Gets the members of a group, page by page.
+ * Gets the members of a group, all at once.
  * In:     GroupGetMemberInfoListParam.
- * Out:    GroupGetMemberInfoListResult; a next_seq that is not 0 asks for the next page.
+ * Out:    GroupGetMemberInfoListResult; its next_seq, which would ask for the next page, is 0.
  * Thread: any; cb on the logic thread.
  * Errors: refused; ERR_SVR_GROUP_NOT_FOUND, ERR_SVR_GROUP_PERMISSION_DENY.
  * Rules:  42.
@@ -476,7 +476,7 @@ TIM_DECL int TIMGroupDeleteMember(const char *json_group_delete_param, TIMCommCa
                                   const void *user_data);
 
 /**
- * Changes a member's role (the owner may) or name card.
+ * Changes a member's role (the owner may) or, on a hub, name card.
  * In:     GroupModifyMemberInfoParam.
  * Out:    "".
  * Thread: any; cb on the logic thread.

@@ -87,8 +87,8 @@ local timmsg = {}
 ---@alias timmsg.TIMNetworkStatus
 ---| 0 # TIMConnected: up
 ---| 1 # TIMDisconnected: down
----| 2 # TIMConnecting: coming up
----| 3 # TIMConnectFailed: could not be made
+---| 2 # TIMConnecting: coming up; never told
+---| 3 # TIMConnectFailed: could not be made; never told
 
 ---What happened to conversations.
 ---@alias timmsg.TIMConvEvent
@@ -101,18 +101,18 @@ local timmsg = {}
 ---| 0 # TIMConv_Invalid: none
 ---| 1 # TIMConv_C2C: one to one; its id is the other's user id
 ---| 2 # TIMConv_Group: a group; its id is the group id
----| 3 # TIMConv_System: the backend's own
+---| 3 # TIMConv_System: the backend's own; never brought
 
 ---Where a message stands.
 ---@alias timmsg.TIMMsgStatus
 ---| 1 # TIMMsg_Sending: on its way
 ---| 2 # TIMMsg_SendSucc: the backend has it
 ---| 3 # TIMMsg_SendFail: it was not sent
----| 4 # TIMMsg_Deleted: deleted on this device
+---| 4 # TIMMsg_Deleted: deleted on this device; never brought
 ---| 5 # TIMMsg_LocalImported: imported on this device
 ---| 6 # TIMMsg_Revoked: revoked; it has no elements any more
 
----The priority of a message.
+---The priority of a message. It is handed on, and changes nothing.
 ---@alias timmsg.TIMMsgPriority
 ---| 0 # TIMMsgPriority_High: highest
 ---| 1 # TIMMsgPriority_Normal: the default
@@ -132,32 +132,32 @@ local timmsg = {}
 ---| 8 # TIMElem_GroupReport: GroupReportElem, written by the backend only
 ---| 9 # TIMElem_Video: VideoElem, one a message at most
 
----The quality in which an image is sent.
+---The quality in which an image is to be sent. It is handed on: files go as they are.
 ---@alias timmsg.TIMImageLevel
 ---| 0 # TIMImageLevel_Orig: as it is
 ---| 1 # TIMImageLevel_Compression: small
 ---| 2 # TIMImageLevel_HD: fine
 
----What a download fetches.
+---What a download fetches. It is ignored: the url or id says that.
 ---@alias timmsg.TIMDownloadType
 ---| 0 # TIMDownload_VideoThumb: a video's image
 ---| 1 # TIMDownload_File: a file
 ---| 2 # TIMDownload_Video: a video
 ---| 3 # TIMDownload_Sound: a sound
 
----The kind of a group.
+---The kind of a group. All but Private ones are alike.
 ---@alias timmsg.TIMGroupType
----| 0 # TIMGroup_Public: anyone may ask to join
+---| 0 # TIMGroup_Public: joined as the add option says
 ---| 1 # TIMGroup_Private: by invitation of a member
----| 2 # TIMGroup_ChatRoom: anyone may join
----| 3 # TIMGroup_BChatRoom: broadcast to those online
----| 4 # TIMGroup_AVChatRoom: live room
+---| 2 # TIMGroup_ChatRoom: as Public
+---| 3 # TIMGroup_BChatRoom: as Public
+---| 4 # TIMGroup_AVChatRoom: as Public
 
----Who may join a group.
+---Who may join a group that is not Private. Members may bring anybody into any.
 ---@alias timmsg.TIMGroupAddOption
 ---| 0 # TIMGroupAddOpt_Forbid: nobody
----| 1 # TIMGroupAddOpt_Auth: whom an admin accepts
----| 2 # TIMGroupAddOpt_Any: anyone
+---| 1 # TIMGroupAddOpt_Auth: whom an admin accepts: nobody so far
+---| 2 # TIMGroupAddOpt_Any: anyone: the default
 
 ---A member's role.
 ---@alias timmsg.TIMGroupMemberRole
@@ -165,21 +165,21 @@ local timmsg = {}
 ---| 1 # TIMMemberRole_Admin: admin
 ---| 2 # TIMMemberRole_SuperAdmin: the owner
 
----What TIMGroupModifyMemberInfo changes: any of these, or-ed.
+---What TIMGroupModifyMemberInfo changes: the role, the name card (not on XMPP) or both, or-ed.
 ---@alias timmsg.TIMGroupMemberModifyInfoFlag
----| 0 # TIMGroupMemberModifyFlag_None: nothing
----| 1 # TIMGroupMemberModifyFlag_MsgFlag: how messages are received
+---| 0 # TIMGroupMemberModifyFlag_None: nothing; refused
+---| 1 # TIMGroupMemberModifyFlag_MsgFlag: how messages are received; refused
 ---| 2 # TIMGroupMemberModifyFlag_MemberRole: the role
----| 4 # TIMGroupMemberModifyFlag_ShutupTime: how long the member is muted
+---| 4 # TIMGroupMemberModifyFlag_ShutupTime: how long the member is muted; refused
 ---| 8 # TIMGroupMemberModifyFlag_NameCard: the name card
----| 16 # TIMGroupMemberModifyFlag_Custom: custom fields
+---| 16 # TIMGroupMemberModifyFlag_Custom: custom fields; refused
 
 ---What became of one user of an invitation or a removal.
 ---@alias timmsg.HandleGroupMemberResult
 ---| 0 # TIMGroupMember_HandledErr: failed
 ---| 1 # TIMGroupMember_HandledSuc: done
 ---| 2 # TIMGroupMember_Included: was a member already
----| 3 # TIMGroupMember_Invited: has been sent an invitation
+---| 3 # TIMGroupMember_Invited: has been sent an invitation; never brought
 
 timmsg.TIM_SUCC = 0
 timmsg.TIM_ERR_SDKUNINIT = -1
@@ -322,22 +322,22 @@ timmsg.TIMGroupMember_Invited = 3
 
 ---A message. To send one, message_elem_array is enough.
 ---@class timmsg.Message
----@field message_client_time? integer Unix seconds
----@field message_conv_id? string
----@field message_conv_type? timmsg.TIMConvType
----@field message_custom_int? integer this device only
+---@field message_client_time? integer Unix seconds, default now
+---@field message_conv_id? string ignored from a caller
+---@field message_conv_type? timmsg.TIMConvType ignored from a caller
+---@field message_custom_int? integer default 0, this device only
 ---@field message_custom_str? string this device only
 ---@field message_elem_array? timmsg.AnyElem[] needed to send
----@field message_is_from_self? boolean
+---@field message_is_from_self? boolean default true where no sender is given
 ---@field message_is_online_msg? boolean default false
 ---@field message_is_peer_read? boolean written by the library
----@field message_is_read? boolean
----@field message_priority? timmsg.TIMMsgPriority
+---@field message_is_read? boolean default true
+---@field message_priority? timmsg.TIMMsgPriority default Normal
 ---@field message_rand? integer written by the library
----@field message_sender? string
+---@field message_sender? string ignored from who sends
 ---@field message_seq? integer written by the library
 ---@field message_server_time? integer Unix seconds
----@field message_status? timmsg.TIMMsgStatus
+---@field message_status? timmsg.TIMMsgStatus default 5 in import_msg_list, 2 in save_msg
 ---@field message_unique_id? integer written by the library
 
 ---What every element carries; see AnyElem.
@@ -366,67 +366,68 @@ timmsg.TIMGroupMember_Invited = 3
 ---@field custom_elem_ext? string
 ---@field custom_elem_sound? string
 
+---Thumb and large are the original once more.
 ---@class timmsg.ImageElem : timmsg.Elem
 ---@field elem_type 1 TIMElem_Image
----@field image_elem_format? integer
+---@field image_elem_format? integer JPEG 1, GIF 2, PNG 3, BMP 4, another 255; filled in by sending
 ---@field image_elem_large_id? string written by the library
----@field image_elem_large_pic_height? integer pixels, written by the library
+---@field image_elem_large_pic_height? integer pixels, 0: unknown, written by the library
 ---@field image_elem_large_pic_size? integer bytes, written by the library
----@field image_elem_large_pic_width? integer pixels, written by the library
+---@field image_elem_large_pic_width? integer pixels, 0: unknown, written by the library
 ---@field image_elem_large_url? string written by the library
----@field image_elem_level? timmsg.TIMImageLevel
+---@field image_elem_level? timmsg.TIMImageLevel handed on
 ---@field image_elem_orig_id? string written by the library
 ---@field image_elem_orig_path? string needed to send, this device only
----@field image_elem_orig_pic_height? integer pixels, written by the library
+---@field image_elem_orig_pic_height? integer pixels, 0: unknown, written by the library
 ---@field image_elem_orig_pic_size? integer bytes, written by the library
----@field image_elem_orig_pic_width? integer pixels, written by the library
+---@field image_elem_orig_pic_width? integer pixels, 0: unknown, written by the library
 ---@field image_elem_orig_url? string written by the library
----@field image_elem_task_id? integer this device only, written by the library
+---@field image_elem_task_id? integer never set, this device only, written by the library
 ---@field image_elem_thumb_id? string written by the library
----@field image_elem_thumb_pic_height? integer pixels, written by the library
+---@field image_elem_thumb_pic_height? integer pixels, 0: unknown, written by the library
 ---@field image_elem_thumb_pic_size? integer bytes, written by the library
----@field image_elem_thumb_pic_width? integer pixels, written by the library
+---@field image_elem_thumb_pic_width? integer pixels, 0: unknown, written by the library
 ---@field image_elem_thumb_url? string written by the library
 
 ---@class timmsg.SoundElem : timmsg.Elem
 ---@field elem_type 2 TIMElem_Sound
----@field sound_elem_business_id? integer written by the library
----@field sound_elem_download_flag? integer written by the library
+---@field sound_elem_business_id? integer 0, written by the library
+---@field sound_elem_download_flag? integer 0, written by the library
 ---@field sound_elem_file_id? string written by the library
 ---@field sound_elem_file_path? string needed to send, this device only
----@field sound_elem_file_size? integer bytes
+---@field sound_elem_file_size? integer bytes, filled in by sending
 ---@field sound_elem_file_time? integer seconds
----@field sound_elem_task_id? integer this device only, written by the library
+---@field sound_elem_task_id? integer never set, this device only, written by the library
 ---@field sound_elem_url? string written by the library
 
 ---@class timmsg.FileElem : timmsg.Elem
 ---@field elem_type 4 TIMElem_File
----@field file_elem_business_id? integer written by the library
----@field file_elem_download_flag? integer written by the library
+---@field file_elem_business_id? integer 0, written by the library
+---@field file_elem_download_flag? integer 0, written by the library
 ---@field file_elem_file_id? string written by the library
 ---@field file_elem_file_name? string default the path's base name
 ---@field file_elem_file_path? string needed to send, this device only
----@field file_elem_file_size? integer bytes
----@field file_elem_task_id? integer this device only, written by the library
+---@field file_elem_file_size? integer bytes, filled in by sending
+---@field file_elem_task_id? integer never set, this device only, written by the library
 ---@field file_elem_url? string written by the library
 
 ---@class timmsg.VideoElem : timmsg.Elem
 ---@field elem_type 9 TIMElem_Video
----@field video_elem_business_id? integer written by the library
----@field video_elem_image_download_flag? integer written by the library
----@field video_elem_image_height? integer pixels
+---@field video_elem_business_id? integer 0, written by the library
+---@field video_elem_image_download_flag? integer 0, written by the library
+---@field video_elem_image_height? integer pixels, filled in by sending if known
 ---@field video_elem_image_id? string written by the library
 ---@field video_elem_image_path? string needed to send, this device only
----@field video_elem_image_size? integer bytes
+---@field video_elem_image_size? integer bytes, filled in by sending
 ---@field video_elem_image_type? string
 ---@field video_elem_image_url? string written by the library
----@field video_elem_image_width? integer pixels
----@field video_elem_task_id? integer this device only, written by the library
----@field video_elem_video_download_flag? integer written by the library
+---@field video_elem_image_width? integer pixels, filled in by sending if known
+---@field video_elem_task_id? integer never set, this device only, written by the library
+---@field video_elem_video_download_flag? integer 0, written by the library
 ---@field video_elem_video_duration? integer seconds
 ---@field video_elem_video_id? string written by the library
 ---@field video_elem_video_path? string needed to send, this device only
----@field video_elem_video_size? integer bytes
+---@field video_elem_video_size? integer bytes, filled in by sending
 ---@field video_elem_video_type? string needed to send
 ---@field video_elem_video_url? string written by the library
 
@@ -436,17 +437,17 @@ timmsg.TIMGroupMember_Invited = 3
 ---@field group_tips_elem_group_id? string written by the library
 ---@field group_tips_elem_group_name? string written by the library
 ---@field group_tips_elem_member_change_info_array? timmsg.GroupTipMemberChangeInfo[] empty, written by the library
----@field group_tips_elem_member_num? integer written by the library
----@field group_tips_elem_op_user? string written by the library
----@field group_tips_elem_time? integer written by the library
----@field group_tips_elem_tip_type? integer written by the library
----@field group_tips_elem_user_array? string[] written by the library
+---@field group_tips_elem_member_num? integer how many are in then, written by the library
+---@field group_tips_elem_op_user? string who did it, written by the library
+---@field group_tips_elem_time? integer Unix seconds, written by the library
+---@field group_tips_elem_tip_type? integer 1: invited or joined, 2: quit, 3: removed; written by the library
+---@field group_tips_elem_user_array? string[] who came or went, written by the library
 
 ---@class timmsg.GroupReportElem : timmsg.Elem
 ---@field elem_type 8 TIMElem_GroupReport
 ---@field group_report_elem_group_id? string written by the library
----@field group_report_elem_op_user? string written by the library
----@field group_report_elem_report_type? integer written by the library
+---@field group_report_elem_op_user? string who did it, written by the library
+---@field group_report_elem_report_type? integer 5: the group was deleted; written by the library
 
 ---@alias timmsg.AnyElem
 ---| timmsg.TextElem
@@ -466,43 +467,43 @@ timmsg.TIMGroupMember_Invited = 3
 
 ---Says which message is meant. See timmsg.locator.
 ---@class timmsg.MsgLocator
----@field message_locator_conv_id? string
----@field message_locator_conv_type? timmsg.TIMConvType
----@field message_locator_is_revoked? boolean
----@field message_locator_is_self? boolean
+---@field message_locator_conv_id? string ignored from a caller
+---@field message_locator_conv_type? timmsg.TIMConvType ignored from a caller
+---@field message_locator_is_revoked? boolean absent: any
+---@field message_locator_is_self? boolean absent: anybody's
 ---@field message_locator_rand? integer
 ---@field message_locator_seq? integer
----@field message_locator_time? integer Unix seconds
----@field message_locator_unique_id? integer
+---@field message_locator_time? integer Unix seconds, 0 or absent: any
+---@field message_locator_unique_id? integer 0 or absent: any
 
 ---What get_msg_list takes.
 ---@class timmsg.MsgGetMsgListParam
 ---@field msg_getmsglist_param_count? integer 1 to 1,000, default 20
----@field msg_getmsglist_param_is_forward? boolean
----@field msg_getmsglist_param_is_remble? boolean
+---@field msg_getmsglist_param_is_forward? boolean default false
+---@field msg_getmsglist_param_is_remble? boolean default false
 ---@field msg_getmsglist_param_last_msg? timmsg.Message {} or absent: none
 
 ---What delete takes.
 ---@class timmsg.MsgDeleteParam
----@field msg_delete_param_is_remble? boolean
+---@field msg_delete_param_is_remble? boolean changes nothing
 ---@field msg_delete_param_msg? timmsg.Message {} or absent: all
 
 ---What download_elem_to_path takes.
 ---@class timmsg.DownloadElemParam
----@field msg_download_elem_param_business_id? integer
----@field msg_download_elem_param_flag? integer
----@field msg_download_elem_param_id? string
----@field msg_download_elem_param_type? timmsg.TIMDownloadType
----@field msg_download_elem_param_url? string
+---@field msg_download_elem_param_business_id? integer ignored
+---@field msg_download_elem_param_flag? integer ignored
+---@field msg_download_elem_param_id? string enough on a hub
+---@field msg_download_elem_param_type? timmsg.TIMDownloadType ignored
+---@field msg_download_elem_param_url? string enough everywhere
 
 ---What download_elem_to_path brings, as progress too.
 ---@class timmsg.MsgDownloadElemResult
----@field msg_download_elem_result_current_size? integer
----@field msg_download_elem_result_total_size? integer
+---@field msg_download_elem_result_current_size? integer bytes
+---@field msg_download_elem_result_total_size? integer bytes, 0: not known yet
 
 ---What batch_send takes.
 ---@class timmsg.MsgBatchSendParam
----@field msg_batch_send_param_identifier_array string[]
+---@field msg_batch_send_param_identifier_array string[] 1 to 500
 ---@field msg_batch_send_param_msg timmsg.Message
 
 ---What batch_send brings for one identifier.
@@ -520,7 +521,7 @@ timmsg.TIMGroupMember_Invited = 3
 
 ---A draft.
 ---@class timmsg.Draft
----@field draft_edit_time? integer Unix seconds
+---@field draft_edit_time? integer Unix seconds, default now
 ---@field draft_msg? timmsg.Message
 ---@field draft_user_define? string
 
@@ -532,58 +533,58 @@ timmsg.TIMGroupMember_Invited = 3
 ---@field conv_is_has_draft? boolean
 ---@field conv_is_has_lastmsg? boolean
 ---@field conv_last_msg? timmsg.Message
----@field conv_owner? string
+---@field conv_owner? string who is logged in
 ---@field conv_type? timmsg.TIMConvType
 ---@field conv_unread_num? integer
 
 ---The configuration in C; see Options.
 ---@class timmsg.SdkConfig
----@field sdk_config_config_file_path? string data directory
----@field sdk_config_log_file_path? string
----@field sdk_config_server? string "hub:DIR" or "xmpp://DOMAIN"
----@field sdk_config_request_timeout_ms? integer default 30000
+---@field sdk_config_config_file_path? string data directory; default: "timmsg"
+---@field sdk_config_log_file_path? string directory of the log; default: no log file
+---@field sdk_config_server? string "hub:DIR" or "xmpp://DOMAIN"; default: a hub, "hub" in the data directory
+---@field sdk_config_request_timeout_ms? integer 1 at least; default 30000
 ---@field sdk_config_revoke_window_s? integer the same for all users; default 120
 
 ---What set_config takes.
 ---@class timmsg.SetConfig
----@field set_config_log_level? timmsg.TIMLogLevel
----@field set_config_callback_log_level? timmsg.TIMLogLevel
----@field set_config_is_log_output_console? boolean
+---@field set_config_log_level? timmsg.TIMLogLevel of file and console; default Info
+---@field set_config_callback_log_level? timmsg.TIMLogLevel default Info
+---@field set_config_is_log_output_console? boolean to stderr; default false
 ---@field set_config_user_config? timmsg.UserConfig
----@field set_config_http_proxy_info? timmsg.HttpProxyInfo
----@field set_config_socks5_proxy_info? timmsg.Socks5ProxyInfo
+---@field set_config_http_proxy_info? timmsg.HttpProxyInfo for files over HTTP
+---@field set_config_socks5_proxy_info? timmsg.Socks5ProxyInfo likewise; it counts if both are given
 
 ---@class timmsg.UserConfig
----@field user_config_is_read_receipt? boolean
+---@field user_config_is_read_receipt? boolean default false
 
 ---@class timmsg.HttpProxyInfo
----@field http_proxy_info_ip? string
+---@field http_proxy_info_ip? string "": no proxy
 ---@field http_proxy_info_port? integer
 
 ---@class timmsg.Socks5ProxyInfo
----@field socks5_proxy_info_ip? string
+---@field socks5_proxy_info_ip? string "": no proxy
 ---@field socks5_proxy_info_port? integer
 ---@field socks5_proxy_info_username? string
 ---@field socks5_proxy_info_password? string
 
 ---@class timmsg.CreateGroupParam
----@field create_group_param_group_name string
+---@field create_group_param_group_name string 1 to 12,288 bytes
 ---@field create_group_param_group_id? string absent: the backend makes one
----@field create_group_param_group_type? timmsg.TIMGroupType
----@field create_group_param_group_member_array? timmsg.GroupMemberInfo[]
----@field create_group_param_notification? string
----@field create_group_param_introduction? string
+---@field create_group_param_group_type? timmsg.TIMGroupType default Public
+---@field create_group_param_group_member_array? timmsg.GroupMemberInfo[] 500 at most
+---@field create_group_param_notification? string returned by no function
+---@field create_group_param_introduction? string returned by no function
 ---@field create_group_param_face_url? string
----@field create_group_param_add_option? timmsg.TIMGroupAddOption
----@field create_group_param_max_member_num? integer
+---@field create_group_param_add_option? timmsg.TIMGroupAddOption default Any
+---@field create_group_param_max_member_num? integer with the owner; 0 or absent: no limit
 
 ---@class timmsg.CreateGroupResult
 ---@field create_group_result_groupid? string
 
 ---@class timmsg.GroupInviteMemberParam
 ---@field group_invite_member_param_group_id string
----@field group_invite_member_param_identifier_array string[]
----@field group_invite_member_param_user_data? string
+---@field group_invite_member_param_identifier_array string[] 1 to 500
+---@field group_invite_member_param_user_data? string ignored
 
 ---@class timmsg.GroupInviteMemberResult
 ---@field group_invite_member_result_identifier? string
@@ -592,28 +593,28 @@ timmsg.TIMGroupMember_Invited = 3
 ---@class timmsg.GroupMemberInfo
 ---@field group_member_info_custom_info? timmsg.GroupMemberInfoCustomInfo {}, written by the library
 ---@field group_member_info_identifier string
----@field group_member_info_join_time? integer Unix seconds, written by the library
----@field group_member_info_member_role? timmsg.TIMGroupMemberRole
----@field group_member_info_msg_flag? integer written by the library
----@field group_member_info_msg_seq? integer written by the library
----@field group_member_info_name_card? string written by the library
----@field group_member_info_shutup_time? integer written by the library
+---@field group_member_info_join_time? integer Unix seconds, 0 on XMPP, written by the library
+---@field group_member_info_member_role? timmsg.TIMGroupMemberRole default Normal
+---@field group_member_info_msg_flag? integer 0, written by the library
+---@field group_member_info_msg_seq? integer 0, written by the library
+---@field group_member_info_name_card? string "" on XMPP, written by the library
+---@field group_member_info_shutup_time? integer 0, written by the library
 
 ---@class timmsg.GroupMemberInfoCustomInfo
 
 ---@class timmsg.GroupGetMemberInfoListParam
 ---@field group_get_members_info_list_param_group_id string
 ---@field group_get_members_info_list_param_identifier_array? string[] absent: all
----@field group_get_members_info_list_param_next_seq? integer 0 at first
+---@field group_get_members_info_list_param_next_seq? integer ignored: all come at once
 
 ---@class timmsg.GroupGetMemberInfoListResult
 ---@field group_get_memeber_info_list_result_info_array? timmsg.GroupMemberInfo[]
----@field group_get_memeber_info_list_result_next_seq? integer 0: no more
+---@field group_get_memeber_info_list_result_next_seq? integer 0: there are no more
 
 ---@class timmsg.GroupDeleteMemberParam
 ---@field group_delete_member_param_group_id string
----@field group_delete_member_param_identifier_array string[]
----@field group_delete_member_param_user_data? string
+---@field group_delete_member_param_identifier_array string[] 1 to 500
+---@field group_delete_member_param_user_data? string ignored
 
 ---@class timmsg.GroupDeleteMemberResult
 ---@field group_delete_member_result_identifier? string
@@ -622,21 +623,21 @@ timmsg.TIMGroupMember_Invited = 3
 ---@class timmsg.GroupModifyMemberInfoParam
 ---@field group_modify_member_info_group_id string
 ---@field group_modify_member_info_identifier string
----@field group_modify_member_info_modify_flag integer
----@field group_modify_member_info_member_role? timmsg.TIMGroupMemberRole
----@field group_modify_member_info_name_card? string
+---@field group_modify_member_info_modify_flag integer TIMGroupMemberModifyInfoFlag, or-ed
+---@field group_modify_member_info_member_role? timmsg.TIMGroupMemberRole default Normal
+---@field group_modify_member_info_name_card? string default ""
 
 ---@class timmsg.GroupBaseInfo
 ---@field group_base_info_face_url? string
 ---@field group_base_info_group_id? string
 ---@field group_base_info_group_name? string
 ---@field group_base_info_group_type? timmsg.TIMGroupType
----@field group_base_info_info_seq? integer
----@field group_base_info_is_shutup_all? boolean
----@field group_base_info_lastest_seq? integer
----@field group_base_info_msg_flag? integer
----@field group_base_info_readed_seq? integer
----@field group_base_info_self_info? timmsg.GroupSelfInfo
+---@field group_base_info_info_seq? integer never set
+---@field group_base_info_is_shutup_all? boolean never set
+---@field group_base_info_lastest_seq? integer 0 on XMPP
+---@field group_base_info_msg_flag? integer never set
+---@field group_base_info_readed_seq? integer never set
+---@field group_base_info_self_info? timmsg.GroupSelfInfo never set
 
 ---@class timmsg.GroupSelfInfo
 
@@ -1339,7 +1340,7 @@ function Client:conv_cancel_draft(conv_id, conv_type, callback) end
 ---@return integer? code
 function Await:conv_cancel_draft(conv_id, conv_type) end
 
----Creates a group.
+---Creates a group. Anybody may join it unless its add option or type says otherwise.
 ---@param param timmsg.CreateGroupParam
 ---@param callback? fun(code: integer, desc: string, result?: timmsg.CreateGroupResult)
 ---@return true? ok
@@ -1347,7 +1348,7 @@ function Await:conv_cancel_draft(conv_id, conv_type) end
 ---@return timmsg.TIMResult? code
 function Client:group_create(param, callback) end
 
----Creates a group.
+---Creates a group. Anybody may join it unless its add option or type says otherwise.
 ---@param param timmsg.CreateGroupParam
 ---@return timmsg.CreateGroupResult? result
 ---@return string? message
@@ -1369,7 +1370,7 @@ function Client:group_delete(group_id, callback) end
 ---@return integer? code
 function Await:group_delete(group_id) end
 
----Joins a group.
+---Joins a group. Nobody gets hello_msg.
 ---@param group_id string
 ---@param hello_msg? string
 ---@param callback? fun(code: integer, desc: string)
@@ -1378,7 +1379,7 @@ function Await:group_delete(group_id) end
 ---@return timmsg.TIMResult? code
 function Client:group_join(group_id, hello_msg, callback) end
 
----Joins a group.
+---Joins a group. Nobody gets hello_msg.
 ---@param group_id string
 ---@param hello_msg? string
 ---@return true? ok
@@ -1429,7 +1430,7 @@ function Client:group_get_joined_group_list(callback) end
 ---@return integer? code
 function Await:group_get_joined_group_list() end
 
----Lists members of a group.
+---Lists members of a group, all at once.
 ---@param param timmsg.GroupGetMemberInfoListParam
 ---@param callback? fun(code: integer, desc: string, result?: timmsg.GroupGetMemberInfoListResult)
 ---@return true? ok
@@ -1437,7 +1438,7 @@ function Await:group_get_joined_group_list() end
 ---@return timmsg.TIMResult? code
 function Client:group_get_member_info_list(param, callback) end
 
----Lists members of a group.
+---Lists members of a group, all at once.
 ---@param param timmsg.GroupGetMemberInfoListParam
 ---@return timmsg.GroupGetMemberInfoListResult? result
 ---@return string? message
@@ -1459,7 +1460,7 @@ function Client:group_delete_member(param, callback) end
 ---@return integer? code
 function Await:group_delete_member(param) end
 
----Sets a member's role or name card.
+---Sets a member's role or, on a hub, name card.
 ---@param param timmsg.GroupModifyMemberInfoParam
 ---@param callback? fun(code: integer, desc: string)
 ---@return true? ok
@@ -1467,7 +1468,7 @@ function Await:group_delete_member(param) end
 ---@return timmsg.TIMResult? code
 function Client:group_modify_member_info(param, callback) end
 
----Sets a member's role or name card.
+---Sets a member's role or, on a hub, name card.
 ---@param param timmsg.GroupModifyMemberInfoParam
 ---@return true? ok
 ---@return string? message

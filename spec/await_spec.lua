@@ -298,6 +298,25 @@ describe("in straight-line code", function()
     assert.same({ false, "another" }, { ok, err })
   end)
 
+  it("rule 2: nor is it one where what ends closes another client meanwhile; behind close it is one again", function()
+    local told, text = {}, nil
+    local carol = support.new_client(dir, "carol")
+    local function note(err) told[#told + 1] = err end
+    alice:on("error", note)
+    carol:on("error", note)
+    coroutine.wrap(function()
+      local other <close> = bob -- luacheck: ignore 211
+      local _guard <close> = setmetatable({}, { __close = function(_, err) text = err end }) -- luacheck: ignore 211
+      while true do alice.await:sleep(60000) end
+    end)()
+    alice:close()
+    assert.matches("await_spec.lua:%d+: client is closed$", text)
+    assert.same({}, told)
+    carol:after(0, function() error(text, 0) end)
+    support.eventually(function() return told[1] end, carol)
+    assert.same({ text }, told)
+  end)
+
   it("a client that closes, or has closed, cannot be waited for, whatever for", function()
     local function sleeps() return true end
     local waits = {

@@ -25,12 +25,13 @@ static int close_client(lua_State *L, bool quiet)
     bool was_polling = self->polling;
     unsigned hush = tm_hush_get(L);
     self->polling = self->closing = true;
+    tm_raised_begin_close(L);
     tm_client_close(self->client);
     int status = lua_pcall(L, 1, 0, 0);
     self->polling = was_polling;
     self->closing = false;
     tm_hush_set(L, hush);
-    tm_raised_forgive_no_more(L);
+    tm_raised_end_close(L);
     if (status != LUA_OK) return lua_error(L); /* no memory: close again to go on */
     tm_lua_client_release(self);
     return quiet ? 0 : raise_last(L, self);

@@ -80,6 +80,7 @@ int luaopen_timmsg_core(lua_State *L)
     luaL_checkversion(L);
     tm_keys_open(L);
     tm_hush_open(L);
+    tm_raised_open(L);
     luaL_newlib(L, functions);
     lua_newtable(L);
     tm_methods_open(L, -1);

@@ -73,6 +73,27 @@ bool tm_raised_call(lua_State *L, int count)
  * where it went through coroutines that others resumed. */
 
 static const char forgiven_key = 0;
+/* How many closes run, one inside of another: what the outer one ends may close another client. */
+static const char closes_key = 0;
+
+static lua_Integer count_closes(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &closes_key);
+    lua_Integer count = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return count;
+}
+
+static void set_closes(lua_State *L, lua_Integer count)
+{
+    lua_pushinteger(L, count);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &closes_key);
+}
+
+void tm_raised_open(lua_State *L)
+{
+    set_closes(L, count_closes(L));
+}
 
 int tm_raised_forgive(lua_State *L)
 {
@@ -103,8 +124,16 @@ bool tm_raised_is_forgiven(lua_State *L, int index)
     return is;
 }
 
-void tm_raised_forgive_no_more(lua_State *L)
+void tm_raised_begin_close(lua_State *L)
 {
+    set_closes(L, count_closes(L) + 1); /* the field is there: that takes no memory */
+}
+
+void tm_raised_end_close(lua_State *L)
+{
+    lua_Integer left = count_closes(L) - 1;
+    set_closes(L, left);
+    if (left > 0) return;
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &forgiven_key) != LUA_TNIL) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &forgiven_key);

@@ -70,6 +70,22 @@ static int32_t print_elems(tm_request *request, tm_error *err)
     return ok ? 0 : tm_fail_memory(err);
 }
 
+/* What the caller, or this sending, takes for unsent has turned out to be sent: then it is that, as the row tells it, which is
+ * taken over. */
+static int32_t settle_as_sent(tm_worker *worker, const tm_conv *conv, tm_sending *sending, tm_stored *stored,
+                              tm_error *err)
+{
+    tm_message *message = &sending->message;
+    tm_message_clear(message);
+    *message = stored->message;
+    memset(&stored->message, 0, sizeof stored->message);
+    sending->position = stored->position;
+    settle(sending, 0, NULL);
+    if (message->status != kTIMMsg_Sending && message->status != kTIMMsg_SendFail) return 0;
+    message->status = kTIMMsg_SendSucc; /* SaveMsg said otherwise */
+    return tm_store_set_status(worker->store, conv, stored->id, message->status, err);
+}
+
 /* Gives a new message its identity and its row in state 1, or takes the row of an attempt that
  * failed or is still on its way (rules 14, 15). What the caller holds as that may have turned out to be sent
  * since: then it is that, and does not go out twice. */
@@ -86,12 +102,7 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
         code = tm_store_find_attempt(worker->store, &conv, rand, message->client_time, failed_once, &failed,
                                      err);
     if (code) return code;
-    if (failed.id && failed.message.status != kTIMMsg_Sending && failed.message.status != kTIMMsg_SendFail) {
-        tm_message_clear(message);
-        *message = failed.message;
-        settle(sending, 0, NULL);
-        return 0;
-    }
+    if (failed.position) return settle_as_sent(worker, &conv, sending, &failed, err);
     if (failed.id) {
         sending->row = failed.id;
         message->seq = failed.message.seq;
@@ -152,44 +163,49 @@ static int32_t prepare(tm_worker *worker, tm_sending *sending, const cJSON *tree
 
 /* ---- asking the backend ---- */
 
-/* Whether the row is still the message's, which it is not when that was deleted meanwhile. What SaveMsg has changed of it
- * meanwhile stays. */
-static bool take_saved(tm_sending *sending, tm_stored *stored)
+/* Whether the row is still the message's, which it is not when that was deleted meanwhile. */
+static bool is_row_of(const tm_sending *sending, const tm_stored *stored)
 {
-    tm_message *message = &sending->message, *row = &stored->message;
-    if (!stored->id || row->rand != message->rand || !row->is_self) return false;
-    char *text = message->custom_str;
-    message->custom_str = row->custom_str;
-    row->custom_str = text;
-    message->custom_int = row->custom_int;
-    return true;
+    return stored->id && stored->message.rand == sending->message.rand && stored->message.is_self;
+}
+
+/* Writes the state of a message that is not sent, or not yet, into its row, if that is still there. What SaveMsg has changed
+ * of it meanwhile stays, and goes into the message. */
+static int32_t write_row(tm_worker *worker, tm_sending *sending, tm_error *err)
+{
+    tm_conv conv;
+    tm_stored stored;
+    tm_message *message = &sending->message, *row = &stored.message;
+    int32_t code = tm_store_load(worker->store, sending->row, &conv, &stored, err);
+    if (code) return code;
+    if (!is_row_of(sending, &stored)) {
+        tm_message_clear(row);
+        return 0;
+    }
+    if (stored.position) { /* another attempt turned out to be sent meanwhile */
+        code = settle_as_sent(worker, &conv, sending, &stored, err);
+    } else if (row->status == kTIMMsg_Revoked) {
+        tm_message taken = *message;
+        *message = *row;
+        *row = taken;
+    } else {
+        char *text = message->custom_str;
+        message->custom_str = row->custom_str;
+        row->custom_str = text;
+        message->custom_int = row->custom_int;
+        code = tm_store_rewrite(worker->store, &conv, sending->row, message, err);
+    }
+    tm_message_clear(row);
+    return code;
 }
 
 /* The row's last state, and the message as the caller gets it: that is settled whatever becomes of the row, since a batch is
  * through only when all of it is. */
 static int32_t fail_row(tm_worker *worker, tm_sending *sending, int32_t code, const char *text, tm_error *err)
 {
-    tm_conv conv;
-    tm_stored stored = {0};
-    tm_conv of;
     settle(sending, code, text);
     sending->message.status = kTIMMsg_SendFail;
-    if (!sending->row) return 0;
-    int32_t failed = tm_store_load(worker->store, sending->row, &of, &stored, err);
-    if (failed) return failed;
-    bool is_own = stored.id && stored.message.rand == sending->message.rand && stored.message.is_self;
-    if (is_own && stored.position) { /* an earlier attempt turned out to be sent meanwhile */
-        tm_message_clear(&sending->message);
-        sending->message = stored.message;
-        settle(sending, 0, NULL);
-        return 0;
-    }
-    is_own = take_saved(sending, &stored);
-    tm_message_clear(&stored.message);
-    if (!is_own) return 0;
-    failed =
-        tm_store_conv(worker->store, sending->message.conv_type, sending->message.conv_id, false, &conv, err);
-    return failed ? failed : tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+    return sending->row ? write_row(worker, sending, err) : 0;
 }
 
 static int32_t fail_rows(tm_worker *worker, tm_request *request, int32_t code, const char *text,
@@ -384,14 +400,9 @@ static int32_t after_uploads(tm_worker *worker, tm_request *request, tm_error *e
     if (!code && !request->code && too_large(request))
         code = fail_rows(worker, request, ERR_SDK_MSG_BODY_SIZE_LIMIT, TOO_LARGE_TEXT, err);
     for (size_t i = 0; i < request->sending_count && !code; i++) {
-        tm_conv conv;
-        tm_stored stored;
         tm_sending *sending = &request->sendings[i];
         if (!sending->row || sending->done) continue;
-        code = tm_store_load(worker->store, sending->row, &conv, &stored, err);
-        bool is_own = !code && take_saved(sending, &stored);
-        tm_message_clear(&stored.message);
-        if (is_own) code = tm_store_rewrite(worker->store, &conv, sending->row, &sending->message, err);
+        code = write_row(worker, sending, err);
         /* a row from before, without ids and urls, must not be what a power cut leaves of a message that is sent */
         worker->must_sync = true;
     }

@@ -257,10 +257,10 @@ static int32_t ask_about_unsettled(tm_worker *worker, tm_request *request, tm_er
     return 0;
 }
 
-static int32_t settle(tm_worker *worker, const tm_sending *sending, const tm_op *op, tm_error *err)
+static int32_t settle(tm_worker *worker, tm_sending *sending, const tm_op *op, tm_error *err)
 {
     tm_conv conv;
-    const tm_message *message = &sending->message;
+    tm_message *message = &sending->message;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (code) return code;
     if (!op->found) return tm_store_set_status(worker->store, &conv, sending->row, kTIMMsg_SendFail, err);

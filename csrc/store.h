@@ -114,10 +114,12 @@ int32_t tm_store_add(tm_store *store, const tm_conv *conv, const tm_message *mes
 /* The same, and lists the conversation. */
 int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *message, tm_position position,
                         int64_t *id, tm_error *err);
-/* The backend accepted it: state 2, its place and position. *found: the row is there; otherwise nothing is done. `message`:
- * what the row is of. Who deletes it while it is under way leaves its id to the next row. */
-int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_message *message,
-                        uint64_t server_time, uint64_t seq, tm_position position, bool *found, tm_error *err);
+/* The backend accepted `message`, which the row was of: state 2, its elements, its place and position. One that was revoked here
+ * stays so, and one that was accepted before, from another attempt, stays as it is; then `message` becomes what the row is.
+ * *found: the row is still the message's; otherwise nothing is done: who deletes it while it is under way leaves its id to the
+ * next row. */
+int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, tm_message *message, uint64_t server_time,
+                        uint64_t seq, tm_position position, bool *found, tm_error *err);
 /* The backend has a message that was only kept here: its position. */
 int32_t tm_store_set_position(tm_store *store, int64_t id, tm_position position, tm_error *err);
 /* Status, elements, read flag and the custom fields of a message that is there. */

@@ -159,28 +159,54 @@ int32_t tm_store_insert(tm_store *store, tm_conv *conv, const tm_message *messag
     return *id ? tm_store_list_conv(store, conv, true, activity_of(store, message), err) : code;
 }
 
-int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, const tm_message *message,
-                        uint64_t server_time, uint64_t seq, tm_position position, bool *found, tm_error *err)
+/* The same where the row is not as it was when the message went out, or moves: somebody saved it meanwhile, or sent it
+ * again, or has revoked it. */
+static int32_t accept_changed(tm_store *store, int64_t id, tm_message *message, uint64_t server_time,
+                              uint64_t seq, tm_position position, bool *found, tm_error *err)
+{
+    tm_conv conv;
+    tm_stored stored;
+    int32_t code = tm_store_load(store, id, &conv, &stored, err);
+    if (code) return code;
+    uint32_t status = stored.message.status;
+    bool known = stored.position && status != kTIMMsg_Sending && status != kTIMMsg_SendFail;
+    *found = stored.id && stored.message.rand == message->rand &&
+             stored.message.client_time == message->client_time;
+    if (*found && (known || status == kTIMMsg_Revoked)) {
+        tm_message taken = *message;
+        *message = stored.message;
+        stored.message = taken;
+    }
+    tm_message_clear(&stored.message);
+    if (!*found || known) return 0;
+    message->status = status == kTIMMsg_Revoked ? kTIMMsg_Revoked : kTIMMsg_SendSucc;
+    message->server_time = server_time;
+    message->seq = seq;
+    /* REPLACE: somebody imported the very message meanwhile; the sent one is the real one */
+    return tm_sql_run(store->sql, err,
+                      "UPDATE OR REPLACE messages SET status = ?, place_time = ?, server_time = ?, seq = ?, "
+                      "elems = ?, position = nullif(?, 0) WHERE id = ?",
+                      "iuuutii", (int64_t)message->status, server_time, server_time, seq, message->elems,
+                      position, id);
+}
+
+int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, tm_message *message, uint64_t server_time,
+                        uint64_t seq, tm_position position, bool *found, tm_error *err)
 {
     /* Most messages stay where they are. SQLite writes an index anew for each column that is named, whether or not it
      * changes: so these are not. */
-    int32_t code =
-        tm_sql_run(store->sql, err,
-                   "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
-                   "WHERE id = ?4 AND rand = ?5 AND client_time = ?6 AND place_time = ?1 AND seq = ?2",
-                   "uuiiuu", server_time, seq, position, id, message->rand, message->client_time);
-    /* REPLACE: somebody imported the very message meanwhile; the sent one is the real one */
-    if (!code && !tm_sql_changes(store->sql))
-        code = tm_sql_run(
-            store->sql, err,
-            "UPDATE OR REPLACE messages SET status = 2, place_time = ?1, server_time = ?1, seq = ?2, "
-            "position = nullif(?3, 0) WHERE id = ?4 AND rand = ?5 AND client_time = ?6",
-            "uuiiuu", server_time, seq, position, id, message->rand, message->client_time);
+    int32_t code = tm_sql_run(
+        store->sql, err,
+        "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
+        "WHERE id = ?4 AND rand = ?5 AND client_time = ?6 AND place_time = ?1 AND seq = ?2 "
+        "AND status IN (1, 3) AND elems = ?7",
+        "uuiiuut", server_time, seq, position, id, message->rand, message->client_time, message->elems);
     *found = !code && tm_sql_changes(store->sql) > 0;
+    if (!code && !*found) code = accept_changed(store, id, message, server_time, seq, position, found, err);
     if (!code)
         code = tm_store_set_top_seq(store, conv, seq, err); /* seen, though the row may be gone (rule 10) */
-    if (!*found) return code;
-    if (!code) code = tm_store_touch(store, conv, err);
+    if (code || !*found) return code;
+    code = tm_store_touch(store, conv, err);
     return code ? code : tm_store_list_conv(store, conv, true, server_time, err);
 }
 

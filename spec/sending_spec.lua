@@ -2,6 +2,7 @@
 
 local lfs = require "lfs"
 local support = require "support"
+local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
 local uv = require "luv"
 
@@ -427,6 +428,134 @@ describe("SendNewMsg", function()
         assert.equal(3, #support.page(anna, conv[1], conv[2]))
       end
     end)
+  end)
+
+  describe("sent again while it is on its way", function()
+    local hub, anna, bert
+
+    before_each(function()
+      hub = testing.new()
+      anna, bert = hub:login "anna", hub:login "bert"
+    end)
+    after_each(function() hub:close() end)
+
+    local function must(client, call, ...)
+      local code, desc, result = hub:ask(client, call, ...)
+      assert(code == 0, desc)
+      return result
+    end
+
+    -- Her message in the group, as her device has it.
+    local function hers()
+      for _, msg in ipairs(must(anna, "get_msg_list", "g", GROUP, {})) do
+        if msg.message_sender == "anna" then return msg end
+      end
+      error "there is none"
+    end
+
+    local function make_group()
+      must(bert, "group_create", {
+        create_group_param_group_id = "g", create_group_param_group_name = "g",
+        create_group_param_group_member_array = { { group_member_info_identifier = "anna" } },
+      })
+    end
+
+    -- Has anna send it to the group, which takes so many milliseconds: a table where `code` and `msg` appear.
+    local function send_slowly(msg, ms)
+      local answer = {}
+      hub:slow(anna, "send_new_msg", ms)
+      assert(anna:send_new_msg("g", GROUP, msg, function(code, _, sent) answer.code, answer.msg = code, sent end))
+      hub:flush()
+      return answer
+    end
+
+    -- The same once more, with another text: two such tables. The first attempt ends after a second, the other after two.
+    local function send_twice(msg)
+      local first = send_slowly(msg, 1000)
+      local again = hers()
+      assert.equal(timmsg.TIMMsg_Sending, again.message_status)
+      again.message_elem_array[1].text_elem_content = "otherwise"
+      local second = send_slowly(again, 2000)
+      hub:advance(1000)
+      assert.equal(0, first.code)
+      assert.is_nil(second.code)
+      return first, second
+    end
+
+    local meanwhile = {
+      ["nothing happens"] = function() end,
+      ["it is revoked"] = function(first) must(anna, "revoke", "g", GROUP, first.msg) end,
+      ["the sender quits the group"] = function() must(anna, "group_quit", "g") end,
+      ["the group is deleted"] = function() must(bert, "group_delete", "g") end,
+    }
+    for what, act in pairs(meanwhile) do
+      for _, with in ipairs { "a text", "a file" } do
+        hub_it(("rules 13, 15, 29: %s stays what the first attempt has become, where %s"):format(with, what), function()
+          make_group()
+          local path = support.write_file(dir .. "/map.txt", "here")
+          local first, second = send_twice(with == "a text" and timmsg.text "this way"
+            or timmsg.message(timmsg.text "this way", timmsg.file(path)))
+          act(first)
+          hub:advance(1000)
+          assert.equal(0, second.code)
+          if what == "it is revoked" then
+            first.msg.message_status, first.msg.message_elem_array = timmsg.TIMMsg_Revoked, {}
+          end
+          assert.same(first.msg, hers())
+          assert.same(first.msg, second.msg)
+          local texts = {}
+          for _, msg in ipairs(hub:received(bert)) do
+            if msg.message_sender == "anna" then table.insert(texts, support.text_of(msg)) end
+          end
+          assert.same({ "this way" }, texts)
+        end)
+      end
+    end
+
+    hub_it("rule 15: the one that the hub has first counts, whichever began first", function()
+      make_group()
+      local first = send_slowly(timmsg.text "this way", 2000)
+      local again = hers()
+      again.message_elem_array[1].text_elem_content = "otherwise"
+      local second = send_slowly(again, 1000)
+      hub:advance(2000)
+      assert.equal(0, first.code)
+      assert.equal("otherwise", support.text_of(hers()))
+      assert.same({ second.msg, second.msg }, { hers(), first.msg })
+    end)
+
+    hub_it("rule 15: it is not sent again where SaveMsg has called it failed", function()
+      make_group()
+      local sent = must(anna, "send_new_msg", "g", GROUP, timmsg.text "this way")
+      sent.message_status = timmsg.TIMMsg_SendFail
+      must(anna, "save_msg", "g", GROUP, sent)
+      -- which could not be sent
+      sent.message_elem_array[2] = timmsg.file(dir .. "/none").message_elem_array[1]
+      local again = must(anna, "send_new_msg", "g", GROUP, sent)
+      assert.equal(timmsg.TIMMsg_SendSucc, again.message_status)
+      assert.equal(1, #again.message_elem_array)
+      assert.same(again, hers())
+    end)
+
+    -- What SaveMsg calls revoked stays so (rule 32), sent or not.
+    for _, with in ipairs { "a text", "a file" } do
+      for what, ms in pairs { ["sent"] = 1000, ["failed"] = 40000 } do
+        hub_it(("rule 32: %s that SaveMsg has revoked stays so when it is %s"):format(with, what), function()
+          make_group()
+          local path = support.write_file(dir .. "/map.txt", "here")
+          local answer = send_slowly(with == "a text" and timmsg.text "this way" or timmsg.file(path), ms)
+          local row = hers()
+          row.message_status = timmsg.TIMMsg_Revoked
+          must(anna, "save_msg", "g", GROUP, row)
+          hub:advance(ms)
+          assert.equal(what == "sent" and 0 or timmsg.ERR_REQUEST_TIMEOUT, answer.code)
+          row = hers()
+          assert.same({ timmsg.TIMMsg_Revoked, {} }, { row.message_status, row.message_elem_array })
+          assert.same(row, answer.msg)
+          assert.equal(what == "sent", row.message_server_time > 0)
+        end)
+      end
+    end
   end)
 
   describe("says what is wrong:", function()

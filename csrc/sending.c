@@ -268,11 +268,23 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
 
 /* ---- results ---- */
 
+/* What was sent is sent, though its files failed in a later attempt, or the store could not take what became of another one of
+ * the batch. */
+static void forgive(tm_request *request)
+{
+    request->code = 0;
+    tm_free(request->desc);
+    request->desc = NULL;
+}
+
 static int32_t finish_send(tm_request *request, tm_error *err)
 {
     tm_sending *sending = &request->sendings[0];
     request->messages = tm_messages_of_one(&sending->message);
-    if (sending->code) tm_request_fail(request, sending->code, sending->desc);
+    if (sending->code)
+        tm_request_fail(request, sending->code, sending->desc);
+    else
+        forgive(request);
     return request->messages ? 0 : tm_fail_memory(err);
 }
 
@@ -318,10 +330,7 @@ static int32_t finish_batch(tm_request *request, tm_error *err)
         tm_request_fail(request, ERR_OUT_OF_MEMORY, "out of memory for the results of what was sent");
         return tm_fail_memory(err);
     }
-    /* what the store could not take of one that failed is no failure of the others */
-    request->code = 0;
-    tm_free(request->desc);
-    request->desc = NULL;
+    forgive(request);
     return 0;
 }
 

@@ -512,6 +512,16 @@ describe("SendNewMsg", function()
       end
     end
 
+    hub_it("rules 3, 15: it is sent, though the file of the second attempt is gone", function()
+      make_group()
+      local path = support.write_file(dir .. "/map.txt", "here")
+      local first, second = send_twice(timmsg.message(timmsg.text "this way", timmsg.file(path)))
+      os.remove(path)
+      hub:advance(1000)
+      assert.same({ 0, first.msg }, { second.code, second.msg })
+      assert.same(first.msg, hers())
+    end)
+
     hub_it("rule 15: the one that the hub has first counts, whichever began first", function()
       make_group()
       local first = send_slowly(timmsg.text "this way", 2000)

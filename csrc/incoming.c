@@ -3,6 +3,7 @@
 
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "schema.h"
 
 #include <string.h>
 
@@ -54,6 +55,35 @@ static bool is_read(const tm_event *event, const tm_conv *conv)
     return event->message.is_self || event->revoked || event->unaddressed || event->position <= conv->my_read;
 }
 
+/* What everybody else has of a message goes into it, if that is something else. */
+static int32_t take_elems(tm_message *message, const char *elems, tm_error *err)
+{
+    cJSON *kept = tm_message_elems(message);
+    char *text = kept ? tm_schema_print_elems(kept, TM_LOCAL) : NULL;
+    bool same = text && strcmp(text, elems) == 0;
+    char *taken = text && !same ? tm_strdup(elems) : NULL;
+    cJSON_Delete(kept);
+    tm_free(text);
+    if (same) return 0;
+    if (!taken) return tm_fail_memory(err);
+    tm_free(message->elems);
+    message->elems = taken;
+    return 0;
+}
+
+/* An attempt that was thought lost (rule 15). The row may be a later one's by now, which says something else, or whose files are
+ * not up yet. */
+static int32_t accept_attempt(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_stored *stored,
+                              tm_error *err)
+{
+    const tm_message *message = &event->message;
+    bool found;
+    int32_t code = message->elems ? take_elems(&stored->message, message->elems, err) : 0;
+    return code ? code
+                : tm_store_accept(worker->store, conv, stored->id, &stored->message, message->server_time,
+                                  message->seq, event->position, &found, err);
+}
+
 /* WAS_REVOKED: known, and in state 6 only since now. */
 typedef enum { KNOWN, WAS_REVOKED, FRESH, DELETED } outcome;
 
@@ -68,10 +98,8 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
     if (code) return code;
     if (stored.id) {
         bool unsent = stored.message.status == kTIMMsg_Sending || stored.message.status == kTIMMsg_SendFail;
-        bool found;
-        if (stored.message.is_self && unsent) /* an attempt that was thought lost (rule 15) */
-            code = tm_store_accept(worker->store, conv, stored.id, &stored.message, message->server_time,
-                                   message->seq, event->position, &found, err);
+        if (stored.message.is_self && unsent)
+            code = accept_attempt(worker, conv, event, &stored, err);
         else if (!stored.position && stored.message.server_time == message->server_time)
             code = tm_store_set_position(worker->store, stored.id, event->position, err); /* imported */
         if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked) {

@@ -38,13 +38,15 @@ function sending:send_one(device, number, call, conv_type, name, given, finish)
   local function done(code, msg)
     row.under_way, conv.settled_in = false, self.steps
     local is_here = not online and not row.deleted
+    local is_heard = is_here and row.pos -- in another way
     if is_here then self:touch(device, conv) end
     if code == 0 then
       told.status, told.stime, told.seq = SENT, msg.stime, msg.seq
       if is_here and row.status == SENDING then store.accept(row, msg) end
       if is_here then store.stir(device.store, conv, msg.stime) end
       if not online then store.see(conv, msg.seq) end
-    elseif is_here and row.pos then -- it was heard of in another way
+      if is_heard then told = row end -- as it is by then, revoked perhaps
+    elseif is_heard then
       return finish(0, row)
     elseif code ~= 6222 then
       row.status, told.status = FAILED, FAILED

@@ -82,11 +82,11 @@ static bool writes(const tm_op *op)
                                          op->call == TM_CALL_GROUP_GET_MEMBER_INFO_LIST));
 }
 
-/* What it finds depends on the groups, as the calls before it have left them. A page may as well show what a later call
- * adds. */
+/* What it finds depends on the groups, as the calls before it have left them. */
 static bool takes_turn(const tm_op *op)
 {
-    return !writes(op) && (op->kind == TM_OP_SEND || op->kind == TM_OP_GROUP);
+    return !writes(op) && (op->kind == TM_OP_SEND || op->kind == TM_OP_GROUP ||
+                           (op->kind == TM_OP_HISTORY && op->message->conv_type == kTIMConv_Group));
 }
 
 static int32_t perform(tm_hub *hub, tm_op *op, tm_error *err)
@@ -216,17 +216,17 @@ static void ring_guests(tm_hub *hub)
     hub->guests.count = 0;
 }
 
-/* A run ends before a write that would change what an earlier operation of it finds: an online-only message depends on
- * groups alone, what is asked about groups on their messages too. */
+/* A run ends before a write that would change what an earlier operation of it finds: an online-only message and a page
+ * depend on groups alone (a page may as well show what is said later), what is asked about groups on their messages too. */
 static tm_op *end_of_run(const tm_op *run)
 {
-    bool asks = false, speaks = false;
+    bool asks = false, depends = false;
     tm_op *end;
     for (; run; run = end) {
         asks |= takes_turn(run) && run->kind == TM_OP_GROUP;
-        speaks |= takes_turn(run) && run->kind == TM_OP_SEND;
+        depends |= takes_turn(run);
         end = run->next;
-        if (end && writes(end) && (asks || (speaks && end->kind == TM_OP_GROUP))) return end;
+        if (end && writes(end) && (asks || (depends && end->kind == TM_OP_GROUP))) return end;
     }
     return NULL;
 }

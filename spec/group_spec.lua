@@ -1,6 +1,7 @@
 -- Groups: rule 42, and what rules 1, 10, 23 and 35 say of them.
 
 local support = require "support"
+local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
 
 local GROUP <const> = timmsg.GROUP
@@ -426,6 +427,39 @@ describe("Groups", function()
       assert.same({ ben = OWNER, anna = NORMAL }, roles(ben, "own"))
       assert.same({ anna = OWNER }, roles(anna, "team"))
     end)
+
+    -- in a test world, where they are sure to be done at once
+    for call, who in pairs { group_quit = "ben", group_delete = "anna" } do
+      support.hub_only(it)(("rule 35: a page that is asked for at once with %s is that of a member"):format(call), function()
+        local hub <close> = testing.new()
+        local owner, ben = hub:login "anna", hub:login "ben"
+        local function must(client, name, ...)
+          local code, desc, result = hub:ask(client, name, ...)
+          assert(code == 0, desc)
+          hub:flush()
+          return result
+        end
+        must(owner, "group_create", { create_group_param_group_id = "team", create_group_param_group_name = "team" })
+        for _, text in ipairs(support.numbered("early ", 5)) do
+          must(owner, "send_new_msg", "team", GROUP, timmsg.text(text))
+        end
+        must(ben, "group_join", "team", "")
+        local caller = who == "ben" and ben or hub:login("anna", "other")
+        local answers = {}
+        assert(caller:get_msg_list("team", GROUP, { msg_getmsglist_param_is_remble = true }, function(...) answers.page = { ... } end))
+        assert(caller[call](caller, "team", function(...) answers.left = { ... } end))
+        hub:flush()
+        assert.equal(0, answers.left[1])
+        assert.same({ "-", "early 5", "early 4", "early 3", "early 2", "early 1" }, support.texts(answers.page[3]))
+        -- and what is here is what a member knew
+        if who == "ben" then
+          must(owner, "send_new_msg", "team", GROUP, timmsg.text "without ben")
+          must(ben, "group_join", "team", "")
+          local all = must(ben, "get_msg_list", "team", GROUP, { msg_getmsglist_param_is_remble = true })
+          assert.same({ "-", "without ben", "-", "-", "early 5" }, { table.unpack(support.texts(all), 1, 5) })
+        end
+      end)
+    end
 
     it("rule 42: what is sent at once with joining is sent in its order", function()
       local ben = user "ben"

@@ -185,8 +185,10 @@ int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
     cJSON_ArrayForEach(name, invited)
     {
         if (code) break;
-        int64_t user_id = tm_hub_user_id(hub, name->valuestring, err);
-        code = begin_membership(hub, &in, user_id, time, err);
+        tm_error local = {0};
+        int64_t user_id = tm_hub_user_id(hub, name->valuestring, &local);
+        code = local.code ? tm_fail(err, local.code, "%s", local.text)
+                          : begin_membership(hub, &in, user_id, time, err);
     }
     cJSON_Delete(invited);
     tm_free(in.title);

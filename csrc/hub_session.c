@@ -77,9 +77,9 @@ static int32_t find_device(tm_hub *hub, const char *device, const char *cursor, 
                       "ON CONFLICT DO UPDATE SET fetched = max(fetched, excluded.fetched)",
                       "iti", hub->user_id, device, hub->cursor);
     if (code) return code;
-    hub->device_id = tm_sql_int(hub->sql, err, 0, "SELECT id FROM devices WHERE user = ? AND name = ?", "it",
-                                hub->user_id, device);
-    return 0;
+    hub->device_id = tm_sql_int(hub->sql, &local, 0, "SELECT id FROM devices WHERE user = ? AND name = ?",
+                                "it", hub->user_id, device);
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 /* Forgets the sessions of this device that died without a word. One that answers is that of a copy of the data directory,
@@ -169,7 +169,9 @@ int32_t tm_hub_login(tm_hub *hub, tm_op *op, tm_error *err)
         tm_sql_run(hub->sql, err, "INSERT INTO users(name) VALUES(?) ON CONFLICT DO NOTHING", "t", op->text);
     if (code) return code;
     snprintf(hub->user, sizeof hub->user, "%s", op->text);
-    hub->user_id = tm_hub_user_id(hub, op->text, err);
+    tm_error local = {0};
+    hub->user_id = tm_hub_user_id(hub, op->text, &local);
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
     if ((code = find_device(hub, op->third, op->cursor, err))) return code;
     if ((code = drop_dead_sessions(hub, err))) return code;
     return add_session(hub, err);

@@ -851,6 +851,24 @@ describe("What was wrong once:", function()
     support.must(anna, "group_create", group)
   end)
 
+  hub_it("who was invited was in the group though the invitation had failed, and was told nothing (rule 42)", function()
+    local anna = support.new_client(dir, "anna")
+    device "ben"
+    support.group(anna, "crew")
+    -- who ben is cannot be read once he is in it
+    tamper("hub/hub.db", "ALTER TABLE users RENAME TO kept; CREATE VIEW users AS SELECT CASE WHEN id IN (SELECT user FROM members) "
+      .. "AND name = 'ben' THEN abs(-9223372036854775807 - 1) ELSE id END AS id, name FROM kept;")
+    local invitation = {
+      group_invite_member_param_group_id = "crew", group_invite_member_param_identifier_array = { "ben" },
+    }
+    assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, (support.call(anna, "group_invite_member", invitation)))
+    tamper("hub/hub.db", "DROP VIEW users; ALTER TABLE kept RENAME TO users;")
+    local members = support.must(anna, "group_get_member_info_list", { group_get_members_info_list_param_group_id = "crew" })
+    assert.equal(1, #members.group_get_memeber_info_list_result_info_array)
+    assert.equal(timmsg.TIMGroupMember_HandledSuc,
+      support.must(anna, "group_invite_member", invitation)[1].group_invite_member_result_result)
+  end)
+
   hub_it("who came back to a group in which much had been revoked kept the whole hub busy (rule 29)", function()
     local hub <close> = testing.new()
     local anna, ben, _, revoked, must = left_group(hub)

@@ -49,8 +49,9 @@ struct tm_backend {
     /* The worker has stored what the last `receive` brought. Without this call the next one brings it
      * again. */
     void (*stored)(tm_backend *self);
-    /* The cursor that the answers of the last flush moved to, or NULL; owned by the caller. */
-    char *(*moved)(tm_backend *self);
+    /* *cursor (owned by the caller): where the answers of the last flush moved to, NULL if nowhere. What a call could
+     * not tell the next one does. */
+    int32_t (*moved)(tm_backend *self, char **cursor, tm_error *err);
     /* A transfer of an operation of this backend is done without error: fill in the answer. */
     void (*transferred)(tm_backend *self, tm_op *op, const tm_media_report *report);
     /* A path for a url or id of the backend's own files (owned by the caller) with the content's hash, or

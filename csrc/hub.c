@@ -314,13 +314,15 @@ static void stored(tm_backend *self)
         hub->noted = hub->cursor;
 }
 
-static char *moved(tm_backend *self)
+static int32_t moved(tm_backend *self, char **cursor, tm_error *err)
 {
     tm_hub *hub = (tm_hub *)self;
-    if (!hub->moved) return NULL;
-    char *text = tm_hub_cursor_text(hub, hub->cursor, NULL);
-    if (text) hub->moved = false;
-    return text;
+    *cursor = NULL;
+    if (!hub->moved) return 0;
+    *cursor = tm_hub_cursor_text(hub, hub->cursor, err);
+    if (!*cursor) return err->code;
+    hub->moved = false;
+    return 0;
 }
 
 static int fd(tm_backend *self)

@@ -202,10 +202,10 @@ static void stored(tm_backend *base)
     if (!self->down) self->inner->stored(self->inner);
 }
 
-static char *moved(tm_backend *base)
+static int32_t moved(tm_backend *base, char **cursor, tm_error *err)
 {
     line *self = (line *)base;
-    return self->inner->moved(self->inner);
+    return self->inner->moved(self->inner, cursor, err);
 }
 
 static char *file(tm_backend *base, const char *url, const char *id, char hash[TM_MEDIA_HASH])

@@ -369,8 +369,10 @@ static bool handle_answers(tm_worker *worker)
         return false;
     }
     worker->answering = true;
-    char *cursor = worker->backend ? worker->backend->moved(worker->backend) : NULL;
-    if (cursor) tm_store_set(worker->store, "cursor", cursor, &err);
+    char *cursor = NULL;
+    tm_error later = {0}; /* then it is asked for with the next answers */
+    if (worker->backend && !worker->backend->moved(worker->backend, &cursor, &later) && cursor)
+        tm_store_set(worker->store, "cursor", cursor, &err);
     tm_free(cursor);
     while (op) {
         tm_op *next = op->next;

@@ -279,12 +279,14 @@ static bool same_backend(const char *cursor, const char *other)
 /* The log-in was answered: keeps where the device stands. `before`: where it stood. */
 static int32_t keep_cursor(tm_worker *worker, const char *before, tm_error *err)
 {
-    char *cursor = worker->backend->moved(worker->backend);
+    char *cursor;
+    int32_t code = worker->backend->moved(worker->backend, &cursor, err);
+    if (code || !cursor) return code;
     /* The first one is synced: to a device without any the backend gives only what no device of the user has fetched,
      * and what this one fetches could be lost by then with a power cut. */
-    int32_t code = cursor ? tm_store_begin(worker->store, !*before || !same_backend(cursor, before), err) : 0;
-    if (cursor && !code && !same_backend(cursor, before)) code = tm_store_forget_backend(worker->store, err);
-    if (cursor && !code && !(code = tm_store_set(worker->store, "cursor", cursor, err)))
+    code = tm_store_begin(worker->store, !*before || !same_backend(cursor, before), err);
+    if (!code && !same_backend(cursor, before)) code = tm_store_forget_backend(worker->store, err);
+    if (!code && !(code = tm_store_set(worker->store, "cursor", cursor, err)))
         code = tm_store_commit(worker->store, err);
     if (code) tm_store_rollback(worker->store);
     tm_free(cursor);

@@ -238,13 +238,15 @@ static void stored(tm_backend *self)
     if (backend->session) tm_xmpp_stored(backend->session, backend->cursor);
 }
 
-static char *moved(tm_backend *self)
+static int32_t moved(tm_backend *self, char **cursor, tm_error *err)
 {
     tm_xmpp_backend *backend = (tm_xmpp_backend *)self;
-    if (!backend->moved) return NULL;
-    char *text = cursor_text(backend, backend->cursor);
-    if (text) backend->moved = false;
-    return text;
+    *cursor = NULL;
+    if (!backend->moved) return 0;
+    *cursor = cursor_text(backend, backend->cursor);
+    if (!*cursor) return tm_fail_memory(err);
+    backend->moved = false;
+    return 0;
 }
 
 static int fd(tm_backend *self)

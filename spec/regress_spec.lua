@@ -683,6 +683,33 @@ describe("What was wrong once:", function()
     assert.same({ "new 7" }, support.texts(at_bob.messages))
   end)
 
+  hub_it("a log-in that could not read where the new hub stood took its messages for read (rules 25, 46)", function()
+    local alice, bob = support.new_client(dir, "alice"), support.new_client(dir, "bob")
+    support.send_many(alice, "bob", C2C, "old ", 20)
+    soon(function() return #support.history(bob, "alice", C2C) == 20 end, bob)
+    support.must(bob, "report_readed", "alice", C2C, nil)
+    bob:close()
+    alice:close()
+    shell("rm -r '%s/hub'", dir)
+    alice = device("alice", "new")
+    local at_bob
+    bob = support.new_client(dir, nil, { data_dir = dir .. "/bob" })
+    at_bob = support.watch(bob)
+    tamper("hub/hub.db", "ALTER TABLE events RENAME COLUMN client_time TO gone;") -- it is part of what a cursor is made of
+    local code, desc = support.call(bob, "login", "bob", "sig")
+    tamper("hub/hub.db", "ALTER TABLE events RENAME COLUMN gone TO client_time;")
+    if code ~= 0 then
+      assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+      assert.matches("client_time", desc)
+      support.must(bob, "login", "bob", "sig")
+    end
+    support.say(bob, "bob", C2C, "note to self")
+    support.say(alice, "bob", C2C, "new")
+    assert.is_false(support.arrival(at_bob, "new", alice).message_is_read)
+    assert.equal(1, unread(bob, "alice", C2C))
+    assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+  end)
+
   hub_it("of two copies of a data directory only one heard anything (rule 24)", function()
     local alice, bob = support.new_client(dir, "alice"), support.new_client(dir, "bob")
     support.say(alice, "bob", C2C, "before")

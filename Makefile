@@ -238,9 +238,9 @@ $(CRASH_SO): $(wildcard spec/crash/*.[ch]) $(CORE_OBJ) $(LUA_OBJ)
 test-lua: BACKEND := hub
 test-prosody: BACKEND := prosody
 test-ejabberd: BACKEND := ejabberd
-test-lua: $(BUILD)/game $(CRASH_SO)
+test-lua: $(BUILD)/game $(CRASH_SO) $(BUILD)/dies.so
 test-prosody test-ejabberd: $(BUILD)/skew.so
-$(BUILD)/skew.so: spec/c/skew.c
+$(BUILD)/skew.so $(BUILD)/dies.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
 	@$(CC) -std=c11 -D_GNU_SOURCE -shared -fPIC $(WARN) -O2 -o $@ $<

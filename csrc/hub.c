@@ -134,14 +134,6 @@ static void perform_under_savepoint(tm_hub *hub, tm_op *op)
     }
 }
 
-/* Nobody else's event lies between the cursor and the end of the log: those that follow are our own. */
-static bool at_end(tm_hub *hub)
-{
-    return hub->user_id &&
-           tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM inbox WHERE user = ? AND event > ?)",
-                      "ii", hub->user_id, hub->cursor) == 0;
-}
-
 /* Our own messages need not be fetched again: their rows are in the store. */
 static int32_t skip_own_messages(tm_hub *hub, tm_error *err)
 {
@@ -171,7 +163,7 @@ static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
     int32_t code = tm_sql_begin(hub->sql, true, &err);
     hub->recent.is_known = false;
     if (!code) {
-        skip = at_end(hub);
+        skip = tm_hub_at_end(hub);
         for (tm_op *op = ops; op != end; op = op->next)
             if (writes(op)) perform_under_savepoint(hub, op);
         skip = skip && only_sends(ops, end);
@@ -205,14 +197,33 @@ static bool any_writes(const tm_op *ops, const tm_op *end)
     return false;
 }
 
+/* Rings those of the guests from `at` on; how many of them have died. */
+static int ring_from(tm_hub *hub, size_t at)
+{
+    int dead = 0;
+    for (; at < hub->guests.count; at++)
+        if (!tm_hub_bell_ring(hub->bell, hub->guests.names[at], "", 0)) {
+            /* that session died; its name never comes back */
+            tm_hub_bell_remove(hub->bell, hub->guests.names[at]);
+            tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[at]);
+            dead++;
+        }
+    return dead;
+}
+
 static void ring_guests(tm_hub *hub)
 {
-    for (size_t i = 0; i < hub->guests.count; i++)
-        if (!tm_hub_bell_ring(hub->bell, hub->guests.names[i], "", 0)) {
-            /* that session died; its name never comes back */
-            tm_hub_bell_remove(hub->bell, hub->guests.names[i]);
-            tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[i]);
-        }
+    tm_error err = {0};
+    size_t rung = 0;
+    int dead;
+    do {
+        size_t count = hub->guests.count;
+        dead = ring_from(hub, rung);
+        rung = count;
+        if (dead && tm_hub_invite_late(hub, &err))
+            tm_log_write(hub->host.log, kTIMLog_Warn, "hub: whom a session that died did not wake: %s",
+                         err.text);
+    } while (dead && hub->guests.count > rung);
     hub->guests.count = 0;
 }
 
@@ -239,6 +250,7 @@ static void flush(tm_backend *self)
     tm_op *ops = hub->first, *end;
     hub->first = hub->last = NULL;
     tm_hub_check_session(hub);
+    if (hub->missed) tm_hub_bell_ring(hub->bell, tm_hub_bell_name(hub->bell), "", 0); /* to look soon */
     for (tm_op *run = ops; run; run = end) {
         end = end_of_run(run);
         if (any_writes(run, end)) write_all(hub, run, end);
@@ -257,6 +269,7 @@ static void flush(tm_backend *self)
         }
         hub->host.answer(hub->host.worker, op);
     }
+    ring_guests(hub);
 }
 
 static void transferred(tm_backend *self, tm_op *op, const tm_media_report *report)

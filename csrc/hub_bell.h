@@ -1,6 +1,7 @@
 /* Hub bell: how sessions on one machine wake each other. Each session binds a Unix datagram socket in the
  * hub's `bells` directory. A datagram is a wake-up; a longer one carries an online-only message; a socket
- * that refuses belongs to nobody any more. Nothing polls where sockets work.
+ * that refuses belongs to nobody any more. Nothing polls where sockets work; but a process may die when it has
+ * written into the log and not rung yet, and so each session looks now and then (HUB_IDLE_CHECK_MS).
  *
  * Where sockets cannot be bound (a file system without them, a path too long outside Linux) the bell is deaf:
  * others cannot wake this session, and it looks at the log itself every HUB_BELL_INTERVAL_MS, until binding again

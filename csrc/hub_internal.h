@@ -8,9 +8,10 @@
 
 /* A hub's name for itself: 32 hexadecimal digits. */
 #define HUB_ID 33
-/* A session that does something looks after itself so often at most, one that does nothing at least. */
+/* A session that does something looks after itself so often at most, one that does nothing at least: whether it can be
+ * woken, and whether there is something that nobody woke it for. */
 #define HUB_CHECK_MS 1000
-#define HUB_IDLE_CHECK_MS 300000
+#define HUB_IDLE_CHECK_MS 30000
 
 /* A dash and eight hexadecimal digits. */
 #define HUB_BRANCH 10
@@ -35,13 +36,13 @@ typedef struct tm_hub {
     char user[TM_MAX_USER_ID + 1];
     int64_t user_id; /* 0: not logged in */
     int64_t device_id, session_id;
-    int64_t cursor;       /* the last event this device was given */
-    int64_t next;         /* where it stands once the host has stored what it was given */
-    int64_t noted;        /* the cursor that the hub knows of */
-    bool moved;           /* the cursor moved by itself: nobody else's event lay before our own */
-    uint64_t check_at;    /* when the session is looked after again (tm_world_ms) */
-    bool missed;          /* nobody could wake this session for a while: the log is to be read */
-    tm_op *first, *last;  /* submitted, not flushed yet */
+    int64_t cursor;      /* the last event this device was given */
+    int64_t next;        /* where it stands once the host has stored what it was given */
+    int64_t noted;       /* the cursor that the hub knows of */
+    bool moved;          /* the cursor moved by itself: nobody else's event lay before our own */
+    uint64_t check_at;   /* when the session is looked after again (tm_world_ms) */
+    bool missed;         /* there may be something that nobody woke this session for: the log is to be read */
+    tm_op *first, *last; /* submitted, not flushed yet */
     tm_hub_guests guests; /* whom this flush must wake */
     /* where this transaction's last message went to, and whom to wake for that is known; not is_known: to nobody yet */
     struct {
@@ -60,6 +61,10 @@ typedef struct tm_hub {
 #define HUB_BELLS_OF_GROUP                                                                                   \
     "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "                                       \
     "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''"
+/* There is something for them in the log: they were woken, or whoever was to do that has died before. */
+#define HUB_BELLS_OF_LATE                                                                                    \
+    "SELECT s.bell FROM sessions s JOIN devices d ON d.id = s.device WHERE s.id <> ? AND s.bell <> '' "      \
+    "AND EXISTS(SELECT 1 FROM inbox WHERE user = s.user AND event > d.fetched)"
 
 /* An event's kind in the log. */
 enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
@@ -69,8 +74,12 @@ enum { HUB_MESSAGE = 1, HUB_REVOKE = 2, HUB_READ = 3, HUB_MEMBERSHIP = 4 };
 int32_t tm_hub_login(tm_hub *hub, tm_op *op, tm_error *err);
 /* What a device keeps of where it is. Owned by the caller; NULL on failure. */
 char *tm_hub_cursor_text(const tm_hub *hub, int64_t cursor, tm_error *err);
-/* Makes sure, once in a while, that others can still wake this session. No transaction may be open. */
+/* Makes sure, once in a while, that others can still wake this session, and have: else it has missed something. No
+ * transaction may be open. */
 void tm_hub_check_session(tm_hub *hub);
+/* Nobody else's event lies between the cursor and the end of the log: those that follow are our own. False on failure,
+ * too. */
+bool tm_hub_at_end(tm_hub *hub);
 /* Forgets the session. */
 int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err);
 
@@ -96,6 +105,8 @@ int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id
 int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 /* Adds those whom a query for bells (one column) names. */
 int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_error *err);
+/* A session was found to have died: adds those whom it may not have woken to the guests. */
+int32_t tm_hub_invite_late(tm_hub *hub, tm_error *err);
 /* A topic for a new group. 0: failure. */
 int64_t tm_hub_new_topic(tm_hub *hub, const char *group, tm_error *err);
 

@@ -81,15 +81,30 @@ int32_t tm_hub_invite(tm_hub *hub, sqlite3_stmt *row, tm_hub_guests *guests, tm_
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+static int32_t invite_user(tm_hub *hub, int64_t user_id, tm_error *err)
+{
+    return tm_hub_invite(hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
+                         &hub->guests, err);
+}
+
+static int32_t invite_group(tm_hub *hub, int64_t group_id, tm_error *err)
+{
+    return tm_hub_invite(hub,
+                         tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
+                         &hub->guests, err);
+}
+
+int32_t tm_hub_invite_late(tm_hub *hub, tm_error *err)
+{
+    return tm_hub_invite(hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_LATE, "i", hub->session_id),
+                         &hub->guests, err);
+}
+
 static int32_t deliver_to_user(tm_hub *hub, int64_t user_id, int64_t event, tm_error *err)
 {
     int32_t code = tm_sql_run(hub->sql, err, "INSERT OR IGNORE INTO inbox(user, event) VALUES(?, ?)", "ii",
                               user_id, event);
-    return code || hub->recent.is_known
-               ? code
-               : tm_hub_invite(hub,
-                               tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
-                               &hub->guests, err);
+    return code || hub->recent.is_known ? code : invite_user(hub, user_id, err);
 }
 
 static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm_error *err)
@@ -98,11 +113,7 @@ static int32_t deliver_to_group(tm_hub *hub, int64_t group_id, int64_t event, tm
         tm_sql_run(hub->sql, err,
                    "INSERT OR IGNORE INTO inbox(user, event) SELECT user, ? FROM members WHERE group_id = ?",
                    "ii", event, group_id);
-    return code || hub->recent.is_known
-               ? code
-               : tm_hub_invite(
-                     hub, tm_sql_query(hub->sql, err, HUB_BELLS_OF_GROUP, "ii", group_id, hub->session_id),
-                     &hub->guests, err);
+    return code || hub->recent.is_known ? code : invite_group(hub, group_id, err);
 }
 
 /* To everyone in the conversation, the user's own devices too. */
@@ -111,6 +122,14 @@ static int32_t deliver(tm_hub *hub, const tm_hub_target *target, int64_t event, 
     if (target->group_id) return deliver_to_group(hub, target->group_id, event, err);
     int32_t code = deliver_to_user(hub, target->peer_id, event, err);
     return code || target->peer_id == hub->user_id ? code : deliver_to_user(hub, hub->user_id, event, err);
+}
+
+/* The same for what an earlier attempt left, and perhaps nobody was woken for. */
+static int32_t deliver_again(tm_hub *hub, const tm_hub_target *target, tm_error *err)
+{
+    if (target->group_id) return invite_group(hub, target->group_id, err);
+    int32_t code = invite_user(hub, target->peer_id, err);
+    return code ? code : invite_user(hub, hub->user_id, err);
 }
 
 /* Rule 12: time never goes back within a conversation, whatever the clock does. */
@@ -184,7 +203,8 @@ int32_t tm_hub_send(tm_hub *hub, tm_op *op, tm_error *err)
     tm_hub_target target;
     int32_t code = find_target_again(hub, op->message, &target, err);
     if (!code) code = find_attempt(hub, target.topic, op, err);
-    if (code || op->found) return code;
+    if (code) return code;
+    if (op->found) return deliver_again(hub, &target, err);
     op->server_time = next_time(hub, &target);
     op->seq = target.group_id ? target.last_seq + 1 : op->message->seq;
     int64_t event = 0;
@@ -206,7 +226,8 @@ int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
         memset(err, 0, sizeof *err);
         code = 0;
     }
-    return code || !target.topic ? code : find_attempt(hub, target.topic, op, err);
+    if (!code && target.topic) code = find_attempt(hub, target.topic, op, err);
+    return code || !op->found ? code : deliver_again(hub, &target, err);
 }
 
 int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
@@ -267,11 +288,7 @@ int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id
     code = tm_sql_run(hub->sql, err,
                       "INSERT OR IGNORE INTO inbox(user, event) SELECT ?, id FROM events WHERE id > ?", "ii",
                       user_id, before);
-    return code
-               ? code
-               : tm_hub_invite(hub,
-                               tm_sql_query(hub->sql, err, HUB_BELLS_OF_USER, "ii", user_id, hub->session_id),
-                               &hub->guests, err);
+    return code ? code : invite_user(hub, user_id, err);
 }
 
 int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)

@@ -82,12 +82,13 @@ static int32_t find_device(tm_hub *hub, const char *device, const char *cursor, 
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-/* Forgets the sessions of this device that died without a word. One that answers is that of a copy of the data directory,
- * which is a device too. */
+/* Forgets the sessions of this device that died without a word, and adds those to the guests whom these may not have woken
+ * any more. One that answers is that of a copy of the data directory, which is a device too. */
 static int32_t drop_dead_sessions(tm_hub *hub, tm_error *err)
 {
     tm_error local = {0};
     int32_t code = 0;
+    bool any = false;
     tm_hub_guests bells = {0}; /* which has names of bells alone, whatever others wrote into the table */
     sqlite3_stmt *row =
         tm_sql_query(hub->sql, &local, "SELECT bell FROM sessions WHERE device = ?", "i", hub->device_id);
@@ -97,13 +98,16 @@ static int32_t drop_dead_sessions(tm_hub *hub, tm_error *err)
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
     for (size_t i = 0; i < bells.count && !code; i++) {
         if (tm_hub_bell_ring(hub->bell, bells.names[i], "", 0)) continue;
+        any = true;
         tm_hub_bell_remove(hub->bell, bells.names[i]);
         code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE bell = ?", "t", bells.names[i]);
     }
     tm_hub_guests_clear(&bells);
-    return code ? code
-                : tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ? AND bell = ''", "i",
-                             hub->device_id);
+    if (!code)
+        code = tm_sql_run(hub->sql, err, "DELETE FROM sessions WHERE device = ? AND bell = ''", "i",
+                          hub->device_id);
+    any |= !code && tm_sql_changes(hub->sql) > 0;
+    return code || !any ? code : tm_hub_invite_late(hub, err);
 }
 
 static int32_t add_session(tm_hub *hub, tm_error *err)
@@ -127,8 +131,16 @@ int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err)
     return drop_session_of(hub, tm_hub_bell_name(hub->bell), err);
 }
 
+bool tm_hub_at_end(tm_hub *hub)
+{
+    return hub->user_id &&
+           tm_sql_int(hub->sql, NULL, 1, "SELECT EXISTS(SELECT 1 FROM inbox WHERE user = ? AND event > ?)",
+                      "ii", hub->user_id, hub->cursor) == 0;
+}
+
 /* Makes sure that others can still wake this session: cleaners of directories delete sockets, a process that could not
- * reach this one may have taken it for dead, and a bell may be deaf because descriptors were short for a moment. */
+ * reach this one may have taken it for dead, and a bell may be deaf because descriptors were short for a moment. And a
+ * process may have died behind its commit, before it could wake anybody. */
 void tm_hub_check_session(tm_hub *hub)
 {
     tm_error err = {0};
@@ -143,6 +155,7 @@ void tm_hub_check_session(tm_hub *hub)
     } else if (tm_sql_int(hub->sql, NULL, 1,
                           "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
                           hub->session_id, old)) {
+        hub->missed |= !tm_hub_at_end(hub);
         return;
     }
     int32_t code = tm_sql_begin(hub->sql, false, &err);
@@ -158,7 +171,6 @@ void tm_hub_check_session(tm_hub *hub)
     tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more: %s",
                  code ? err.text : "mended");
     hub->missed = true;
-    tm_hub_bell_ring(hub->bell, tm_hub_bell_name(hub->bell), "", 0); /* there may be something to fetch */
 }
 
 int32_t tm_hub_login(tm_hub *hub, tm_op *op, tm_error *err)

@@ -15,23 +15,20 @@ local SCRIPT <const> = debug.getinfo(1, "S").source:match("^@(.*)process%.lua$")
 local methods = {}
 methods.__index = methods
 
--- Starts a peer: its task, its directory (as in support.new_client), and what the task takes, which is its user first.
--- What it prints becomes `lines`; what it says on stderr is `complaint`.
-function process.start(task, dir, ...)
-  return process.start_at(0, support.server(dir), task, dir, ...)
+-- The environment with a library of the build preloaded, behind those that are.
+local function environment(library, ...)
+  local all = uv.os_environ()
+  local env = { ("LD_PRELOAD=%s %s/%s.so"):format(all.LD_PRELOAD or "", os.getenv "TIMMSG_BUILD", library), ... }
+  for name, value in pairs(all) do
+    if name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
+  end
+  return env
 end
 
--- The same with a clock that is so many seconds ahead, and another address of the backend.
-function process.start_at(skew, server, task, dir, ...)
+-- Starts a peer, in an environment (nil: this one's), at a backend.
+local function start(env, server, task, dir, ...)
   local self = setmetatable({ task = task, lines = {}, rest = "", complaint = "", seen = 0 }, methods)
   local args = { SCRIPT, task, dir, server }
-  local env
-  if skew ~= 0 then
-    env = { "LD_PRELOAD=" .. os.getenv "TIMMSG_BUILD" .. "/skew.so", "SKEW=" .. skew }
-    for name, value in pairs(uv.os_environ()) do
-      if name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
-    end
-  end
   for i, value in ipairs { ... } do
     args[4 + i] = tostring(value)
   end
@@ -56,6 +53,26 @@ function process.start_at(skew, server, task, dir, ...)
   end)
   self.errors:read_start(function(_, data) self.complaint = self.complaint .. (data or "") end)
   return self
+end
+
+-- Starts a peer: its task, its directory (as in support.new_client), and what the task takes, which is its user first.
+-- What it prints becomes `lines`; what it says on stderr is `complaint`.
+function process.start(task, dir, ...)
+  return start(nil, support.server(dir), task, dir, ...)
+end
+
+-- The same with a clock that is so many seconds ahead, and another address of the backend.
+function process.start_at(skew, server, task, dir, ...)
+  return start(skew ~= 0 and environment("skew", "SKEW=" .. skew) or nil, server, task, dir, ...)
+end
+
+-- On a hub: one that dies between its first commit that concerns others and waking them. Waits for that.
+function process.start_dying(task, dir, ...)
+  local self = start(environment "dies", support.server(dir), task, dir, ...)
+  self:expect "(ready)"
+  if task == "quit_group" then self:tell "go" end
+  process.eventually(function() return self.code end)
+  self:kill()
 end
 
 -- Nobody reaches the backend until `release()` of what this returns, or until cleanup.

@@ -255,6 +255,66 @@ describe("processes", function()
       end)
     end
 
+    support.hub_only(describe)("rule 22: between the hub's commit and waking the others,", function()
+      local bob, at_bob, carol
+      before_each(function()
+        bob, at_bob = device "bob"
+        carol = device "carol"
+        support.group(bob, "crew", "carol")
+        support.new_client(dir, "alice"):close()
+        support.must(bob, "group_invite_member", {
+          group_invite_member_param_group_id = "crew", group_invite_member_param_identifier_array = { "alice" },
+        })
+        support.eventually(function() return #at_bob.messages == 2 end, bob, carol)
+      end)
+
+      -- Far less than the time after which they look by themselves.
+      local function soon(predicate, ...) return support.pump(6000 * support.PATIENCE, predicate, ...) or false end
+      local function sends() process.start_dying("send", dir, "alice", "bob", C2C, "last", 1) end
+      local function quits() process.start_dying("quit_group", dir, "alice", "crew", 30000) end
+      local function has_come() return #at_bob.messages >= 3 end
+      local function heard_nothing()
+        support.idle(100, bob)
+        assert.is_false(has_come())
+      end
+
+      it("who sent logs in again, and nobody knows any more that he died", function()
+        sends()
+        local sql = "DELETE FROM sessions WHERE user = (SELECT id FROM users WHERE name = 'alice')"
+        assert(os.execute(("sqlite3 '%s/hub/hub.db' \"%s\""):format(dir, sql)))
+        heard_nothing()
+        local alice = device "alice"
+        assert.is_true(soon(has_come, bob, alice))
+      end)
+
+      for what, act in pairs { sent = sends, ["left a group"] = quits } do
+        it("who " .. what .. " logs in again", function()
+          act()
+          heard_nothing()
+          local alice = device "alice"
+          assert.is_true(soon(has_come, bob, alice))
+          if act ~= sends then return end
+          assert.equal("last 1", support.text_of(at_bob.messages[3]))
+          assert.equal(timmsg.TIMMsg_SendSucc, support.history(alice, "bob", C2C)[1].message_status)
+        end)
+
+        it("who " .. what .. " is found dead by somebody else", function()
+          act()
+          heard_nothing()
+          support.say(carol, "alice", C2C, "are you there?")
+          assert.is_true(soon(has_come, bob, carol))
+        end)
+
+        it("of one who " .. what .. " hears who does something himself", function()
+          act()
+          heard_nothing()
+          support.pass(os.time() + 1, bob, carol) -- it is looked for once a second at most
+          support.say(bob, "bob", C2C, "note to self")
+          assert.is_true(soon(has_come, bob))
+        end)
+      end
+    end)
+
     it("rule 22, 23: in the middle of receiving", function()
       enrol "bob"
       local alice = device "alice"

@@ -298,30 +298,46 @@ static bool can_go(tm_xmpp *x, const tm_task *task)
     return room && room->in && room->archive && (room->archive->caught_up || task->op.message->is_online);
 }
 
-static int32_t keep_letters(tm_xmpp *x, tm_error *err)
+/* The first letter that is not kept yet of what can go out, from a task on; *room: how much of that is looked at, what is
+ * none included. */
+static tm_task *letter_to_keep(tm_xmpp *x, tm_task *task, int *room)
+{
+    for (; task && *room > 0; task = task->next) {
+        if (task->ping || !can_go(x, task)) continue;
+        (*room)--;
+        if (is_letter(x, task) && !task->kept) return task;
+    }
+    return NULL;
+}
+
+/* Before a letter goes out it is kept, and with it those that will go out right behind it: as many as there is room for. */
+static int32_t keep_letters(tm_xmpp *x, tm_task *first, int room, tm_error *err)
 {
     int32_t code = tm_mirror_begin(x->mirror, err);
     uint64_t due = tm_clock_seconds() + TM_LETTER_PAUSE_S;
-    int sent = 0;
-    for (tm_task *task = x->sending; task && !code && sent < WINDOW; task = task->next) {
-        sent++;
-        if (!task->ping && is_letter(x, task) && !task->kept && can_go(x, task)) {
-            code = tm_mirror_put_letter(x->mirror, task->id, task->op.message, due, err);
-            /* an attempt that was refused may have been one to a user who is there by now */
-            if (!code) code = tm_mirror_unrefuse(x->mirror, task->op.message->conv_id, task->id, err);
-            task->kept = !code;
-        }
+    int left = room;
+    for (tm_task *task = letter_to_keep(x, first, &left); task && !code;
+         task = letter_to_keep(x, task->next, &left)) {
+        code = tm_mirror_put_letter(x->mirror, task->id, task->op.message, due, err);
+        /* an attempt that was refused may have been one to a user who is there by now */
+        if (!code) code = tm_mirror_unrefuse(x->mirror, task->op.message->conv_id, task->id, err);
     }
     if (!code) code = tm_mirror_commit(x->mirror, err);
-    if (code) tm_mirror_rollback(x->mirror);
+    if (code) {
+        tm_mirror_rollback(x->mirror);
+        return code;
+    }
+    left = room;
+    for (tm_task *task = letter_to_keep(x, first, &left); task; task = letter_to_keep(x, task->next, &left))
+        task->kept = true;
     if (!x->letters_at || x->letters_at > due) x->letters_at = due;
-    return code;
+    return 0;
 }
 
 static void send_waiting(tm_xmpp *x)
 {
     tm_error err = {0};
-    bool kept = false, any = false, to_users = false;
+    bool any = false, to_users = false;
     int on_their_way = 0, since_ping = 0;
     uint64_t now = tm_clock_ms();
     for (tm_task *task = x->sending; task;) {
@@ -338,12 +354,9 @@ static void send_waiting(tm_xmpp *x)
                 task)) { /* what was acknowledged and not shown went lost with the group, or will not be shown */
             fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, "the user is a member of the group no more");
         } else if (!task->ping && on_their_way < WINDOW && can_go(x, task)) {
-            if (is_letter(x, task) && !kept) {
-                if (keep_letters(x, &err)) {
-                    tm_xmpp_log(x, kTIMLog_Error, "messages wait: %s", err.text);
-                    break;
-                }
-                kept = true;
+            if (is_letter(x, task) && !task->kept && keep_letters(x, task, WINDOW - on_their_way, &err)) {
+                tm_xmpp_log(x, kTIMLog_Error, "messages wait: %s", err.text);
+                break;
             }
             if (!since_ping) x->pings++;
             task->ping = x->pings;

@@ -110,6 +110,30 @@ describe("logging in on XMPP", function()
     end
   end)
 
+  it("keeps each of many that go out at once until it is confirmed (rule 14)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    support.send_many(ann, "bob", C2C, "unheard ", 400)
+    assert.equal("400\n", letter "SELECT count(*) FROM letters")
+  end)
+
+  it("sends what was refused again, however much goes out before it (rules 14, 45)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    local code, _, refused = support.call(ann, "send_new_msg", "carl", C2C, timmsg.text "refused")
+    assert.equal(timmsg.ERR_SVR_MSG_INVALID_ID, code)
+    support.account(dir, "carl")
+    local again
+    for i = 1, 300 do
+      assert(ann:send_new_msg("bob", C2C, timmsg.text("unheard " .. i)))
+    end
+    assert(ann:send_new_msg("carl", C2C, refused, function(got) again = got end))
+    support.eventually(function() return again end, ann)
+    assert.equal(0, again)
+    local carl = support.new_client(dir, "carl")
+    support.eventually(function() return #support.history(carl, "ann", C2C) == 1 end, carl, ann)
+  end)
+
   it("does that for a month from when it was sent, whatever its client_time is (rule 14)", function()
     support.account(dir, "bob")
     local ann = support.new_client(dir, "ann")
@@ -210,6 +234,23 @@ describe("logging in on XMPP", function()
   end)
 
   if support.backend == "prosody" then
+    it("sends what was refused again, past messages that wait for their group (rules 14, 45)", function()
+      local ann = support.new_client(dir, "ann")
+      support.group(ann, "team")
+      local _, _, refused = support.call(ann, "send_new_msg", "carl", C2C, timmsg.text "refused")
+      support.account(dir, "carl")
+      support.must(ann, "logout")
+      server:lose("presence", "team@conference." .. host)
+      support.must(ann, "login", "ann", "sig")
+      local in_group, again = 0, nil
+      for i = 1, 200 do
+        assert(ann:send_new_msg("team", timmsg.GROUP, timmsg.text("waiting " .. i), function() in_group = in_group + 1 end))
+      end
+      assert(ann:send_new_msg("carl", C2C, refused, function(code) again = code end))
+      support.eventually(function() return again end, ann)
+      assert.same({ 0, 0 }, { again, in_group })
+    end)
+
     it("waits for no service that answers nobody", function()
       server:register("ann", "sig", host)
       server:add_dead_service(host)

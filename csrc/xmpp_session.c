@@ -215,12 +215,14 @@ static void run(tm_xmpp *x)
             tm_rooms_run(x);
             tm_archives_run(x);
             tm_group_run(x);
+            x->released = false;
             tm_receipts_run(x);
         }
         tm_outbox_run(x);
         tm_tasks_expire(x);
-        /* what was just written goes out before the wait; if something came meanwhile others may want to act */
-        if (!tm_link_run(x->link)) wait_for_something(x);
+        /* what was just written goes out before the wait; if something came meanwhile, or a task's time was over, others may
+         * want to act */
+        if (!tm_link_run(x->link) && !(x->released && x->welcome)) wait_for_something(x);
     }
     if (tm_link_is_up(x->link)) {
         tm_link_disconnect(x->link);

@@ -148,12 +148,13 @@ struct tm_xmpp {
     tm_task *sending, *last_sending; /* xmpp_outbox.c */
     size_t held;                     /* how many of them have a number that is held */
     tm_task *working;                /* tasks whose handler waits for answers */
-    uint64_t tasks;                  /* numbers given */
-    uint64_t pings, ponged;          /* pings sent and answered on this connection, as numbers */
-    uint32_t unsettled;              /* messages of an earlier life that SETTLE will be asked about */
-    uint64_t letters_at;             /* Unix seconds: when a letter is due; 0: none */
-    int64_t receipted;               /* up to this number receipts were sent */
-    uint64_t forget_at;              /* when the mirror may forget again (tm_clock_ms); 0: it has not yet */
+    bool released;          /* one of them is over, or goes on elsewhere: others may have waited for it */
+    uint64_t tasks;         /* numbers given */
+    uint64_t pings, ponged; /* pings sent and answered on this connection, as numbers */
+    uint32_t unsettled;     /* messages of an earlier life that SETTLE will be asked about */
+    uint64_t letters_at;    /* Unix seconds: when a letter is due; 0: none */
+    int64_t receipted;      /* up to this number receipts were sent */
+    uint64_t forget_at;     /* when the mirror may forget again (tm_clock_ms); 0: it has not yet */
 };
 
 /* ---- xmpp_session.c ---- */

@@ -70,6 +70,7 @@ tm_task *tm_xmpp_release(tm_xmpp *x, tm_task *task)
     for (tm_task **at = &x->working; *at; at = &(*at)->next)
         if (*at == task) {
             *at = task->next;
+            x->released = true;
             break;
         }
     task->next = NULL;

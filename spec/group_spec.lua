@@ -388,6 +388,32 @@ describe("Groups", function()
       assert.same({ { 1, "cora", "cora", 2 }, { 1, "ben", "ben", 3 } }, both)
     end)
 
+    -- Ben, and the group "team"'s room. What waits there waits for as long as his calls may take, in seconds.
+    local function ben_at_team(seconds)
+      local timeout = math.floor(seconds * support.PATIENCE)
+      create { group_id = "team" }
+      return support.device(dir, "ben", nil, { request_timeout_ms = timeout * 1000 }), timeout,
+        ("team@conference.%s"):format(support.xmpp_host(dir))
+    end
+
+    -- Joins the group, and again `seconds` later: the codes.
+    local function join_twice(ben, seconds)
+      local codes = {}
+      for i = 1, 2 do
+        assert(ben:group_join("team", "", function(code) codes[i] = code end))
+        if i == 1 then support.idle(seconds * 1000, ben) end
+      end
+      support.eventually(function() return codes[1] and codes[2] end, ben)
+      return codes
+    end
+
+    only_prosody("rule 42: is done where an earlier call of the same was in vain", function()
+      local ben, timeout, room = ben_at_team(4)
+      support.xmpp_server():lose("page", room)
+      assert.same({ timmsg.ERR_REQUEST_TIMEOUT, 0 }, join_twice(ben, timeout / 2))
+      assert.same({ "team" }, joined(ben))
+    end)
+
     it("rule 42: calls that are made at once are done in their order", function()
       local ben = user "ben"
       create { group_id = "team" }

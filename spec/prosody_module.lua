@@ -7,7 +7,8 @@
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
 --   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or change of
---                                                          its lists, or what is to end it, or a ping to the host
+--                                                          its lists, or question for a page of its archive, or what is to
+--                                                          end it, or a ping to the host
 --   POST /api/refuse {"to":…,"what":…,"condition":…}       the next of these is refused, with that condition
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
@@ -60,6 +61,7 @@ end
 
 local EVENTS = {
   presence = "presence/full", message = "message/bare", ping = "iq-get/host/urn:xmpp:ping:ping",
+  page = "iq-set/bare/urn:xmpp:mam:2:query",
   change = "iq-set/bare/http://jabber.org/protocol/muc#admin:query", ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
 }
 

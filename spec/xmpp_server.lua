@@ -292,8 +292,8 @@ function methods:end_room(room)
   assert(self:call("end_room", ('{"room":%s}'):format(quote(room))))
 end
 
--- The next "presence" or "message" to the room goes lost, or "change" of its lists, or what is to "end" it, or a "ping" to the
--- host (Prosody).
+-- The next "presence" or "message" to the room goes lost, or "change" of its lists, or question for a "page" of its archive, or
+-- what is to "end" it, or a "ping" to the host (Prosody).
 function methods:lose(what, to)
   assert(self:call("lose", ('{"to":%s,"what":%s}'):format(quote(to), quote(what))))
 end

@@ -201,7 +201,8 @@ static void end_came(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *a
     while (room && room->joining != (uint64_t)(uintptr_t)argument)
         room = room->next;
     if (room) room->joining = 0;
-    if (!task && room && !tm_mirror_in_group(x->mirror, room->group, NULL)) { /* its time was over */
+    /* its time was over; but a later one of the same may be on its way in */
+    if (!task && room && !room->task && !tm_mirror_in_group(x->mirror, room->group, NULL)) {
         tm_room_leave(x, room);
         tm_room_drop(x, room);
     }

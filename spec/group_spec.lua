@@ -396,12 +396,13 @@ describe("Groups", function()
         ("team@conference.%s"):format(support.xmpp_host(dir))
     end
 
-    -- Joins the group, and again `seconds` later: the codes.
-    local function join_twice(ben, seconds)
+    -- Joins the group, and again `seconds` later, when `meanwhile` was called: the codes.
+    local function join_twice(ben, seconds, meanwhile)
       local codes = {}
       for i = 1, 2 do
         assert(ben:group_join("team", "", function(code) codes[i] = code end))
         if i == 1 then support.idle(seconds * 1000, ben) end
+        if i == 1 and meanwhile then meanwhile() end
       end
       support.eventually(function() return codes[1] and codes[2] end, ben)
       return codes
@@ -412,6 +413,15 @@ describe("Groups", function()
       support.xmpp_server():lose("page", room)
       assert.same({ timmsg.ERR_REQUEST_TIMEOUT, 0 }, join_twice(ben, timeout / 2))
       assert.same({ "team" }, joined(ben))
+    end)
+
+    only_prosody("rule 42: nor does what answers that too late put the user out again", function()
+      local ben, timeout, room = ben_at_team(4)
+      local server = support.xmpp_server()
+      server:delay("page", room, timeout + 1)
+      assert.same({ timmsg.ERR_REQUEST_TIMEOUT, 0 }, join_twice(ben, timeout - 0.5, function() server:lose("presence", room) end))
+      assert.same({ "team" }, joined(ben))
+      assert.equal(0, send_code(ben, "team"))
     end)
 
     it("rule 42: calls that are made at once are done in their order", function()

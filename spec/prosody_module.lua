@@ -9,6 +9,7 @@
 --   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or change of
 --                                                          its lists, or question for a page of its archive, or what is to
 --                                                          end it, or a ping to the host
+--   POST /api/delay {"to":…,"what":…,"seconds":…}          the next of these comes late
 --   POST /api/refuse {"to":…,"what":…,"condition":…}       the next of these is refused, with that condition
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
@@ -89,6 +90,14 @@ local function lose(event)
   return at_next(body.what, body.to, function() return true end)
 end
 
+local function delay(event)
+  local body = json.decode(event.request.body)
+  return at_next(body.what, body.to, function(_, next)
+    timer.add_task(body.seconds, function() prosody.core_post_stanza(next.origin, next.stanza) end)
+    return true
+  end)
+end
+
 local function refuse(event)
   local body = json.decode(event.request.body)
   return at_next(body.what, body.to, function(_, next)
@@ -143,6 +152,7 @@ module:provides("http", {
     ["POST /reload_config"] = reload_config,
     ["POST /end_room"] = end_room,
     ["POST /lose"] = lose,
+    ["POST /delay"] = delay,
     ["POST /refuse"] = refuse,
     ["POST /add_dead_service"] = add_dead_service,
     ["POST /kill_service"] = kill_service,

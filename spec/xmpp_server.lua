@@ -298,6 +298,11 @@ function methods:lose(what, to)
   assert(self:call("lose", ('{"to":%s,"what":%s}'):format(quote(to), quote(what))))
 end
 
+-- The next of these comes so many seconds late (Prosody).
+function methods:delay(what, to, seconds)
+  assert(self:call("delay", ('{"to":%s,"what":%s,"seconds":%s}'):format(quote(to), quote(what), seconds)))
+end
+
 -- The next of these is refused, with that condition (Prosody).
 function methods:refuse(what, to, condition)
   assert(self:call("refuse", ('{"to":%s,"what":%s,"condition":%s}'):format(quote(to), quote(what), quote(condition))))

@@ -406,6 +406,8 @@ static void begin_at_end(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_
 static void go_on(tm_xmpp *x, tm_archive *archive)
 {
     if (archive->busy || !archive->rings || archive->closed || !tm_link_is_up(x->link)) return;
+    /* not all that is said can be acted on before the set-up is through, which asks for all that came meanwhile */
+    if (!x->welcome) return;
     /* a new device reads no news before it is settled where each archive begins for it */
     if (archive->known && x->login && x->is_new) return;
     archive->busy = true;

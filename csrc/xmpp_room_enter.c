@@ -74,8 +74,7 @@ int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
 {
     tm_room *room = tm_room_find(x, item->conv_id);
     const char *born = item->target ? item->target : "";
-    if (!x->welcome || tm_mirror_in_group(x->mirror, item->conv_id, NULL) || (room && room->may_create))
-        return 0;
+    if (tm_mirror_in_group(x->mirror, item->conv_id, NULL) || (room && room->may_create)) return 0;
     item->leads_in = true;
     int32_t code = tm_room_note_membership(x, item->conv_id, true, item->stamp / 1000000, err);
     if (!code && *born) code = tm_mirror_note_born(x->mirror, item->conv_id, born, err);
@@ -84,7 +83,6 @@ int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
 
 void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
 {
-    if (!x->welcome) return;
     tm_room *room = tm_room_find(x, item->conv_id);
     if (item->leads_in) {
         enter_as_member(x, item->conv_id, item->stamp);

@@ -1,8 +1,10 @@
 -- Groups: rule 42, and what rules 1, 10, 23 and 35 say of them.
 
+local proxy = require "rounds.proxy"
 local support = require "support"
 local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
+local uv = require "luv"
 
 local GROUP <const> = timmsg.GROUP
 local NORMAL <const>, ADMIN <const>, OWNER <const> =
@@ -576,6 +578,38 @@ describe("Groups", function()
       assert.equal(DENIED, (invite(ben, "team", "ben")))
       assert.equal(timmsg.ERR_SVR_GROUP_NOT_FOUND, (invite(ben, "other", "ben")))
       assert.same({ anna = OWNER }, roles(anna, "team"))
+    end)
+
+    only_prosody("rule 23: reaches one whose client is just coming back and has not asked all yet", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      local line = proxy.start(server.c2s_port)
+      finally(function() line:close() end)
+      support.account(dir, "ben")
+      server:kill_service(host, "upload") -- it is asked at each log-in, and waited for
+      local ben = support.keep(assert(timmsg.new { sdk_app_id = 1400000001, data_dir = dir .. "/ben",
+        server = support.server(dir):gsub(":" .. server.c2s_port, ":" .. line.port) }))
+      local status, heard = nil, {}
+      ben:on("network_status", function(is) status = is end)
+      ben:on("recv_new_msg", function(msgs) table.move(msgs, 1, #msgs, #heard + 1, heard) end)
+      local function eventually(predicate)
+        support.eventually(function()
+          uv.run "nowait"
+          return predicate()
+        end, ben)
+      end
+      local code
+      assert(ben:login("ben", "sig", function(got) code = got end))
+      eventually(function() return code end)
+      assert.equal(0, code)
+      create { group_id = "team" }
+      line.target = 1 -- nobody listens there
+      line:cut "close"
+      eventually(function() return status == timmsg.TIMDisconnected end)
+      assert.equal(0, (invite(anna, "team", "ben")))
+      line.target = server.c2s_port
+      eventually(function() return status == timmsg.TIMConnected end)
+      support.say(anna, "team", GROUP, "welcome")
+      eventually(function() return texts(heard)[1] == "welcome" end)
     end)
 
     it("rule 23: reaches those who are away", function()

@@ -83,7 +83,10 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     }
     uint64_t since = tm_mirror_since(x->mirror, room->group, NULL);
     if (!room->start && !(x->is_new && x->login)) room->start = since ? since : microseconds(joined);
-    if (!room->archive) room->archive = tm_archive_open(x, room->group, room->start, &err);
+    if (!room->archive && !(room->archive = tm_archive_open(x, room->group, room->start, &err))) {
+        tm_link_drop(x->link, err.text); /* it is entered again */
+        return;
+    }
     tm_archive_rewind(x, room->archive);
     ask_powers(x, room);
 }

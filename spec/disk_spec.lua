@@ -3,7 +3,6 @@
 
 local support = require "support"
 local timmsg = require "timmsg"
-local uv = require "luv"
 
 local C2C <const> = timmsg.C2C
 local describe <const> = support.hub_only(describe)
@@ -110,11 +109,7 @@ describe("disk", function()
     assert.same({ "before", "after" }, support.texts(at_bob.messages))
   end)
 
-  local unlimited <const> = support.read_file("/proc/self/limits"):match "Max file size%s+(%w+)"
-  -- No file of this process grows beyond that: as on a full disk, writes fail. nil: what it was.
-  local function limit(bytes)
-    assert(os.execute(("prlimit --pid %d --fsize=%s:"):format(uv.os_getpid(), bytes or unlimited)))
-  end
+  local limit <const> = support.limit_files
 
   it("rule 46: a disk fills up, and there is room again", function()
     assert.equal(0, (send "before"))

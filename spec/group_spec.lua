@@ -612,6 +612,20 @@ describe("Groups", function()
       eventually(function() return texts(heard)[1] == "welcome" end)
     end)
 
+    only_prosody("rule 46: leads in once there is room on a disk that was full just then", function()
+      local room = ("team@conference.%s"):format(support.xmpp_host(dir))
+      create { group_id = "team" }
+      local ben = support.device(dir, "ben", nil, { request_timeout_ms = math.floor(10000 * support.PATIENCE) })
+      support.xmpp_server():lose("presence", room) -- it is tried again 2 s later
+      assert.equal(0, (invite(anna, "team", "ben")))
+      support.eventually(function() return joined(ben)[1] end, ben)
+      finally(support.limit_files)
+      support.limit_files(1)
+      support.idle(3500 * support.PATIENCE, ben)
+      support.limit_files(nil)
+      assert.equal(0, send_code(ben, "team"))
+    end)
+
     it("rule 23: reaches those who are away", function()
       user "ben":close()
       create { group_id = "team", group_type = timmsg.TIMGroup_Private }

@@ -365,6 +365,13 @@ end
 ---@type fun(...: any)
 local function nothing() end
 
+local unlimited <const> = support.read_file("/proc/self/limits"):match "Max file size%s+(%w+)"
+
+-- No file of this process grows beyond that: as on a full disk, writes fail. nil: what it was.
+function support.limit_files(bytes)
+  assert(os.execute(("prlimit --pid %s --fsize=%s:"):format(support.read_file("/proc/self/stat"):match "^%d+", bytes or unlimited)))
+end
+
 -- `it` or `describe` for what only the embedded hub does or shows, or where the backend plays no role, so that once is
 -- enough: on XMPP it registers nothing.
 ---@return fun(name: string, block: fun())

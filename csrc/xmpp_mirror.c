@@ -325,7 +325,10 @@ static int32_t judge_retraction(tm_mirror *mirror, const tm_item *item, uint32_t
     }
     bool may =
         strcmp(found.sender, item->actor) == 0 || (item->conv_type == kTIMConv_Group && item->may_revoke);
-    out->valid = may && !found.revoked && in_time(item->stamp, found.stamp, window_s);
+    bool timely = in_time(item->stamp, found.stamp, window_s);
+    out->denied = !found.revoked && !may;
+    out->late = !found.revoked && may && !timely;
+    out->valid = !found.revoked && may && timely;
     return out->valid ? mark_revoked(mirror, found.number, err) : 0;
 }
 

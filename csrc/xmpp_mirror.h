@@ -61,6 +61,8 @@ typedef struct tm_mirrored {
     bool revoked;   /* a message that was revoked */
     bool valid;     /* a retraction that counts: by its author (in a group also the owner and admins), in
                      * time; a marker that names a known message of the other side */
+    bool denied;    /* a retraction whose actor may not do that */
+    bool late;      /* one that would count if it had come in time */
     int64_t target; /* the number of the message that a retraction or marker means; 0: not known */
 } tm_mirrored;
 

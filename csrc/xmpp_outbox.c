@@ -430,7 +430,8 @@ void tm_outbox_seen(tm_xmpp *x, const tm_item *item, const tm_mirrored *mirrored
     task->op.seq = mirrored->seq;
     if (task->op.kind == TM_OP_SEND) task->op.position = mirrored->number;
     if (task->op.kind == TM_OP_REVOKE && mirrored->fresh && !mirrored->valid) {
-        fail(x, task, ERR_SVR_MSG_REVOKED_ALREADY, "the message is revoked already");
+        tm_error err = {0};
+        fail(x, task, tm_outbox_explain_revoke(x, task, mirrored, &err), err.text);
         return;
     }
     check_done(x, task);

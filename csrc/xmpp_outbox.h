@@ -11,6 +11,9 @@
 /* ---- xmpp_outbox_revoke.c ---- */
 /* Rule 28, by what the mirror knows. *look_up: the archive has to be asked. Sets the task's target. */
 int32_t tm_outbox_check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_error *err);
+/* The same by what the archive made of it: the error of a retraction that does not count. */
+int32_t tm_outbox_explain_revoke(const tm_xmpp *x, const tm_task *task, const tm_mirrored *mirrored,
+                                 tm_error *err);
 
 /* ---- xmpp_outbox_letter.c ---- */
 /* Sends the letters that are due. */

@@ -136,6 +136,21 @@ function tasks.join_group(user, group_id)
   io.read()
 end
 
+-- Says something to a user and in a group of its own, and revokes it when the window, in seconds, is over: "revoked CODE CODE".
+function tasks.revoke_late(user, peer, window)
+  local client <close> = login(user, nil, { revoke_window_s = tonumber(window) })
+  assert(client.await:group_create { create_group_param_group_id = "crew", create_group_param_group_name = "crew" })
+  local function say(conv_id, conv_type) return assert(client.await:send_new_msg(conv_id, conv_type, timmsg.text "late")) end
+  local to_peer, in_group = say(peer, timmsg.C2C), say("crew", timmsg.GROUP)
+  client.await:sleep(1000 * window + 1500)
+  local function revoke(conv_id, conv_type, msg)
+    local ok, _, code = client.await:revoke(conv_id, conv_type, msg)
+    return ok and 0 or code
+  end
+  print_line("revoked", revoke(peer, timmsg.C2C, to_peer), revoke("crew", timmsg.GROUP, in_group))
+  io.read()
+end
+
 -- Quits a group when it is told to begin, with so much time: "quit CODE". Where that fails it waits for a message, and then
 -- says how many groups the user is in, "groups COUNT", each time it is asked.
 function tasks.quit_group(user, group_id, timeout_ms)

@@ -52,6 +52,14 @@ describe("on a machine whose clock is wrong", function()
     assert.same({ "-", "at once" }, support.texts(at_two.messages))
   end)
 
+  it("rule 28: a message is too old to be revoked by the server's clock", function()
+    local bob = support.new_client(dir, "bob")
+    local alice = process.start_at(-SKEW_S, address(), "revoke_late", dir, "alice", "bob", 1)
+    local in_c2c, in_group = alice:expect("revoked (%d+) (%d+)", bob)
+    assert.same({ timmsg.ERR_SVR_MSG_REVOKE_TIME_LIMIT, timmsg.ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT },
+      { tonumber(in_c2c), tonumber(in_group) })
+  end)
+
   it("a group is joined, and what was said before is there (rule 35)", function()
     local bob = support.new_client(dir, "bob")
     support.group(bob, "crew")

@@ -8,15 +8,11 @@
 
 /* Items a page. Prosody gives 250 at most. */
 #define PAGE 100
-/* How far back reading begins when something may be missing, in microseconds. */
-#define REWIND 60000000u
 /* What a sweep reads again, in microseconds; how long after the last news it comes, and how long at most while
  * there is always some. */
 #define OVERLAP 250000u
 #define QUIET_MS 300
 #define SWEEP_MS 5000
-/* Servers count all that matches a question: it says since when, roughly, in microseconds. */
-#define MARGIN 2000000u
 /* Pushed ids that are waited for at most. */
 #define EXPECTED 512
 
@@ -47,11 +43,11 @@ tm_archive *tm_archive_open(tm_xmpp *x, const char *group, uint64_t stamp, tm_er
     strcpy(archive->group, group);
     archive->known =
         tm_mirror_archive(x->mirror, group, &archive->after, &archive->stamp, &archive->start, err);
-    archive->after_stamp = back_from(archive->stamp, REWIND);
+    archive->after_stamp = back_from(archive->stamp, TM_MIRROR_REWIND);
     if (!archive->known && !err->code) {
         archive->after = tm_strdup("");
         archive->stamp = archive->start = stamp;
-        archive->after_stamp = back_from(stamp, REWIND);
+        archive->after_stamp = back_from(stamp, TM_MIRROR_REWIND);
         archive->known = stamp != 0;
         if (!archive->after)
             tm_fail_memory(err);
@@ -421,7 +417,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     archive->asked++;
     tm_page_query query = {.group = archive->group, .max = PAGE};
     if (archive->rewind || (archive->walk && !*archive->walk)) {
-        query.start = back_from(archive->stamp, REWIND);
+        query.start = back_from(archive->stamp, TM_MIRROR_REWIND);
         if (archive->from && archive->from < query.start) query.start = archive->from;
         archive->rewind = archive->fast = false;
         archive->rewound = true;
@@ -435,7 +431,8 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
         uint64_t due = sweep_due(archive);
         archive->fast = archive->newest && due && tm_clock_ms() < due;
         query.after = archive->fast ? archive->newest : archive->after;
-        query.start = back_from(archive->fast ? archive->stamp : archive->after_stamp, MARGIN);
+        query.start = back_from(archive->fast ? archive->stamp : archive->after_stamp,
+                                TM_MIRROR_MARGIN); /* servers count all that matches a question */
     }
     archive->walk_since = query.start;
     tm_page_ask(x, &query, take_page, archive);

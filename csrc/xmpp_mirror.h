@@ -28,6 +28,11 @@ int32_t tm_mirror_begin(tm_mirror *mirror, tm_error *err);
 int32_t tm_mirror_commit(tm_mirror *mirror, tm_error *err);
 void tm_mirror_rollback(tm_mirror *mirror);
 
+/* How far back an archive is read again at most where something may be missing, behind its newest item that is known; and
+ * how roughly servers take that time. In microseconds. */
+#define TM_MIRROR_REWIND 60000000
+#define TM_MIRROR_MARGIN 2000000
+
 /* Where an archive was read up to: `group` "" is the user's own. *after: its last id ("": from the beginning;
  * owned by the caller), *stamp: its time in microseconds, *start: what is older was there before the device. False: that archive was never read (or on failure,
  * err->code). */
@@ -103,8 +108,8 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
                                char **id, tm_error *err);
 /* Erases the contents of what the store has, up to `number`. */
 int32_t tm_mirror_erase(tm_mirror *mirror, int64_t number, tm_error *err);
-/* Forgets what is more than 30 days older than `number`, unless only the mirror knows its identity: a part of it if it
- * is much (*more). Looks at all that it keeps: not to be done with each batch. */
+/* Forgets what is more than 30 days older than `number`, unless only the mirror knows its identity, or its archive is read
+ * again from before it: a part of it if it is much (*more). Looks at all that it keeps: not to be done with each batch. */
 int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error *err);
 
 /* ---- outbox: C2C messages that were sent and not confirmed by a device of their recipient ---- */

@@ -219,9 +219,11 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
 }
 
 /* The oldest rows that may go: numbers are times. What only the mirror can name stays, a reader's last marker in
- * each conversation, and what the peer said last there: a marker of this user's names it. */
+ * each conversation, and what the peer said last there: a marker of this user's names it. So does what comes again, and
+ * would be news: ?3 is how far back archives are read. */
 #define PASSED                                                                                               \
     "(SELECT number FROM log WHERE number < ?1 AND (kind NOT IN (1, 6) OR ours)"                             \
+    " AND NOT EXISTS(SELECT 1 FROM archives a WHERE a.name = log.archive AND log.stamp >= a.stamp - ?3)"     \
     " AND (kind <> 1 OR is_self OR EXISTS(SELECT 1 FROM log n WHERE n.conv = log.conv AND"                   \
     " n.conv_type = log.conv_type AND n.kind = 1 AND NOT n.is_self AND"                                      \
     " n.number > log.number))"                                                                               \
@@ -240,12 +242,14 @@ int32_t tm_mirror_erase(tm_mirror *mirror, int64_t number, tm_error *err)
 
 int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error *err)
 {
-    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000, limit = FORGET_ROWS;
+    int64_t old = number - (int64_t)KEEP_DAYS * 86400 * 1000000, limit = FORGET_ROWS,
+            back = TM_MIRROR_REWIND + TM_MIRROR_MARGIN;
     *more = false;
     int32_t code =
-        tm_sql_run(mirror->sql, err, "DELETE FROM known WHERE number IN " PASSED, "ii", old, limit);
+        tm_sql_run(mirror->sql, err, "DELETE FROM known WHERE number IN " PASSED, "iii", old, limit, back);
     if (!code)
-        code = tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number IN " PASSED, "ii", old, limit);
+        code =
+            tm_sql_run(mirror->sql, err, "DELETE FROM log WHERE number IN " PASSED, "iii", old, limit, back);
     if (!code) *more = tm_sql_changes(mirror->sql) == limit;
     if (!code)
         code = tm_sql_run(mirror->sql, err, "DELETE FROM letters WHERE due = ? AND sent < ?", "iu",
@@ -254,8 +258,9 @@ int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error
     if (!code)
         code = tm_sql_run(mirror->sql, err,
                           "DELETE FROM known WHERE (archive, archive_id) IN (SELECT archive, archive_id FROM "
-                          "known WHERE number < -1 AND number > -?1 LIMIT ?2)",
-                          "ii", old, limit);
+                          "known WHERE number < -1 AND number > -?1 AND NOT EXISTS(SELECT 1 FROM archives a"
+                          " WHERE a.name = known.archive AND -known.number >= a.stamp - ?3) LIMIT ?2)",
+                          "iii", old, limit, back);
     if (!code) *more |= tm_sql_changes(mirror->sql) == limit;
     return code;
 }

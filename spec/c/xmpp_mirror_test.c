@@ -1366,6 +1366,36 @@ static void what_the_peer_said_last_is_not_forgotten(void **state)
     tm_free(found.id);
 }
 
+/* Its archive is read again from a little before its newest item, however long ago that came. */
+static void what_is_read_again_is_not_forgotten(void **state)
+{
+    fixture *f = *state;
+    uint64_t old = NOW - 40 * DAY;
+    put(f, message_of(NULL, "bob", "tm-1-1-1", old - 120 * SECOND), "before", TM_MIRROR_NEWS, 0);
+    tm_mirrored said =
+        put(f, message_of(NULL, "bob", "tm-2-2-2", old - 50 * SECOND), "said", TM_MIRROR_NEWS, 0);
+    put(f, item_of(TM_ITEM_NOTHING, GROUP, NULL, "bob", old - 120 * SECOND), "long ago", TM_MIRROR_NEWS, 0);
+    put(f, item_of(TM_ITEM_NOTHING, GROUP, NULL, "bob", old - 50 * SECOND), "nothing", TM_MIRROR_NEWS, 0);
+    put(f, message_of(NULL, "bob", "tm-3-3-3", old), "last", TM_MIRROR_NEWS, 0);
+    assert_int_equal(tm_mirror_set_archive(f->mirror, GROUP, "last", old, &f->err), 0);
+    tm_mirrored now = put(f, message_of("eve", "eve", "tm-4-4-4", NOW), "now", TM_MIRROR_NEWS, 0);
+    trim(f, now.number);
+    assert_false(tm_mirror_has(f->mirror, GROUP, "before"));
+    assert_false(tm_mirror_has(f->mirror, GROUP, "long ago"));
+    assert_true(tm_mirror_has(f->mirror, GROUP, "said"));
+    assert_true(tm_mirror_has(f->mirror, GROUP, "nothing"));
+    tm_mirrored again =
+        put(f, message_of(NULL, "bob", "tm-2-2-2", old - 50 * SECOND), "said", TM_MIRROR_NEWS, 0);
+    assert_false(again.fresh);
+    assert_int_equal(again.number, said.number);
+    /* nor does it hold up what may go */
+    assert_false(trim(f, now.number));
+    assert_int_equal(tm_mirror_set_archive(f->mirror, GROUP, "now", NOW, &f->err), 0);
+    trim(f, now.number);
+    assert_false(tm_mirror_has(f->mirror, GROUP, "said"));
+    assert_false(tm_mirror_has(f->mirror, GROUP, "nothing"));
+}
+
 static void many_old_rows_go_in_parts(void **state)
 {
     fixture *f = *state;
@@ -1649,6 +1679,7 @@ int main(void)
         TEST(contents_are_erased_and_the_rest_is_known),
         TEST(what_is_old_is_forgotten_but_not_what_only_the_mirror_knows),
         TEST(what_the_peer_said_last_is_not_forgotten),
+        TEST(what_is_read_again_is_not_forgotten),
         TEST(many_old_rows_go_in_parts),
         TEST(letters_wait_until_they_are_due),
         TEST(a_letter_is_there_since_it_was_put_there),

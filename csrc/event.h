@@ -10,8 +10,9 @@
 typedef int64_t tm_position;
 
 typedef enum tm_event_kind {
-    TM_EVENT_MESSAGE,    /* message, position; revoked: it came after it had been revoked */
-    TM_EVENT_REVOKE,     /* message: identity and conversation of the one revoked */
+    TM_EVENT_MESSAGE, /* message, position; revoked: it came after it had been revoked */
+    TM_EVENT_REVOKE, /* message: identity and conversation of the one revoked; time: when, where the backend does not
+                            know whether that was in time, else 0 */
     TM_EVENT_READ,       /* reader read the conversation up to `position`; time: of the last message read */
     TM_EVENT_MEMBERSHIP, /* the user joined (or left) the group `message.conv_id` at `time` */
 } tm_event_kind;

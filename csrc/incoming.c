@@ -120,9 +120,41 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
     return code;
 }
 
+static int32_t tell_revoke(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
+{
+    if (!tm_worker_wanted(worker, TM_LETTER_REVOKE)) return 0;
+    return append(&out->revoked, tm_message_locator(message, true), err);
+}
+
+static void tell(tm_worker *worker, tm_letter_kind kind, cJSON **array)
+{
+    if (*array) tm_worker_tell(worker, tm_letter_new(kind, NULL, *array));
+    *array = NULL;
+}
+
+/* What the history tells was revoked concerns who has shown it. What is not here comes revoked, or never. */
+static int32_t store_revoke(tm_worker *worker, const tm_conv *conv, const tm_event *event, tm_error *err)
+{
+    tm_stored stored;
+    news out = {0};
+    int32_t code = find_row(worker, conv, &event->message, &stored, err);
+    if (code) return code;
+    bool in_time = event->time <= stored.message.server_time ||
+                   event->time - stored.message.server_time <= worker->client->revoke_window_s;
+    if (stored.id && stored.message.status != kTIMMsg_Revoked && in_time) {
+        code = tm_store_revoke(worker->store, conv, stored.id, err);
+        if (!code) code = tell_revoke(worker, &stored.message, &out, err);
+        if (!code) tell(worker, TM_LETTER_REVOKE, &out.revoked);
+    }
+    cJSON_Delete(out.revoked);
+    tm_message_clear(&stored.message);
+    return code;
+}
+
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
 {
     outcome is;
+    if (event->kind == TM_EVENT_REVOKE) return store_revoke(worker, conv, event, err);
     int32_t code = store_message(worker, conv, event, false, &is, err);
     /* rule 10: what was deleted before it came here is not seen */
     return code || is == DELETED ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
@@ -146,12 +178,6 @@ static int32_t tell_message(tm_worker *worker, const tm_message *message, news *
     }
     cJSON_Delete(elems);
     return code;
-}
-
-static int32_t tell_revoke(tm_worker *worker, const tm_message *message, news *out, tm_error *err)
-{
-    if (!tm_worker_wanted(worker, TM_LETTER_REVOKE)) return 0;
-    return append(&out->revoked, tm_message_locator(message, true), err);
 }
 
 static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *event, news *out,
@@ -241,12 +267,6 @@ static int32_t handle_event(tm_worker *worker, const tm_event *event, news *out,
     case TM_EVENT_MEMBERSHIP: return handle_membership(worker, &conv, event, err);
     }
     return 0;
-}
-
-static void tell(tm_worker *worker, tm_letter_kind kind, cJSON **array)
-{
-    if (*array) tm_worker_tell(worker, tm_letter_new(kind, NULL, *array));
-    *array = NULL;
 }
 
 /* A letter with the new messages, if there are any; NULL also where memory is short. */

@@ -13,7 +13,8 @@ typedef enum tm_op_kind {
     TM_OP_REVOKE,  /* message: identity and conversation */
     TM_OP_READ,    /* message: conversation only; position, time: read up to here */
     TM_OP_HISTORY, /* message: conversation; low, high, want, forward. Answer: events (messages, in any
-                      order), low, high: the seconds that are complete now, my_read and peer_read */
+                      order, and before them what was revoked of those that the device may have), low, high:
+                      the seconds that are complete now, my_read and peer_read */
     TM_OP_GROUP,   /* call, param, text: group id, second: hello. Answer: result */
     TM_OP_UPLOAD,  /* text: path, size. Answer: id, url */
 } tm_op_kind;

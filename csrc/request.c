@@ -189,14 +189,16 @@ static void tell_changes(tm_worker *worker)
     }
 }
 
-static void drop_letters(tm_worker *worker)
+/* Those behind `last`; NULL: all. */
+static void drop_letters(tm_worker *worker, tm_letter *last)
 {
-    while (worker->letters) {
-        tm_letter *letter = worker->letters;
-        worker->letters = letter->next;
+    tm_letter **first = last ? &last->next : &worker->letters;
+    while (*first) {
+        tm_letter *letter = *first;
+        *first = letter->next;
         tm_letter_free(letter);
     }
-    worker->last_letter = NULL;
+    worker->last_letter = last;
 }
 
 /* After the transaction: events go out, then completions: what a call changed has been told when it
@@ -245,7 +247,7 @@ int32_t tm_worker_end_transaction(tm_worker *worker, tm_error *err)
     int32_t code = tm_store_commit(worker->store, err);
     if (code) {
         drop_asked(worker, err);
-        drop_letters(worker);
+        drop_letters(worker, NULL);
     } else if (worker->must_sync) {
         code =
             tm_store_sync(worker->store, err); /* on failure: it is there, but may not be after a power cut */
@@ -261,6 +263,7 @@ static bool step(tm_worker *worker, tm_request *request, tm_op *op)
     tm_error err = {0};
     const tm_handler_type *handler = handler_of(request);
     tm_op *asked_before = worker->last_asked;
+    tm_letter *told_before = worker->last_letter;
     int outstanding_before = request->outstanding;
     int32_t code = tm_store_savepoint(worker->store, &err);
     if (code && op) return false;
@@ -270,6 +273,7 @@ static bool step(tm_worker *worker, tm_request *request, tm_op *op)
         if (code) tm_store_undo(worker->store);
     }
     if (code) {
+        drop_letters(worker, told_before);
         /* what it asked in this step is not asked */
         tm_op *dropped = asked_before ? asked_before->next : worker->asked;
         if (asked_before)

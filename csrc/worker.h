@@ -171,7 +171,8 @@ bool tm_import_slice(tm_worker *worker);
 void tm_incoming_receive(tm_worker *worker);
 /* An online-only message (taken over). */
 void tm_incoming_online(tm_worker *worker, tm_event *event);
-/* Puts a message from the backend's history into the store, without telling. */
+/* Puts a message from the backend's history into the store, without telling. Or what was revoked by that: what is here is
+ * told of. */
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err);
 
 #endif

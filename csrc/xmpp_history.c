@@ -149,6 +149,38 @@ static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, 
     return code;
 }
 
+static int32_t look_whether_revoked(tm_xmpp *x, int64_t number, bool *revoked, tm_error *err)
+{
+    tm_mirror_message now = {0};
+    int32_t code = tm_mirror_at(x->mirror, number, &now, err);
+    *revoked |= now.revoked;
+    tm_free(now.id);
+    return code;
+}
+
+/* The messages that retractions mean may lie in other stretches, which the store has. Before the messages: what the device has
+ * not shown is told of by none. */
+static int32_t add_revoked(tm_xmpp *x, tm_task *task, const tm_mirrored *mirrored, tm_error *err)
+{
+    const stretch *of = task->state;
+    tm_op *op = &task->op;
+    int32_t code = 0;
+    for (size_t i = 0; i < of->count && !code; i++) {
+        const tm_mirrored *is = &mirrored[i];
+        bool counts = is->valid;
+        if (of->items[i].kind != TM_ITEM_RETRACT || !is->number) continue;
+        if (is->told && is->number > op->position) continue; /* it comes as an event */
+        /* one that was here may never have been answered with */
+        if (!is->fresh && is->target) code = look_whether_revoked(x, is->target, &counts, err);
+        tm_event *event = NULL;
+        if (!code && counts) code = tm_mirror_retraction(x->mirror, is->number, &event, err);
+        if (!event) continue;
+        event->next = op->events;
+        op->events = event;
+    }
+    return code;
+}
+
 /* What the mirror has of the messages that were read, as the answer. */
 static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_error *err)
 {
@@ -174,17 +206,13 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
         if (item->kind != TM_ITEM_MESSAGE && item->kind != TM_ITEM_TIPS) continue;
         if (!mirrored[i].number || (mirrored[i].told && mirrored[i].number > op->position)) continue;
         /* a retraction may stand behind its message in the same stretch */
-        tm_mirror_message now = {0};
-        code = tm_mirror_at(x->mirror, mirrored[i].number, &now, err);
-        mirrored[i].revoked |= now.revoked;
-        tm_free(now.id);
-        if (code) break;
+        if ((code = look_whether_revoked(x, mirrored[i].number, &mirrored[i].revoked, err))) break;
         tm_event *event = event_of(op, item, &mirrored[i], joined);
         if (!event) return tm_fail_memory(err);
         event->next = op->events;
         op->events = event;
     }
-    return code;
+    return code ? code : add_revoked(x, task, mirrored, err);
 }
 
 /* Puts what was read into the mirror and makes the answer of it. */

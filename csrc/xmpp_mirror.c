@@ -492,12 +492,14 @@ static int32_t find_same(tm_mirror *mirror, const char *archive, const tm_item *
         number = find_said(mirror, item, &local);
     if (!local.code && number > 0) {
         sqlite3_stmt *row = tm_sql_query(
-            mirror->sql, &local, "SELECT seq, revoked, told, rand FROM log WHERE number = ?", "i", number);
+            mirror->sql, &local, "SELECT seq, revoked, told, rand, target_number FROM log WHERE number = ?",
+            "i", number);
         if (row && tm_sql_step(mirror->sql, row, &local)) {
             out->seq = tm_sql_column_u64(row, 0);
             out->revoked = sqlite3_column_int(row, 1);
             out->told = sqlite3_column_int(row, 2);
             out->rand = tm_sql_column_u64(row, 3);
+            out->target = sqlite3_column_int64(row, 4);
             tm_sql_drop(row);
         }
     }

@@ -100,6 +100,8 @@ int32_t tm_mirror_find(tm_mirror *mirror, int32_t conv_type, const char *conv_id
 int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, tm_error *err);
 /* The highest seq seen in a conversation; 0: none. */
 uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *conv_id);
+/* What a retraction of that number tells, as an event; NULL: there is none. Owned by the caller. */
+int32_t tm_mirror_retraction(tm_mirror *mirror, int64_t number, tm_event **event, tm_error *err);
 /* How far the user (and in C2C the peer) has read, by markers: numbers; 0: not known. */
 int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
                              tm_position *my_read, tm_position *peer_read, tm_error *err);

@@ -28,13 +28,24 @@ static int32_t fill_message(sqlite3_stmt *row, tm_event *event, bool revoke, tm_
     return message->sender && (event->revoked || message->elems) ? 0 : tm_fail_memory(err);
 }
 
+/* A retraction or marker tells of the message it is about (t), which a device may never have had: then its time is what
+ * its id claims, but nothing is said after it was retracted. */
+#define EVENT                                                                                                \
+    "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, nullif(l.sender, ''), l.actor),"       \
+    " coalesce(t.seq, l.seq), coalesce(t.rand, l.rand), coalesce(t.client_time, l.client_time),"             \
+    " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, min(l.client_time, l.stamp / 1000000) * 1000000)"          \
+    " ELSE coalesce(t.stamp, l.stamp) END,"                                                                  \
+    " l.priority, coalesce(t.is_self, l.is_self), l.revoked, l.elems, coalesce(l.target_number, 0),"         \
+    " l.sender, l.stamp, l.told"                                                                             \
+    " FROM log l LEFT JOIN log t ON t.number = l.target_number AND l.target_number > 0 "
+
 /* One row; NULL with err->code 0: it is no event (any more). */
 static tm_event *read_event(sqlite3_stmt *row, tm_error *err)
 {
     int kind = sqlite3_column_int(row, 1);
     bool message = kind == TM_ITEM_MESSAGE || kind == TM_ITEM_TIPS;
     bool erased = message && !sqlite3_column_int(row, 11) && sqlite3_column_type(row, 12) == SQLITE_NULL;
-    if (!sqlite3_column_int(row, 16) || erased) return NULL;
+    if (erased) return NULL;
     tm_event *event = tm_calloc(1, sizeof *event);
     int32_t code =
         event && (event->message.conv_id = tm_strdup(tm_sql_column_text(row, 3))) ? 0 : tm_fail_memory(err);
@@ -71,23 +82,11 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end_number, i
     *list = NULL;
     *next = cursor;
     *rows = 0;
-    /* a retraction or marker tells of the message it is about (t), which a device may never have had: then its
-     * time is what its id claims, but nothing is said after it was retracted */
-    sqlite3_stmt *row = tm_sql_query(
-        mirror->sql, &local,
-        "SELECT l.number, l.kind, l.conv_type, l.conv, coalesce(t.sender, nullif(l.sender, ''), l.actor), "
-        "coalesce(t.seq, l.seq),"
-        " coalesce(t.rand, l.rand), coalesce(t.client_time, l.client_time),"
-        " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, min(l.client_time, l.stamp / 1000000) * 1000000)"
-        " ELSE coalesce(t.stamp, l.stamp) END,"
-        " l.priority, coalesce(t.is_self, l.is_self), l.revoked, l.elems, coalesce(l.target_number, 0), "
-        "l.sender,"
-        " l.stamp, l.told"
-        " FROM log l LEFT JOIN log t ON t.number = l.target_number AND l.target_number > 0"
-        " WHERE l.number > ? AND l.number < ? ORDER BY l.number LIMIT ?",
-        "iii", cursor, end_number, (int64_t)limit);
+    sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
+                                     EVENT "WHERE l.number > ? AND l.number < ? ORDER BY l.number LIMIT ?",
+                                     "iii", cursor, end_number, (int64_t)limit);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
-        tm_event *event = read_event(row, &local);
+        tm_event *event = sqlite3_column_int(row, 16) ? read_event(row, &local) : NULL;
         if (local.code) {
             tm_sql_drop(row);
             break;
@@ -103,6 +102,20 @@ int32_t tm_mirror_fetch(tm_mirror *mirror, int64_t cursor, int64_t end_number, i
     *list = NULL;
     *next = cursor;
     return tm_fail(err, local.code, "%s", local.text);
+}
+
+int32_t tm_mirror_retraction(tm_mirror *mirror, int64_t number, tm_event **event, tm_error *err)
+{
+    tm_error local = {0};
+    *event = NULL;
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &local, EVENT "WHERE l.number = ? AND l.kind = 2", "i", number);
+    if (row && tm_sql_step(mirror->sql, row, &local)) {
+        *event = read_event(row, &local);
+        if (*event && !(*event)->position) (*event)->time = tm_sql_column_u64(row, 15) / 1000000;
+        tm_sql_drop(row);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 /* ---- messages ---- */

@@ -54,4 +54,83 @@ describe("the mirror", function()
     assert.same({ "bye all" }, texts)
     assert.is_nil(support.conv(ben, "crew", GROUP))
   end)
+
+  -- What the message of that rand is in ben's store, and how often he heard that it was revoked.
+  local function state_of(ben, at_ben, bad)
+    local status, heard = nil, 0
+    for _, msg in ipairs(support.history(ben, "crew", GROUP)) do
+      if msg.message_rand == bad.message_rand then
+        status = msg.message_status
+        assert.equal(status == timmsg.TIMMsg_Revoked and 0 or 1, #msg.message_elem_array)
+      end
+    end
+    for _, locator in ipairs(at_ben.revoked) do
+      if locator.message_locator_rand == bad.message_rand then heard = heard + 1 end
+    end
+    return status, heard
+  end
+
+  local function check_revoked(ben, at_ben, bad, times)
+    local status, heard = state_of(ben, at_ben, bad)
+    assert.equal(timmsg.TIMMsg_Revoked, status)
+    assert.equal(times, heard)
+  end
+
+  it("brings the store what is revoked in another stretch of the history (rules 29, 35)", function()
+    local anna = support.new_client(dir, "anna")
+    local other, at_other = support.device(dir, "ben")
+    support.group(anna, "crew", "ben")
+    support.say(anna, "crew", GROUP, "welcome")
+    support.arrival(at_other, "welcome", anna)
+    support.must(other, "logout")
+    support.send_many(anna, "crew", GROUP, "before ", 85)
+    local bad = support.say(anna, "crew", GROUP, "bad")
+    support.pass(bad.message_server_time, anna)
+    support.send_many(anna, "crew", GROUP, "behind ", 20) -- the border is among them
+    support.must(anna, "revoke", "crew", GROUP, bad)
+    support.pass(os.time(), anna)
+    local ben, at_ben = support.device(dir, "ben", "desk")
+    local param = { count = 60, is_remble = true, is_forward = true }
+    local first = support.page(ben, "crew", GROUP, param)
+    param.last_msg = first[#first]
+    param.count = 20
+    support.page(ben, "crew", GROUP, param)
+    assert.equal(timmsg.TIMMsg_SendSucc, (state_of(ben, at_ben, bad))) -- it was there before that was known
+    param.count = 60
+    support.page(ben, "crew", GROUP, param)
+    check_revoked(ben, at_ben, bad, 1)
+    support.must(ben, "logout")
+    support.must(ben, "login", "ben", "sig")
+    param.last_msg = nil
+    support.page(ben, "crew", GROUP, param)
+    support.say(anna, "crew", GROUP, "next")
+    support.arrival(at_ben, "next", anna)
+    check_revoked(ben, at_ben, bad, 1)
+  end)
+
+  it("brings the store what is revoked though it has forgotten the message, if that was in time (rules 28, 29)", function()
+    local anna = support.new_client(dir, "anna")
+    local ben, at_ben = support.device(dir, "ben")
+    support.group(anna, "crew", "ben")
+    support.pass(os.time(), anna, ben)
+    support.say(anna, "crew", GROUP, "welcome") -- since then the store has all
+    support.pass(os.time(), anna, ben)
+    local old, bad = support.say(anna, "crew", GROUP, "old"), support.say(anna, "crew", GROUP, "bad")
+    support.arrival(at_ben, "bad", anna)
+    support.pass(bad.message_server_time + 1, anna, ben)
+    support.must(ben, "group_quit", "crew")
+    support.must(ben, "logout")
+    tamper("mirror", "DELETE FROM known WHERE archive = 'crew'; DELETE FROM log WHERE conv = 'crew' AND kind IN (1, 6)")
+    tamper("db", ("UPDATE messages SET server_time = server_time - 200 WHERE rand = %d"):format(old.message_rand))
+    support.must(anna, "revoke", "crew", GROUP, bad)
+    support.must(anna, "revoke", "crew", GROUP, old)
+    support.pass(os.time(), anna)
+    support.must(ben, "login", "ben", "sig")
+    support.must(ben, "group_join", "crew")
+    support.page(ben, "crew", GROUP, { is_remble = true, count = 100 })
+    check_revoked(ben, at_ben, bad, 1)
+    local status, heard = state_of(ben, at_ben, old)
+    assert.equal(timmsg.TIMMsg_SendSucc, status)
+    assert.equal(0, heard)
+  end)
 end)

@@ -16,6 +16,8 @@
 /* Items a page: more than is asked for, since markers and receipts lie between. */
 #define PAGE 100
 #define SECOND 1000000u
+/* The step of a task that reads what was revoked while the user was not in a group. */
+#define STEP_LOOKING_BACK (TM_STEP_LOOKED_UP + 1)
 /* Pages that one stretch may take: a conversation of nothing but receipts must not keep it for ever. */
 #define MOST_PAGES 200
 
@@ -132,15 +134,16 @@ static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, 
     const tm_op *op = &task->op;
     uint64_t edge = of->edge_stamp / SECOND;
     const char *archive = op->message->conv_type == kTIMConv_Group ? op->message->conv_id : "";
+    tm_mirror_way way = task->step == STEP_LOOKING_BACK ? TM_MIRROR_MISSED : TM_MIRROR_HISTORY;
     int64_t floor = 0;
     int32_t code = 0;
     for (size_t i = 0; i < of->count && !code; i++) {
         tm_item *item = &of->items[i];
         if (!of->all && item->stamp / SECOND == edge) continue; /* it comes with the next stretch */
         if (is_to_come(x, op, item)) continue;
+        if (way == TM_MIRROR_MISSED && item->kind != TM_ITEM_RETRACT) continue;
         if (item->kind == TM_ITEM_RETRACT && *archive) item->may_revoke = tm_rooms_may_revoke(x, item);
-        code =
-            tm_mirror_add(x->mirror, archive, item, TM_MIRROR_HISTORY, floor, x->window_s, &mirrored[i], err);
+        code = tm_mirror_add(x->mirror, archive, item, way, floor, x->window_s, &mirrored[i], err);
         if (mirrored[i].fresh && mirrored[i].number && !mirrored[i].told) floor = mirrored[i].number;
         if (mirrored[i].fresh && mirrored[i].told) tm_xmpp_ring(x);
         if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive)
@@ -333,6 +336,45 @@ void tm_history_look_up(tm_xmpp *x, tm_task *task)
     task->op.low = now > back ? now - back : 0; /* an older one could not be revoked any more */
     task->op.high = UINT64_MAX;
     task->op.want = UINT32_MAX;
+    if (begin(x, task)) ask_page(x, task);
+}
+
+/* ---- rule 29: who comes back to a group ---- */
+
+static void looked_back(tm_xmpp *x, tm_task *task)
+{
+    tm_error err = {0};
+    const char *group = task->op.message->conv_id;
+    int32_t code = task->op.error.code;
+    if (code) {
+        tm_xmpp_log(x, kTIMLog_Warn, "what was revoked in \"%s\" meanwhile was not read: %s", group,
+                    task->op.error.text);
+        return; /* with the next connection */
+    }
+    code = tm_mirror_begin(x->mirror, &err);
+    bool begun = !code;
+    if (!code) code = tm_mirror_forget_heard(x->mirror, group, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code && begun) tm_mirror_rollback(x->mirror);
+}
+
+/* A retraction comes in time: all that the user has heard there is older, and a short while behind it enough. */
+void tm_history_look_back(tm_xmpp *x, const char *group)
+{
+    uint64_t heard = tm_mirror_heard(x->mirror, group) / SECOND;
+    tm_message message = {.conv_type = kTIMConv_Group, .conv_id = (char *)(uintptr_t)group};
+    tm_op op = {.kind = TM_OP_HISTORY,
+                .message = &message,
+                .low = heard,
+                .high = heard + x->window_s + 1,
+                .want = UINT32_MAX,
+                .forward = true};
+    tm_task *task = heard ? tm_task_new(&op) : NULL;
+    if (!task) return;
+    task->number = ++x->tasks;
+    task->deadline = tm_clock_ms() + x->timeout_ms;
+    task->step = STEP_LOOKING_BACK;
+    task->done = looked_back;
     if (begin(x, task)) ask_page(x, task);
 }
 

@@ -64,6 +64,8 @@ static const char *const migrations[] = {
     /* since when a letter is there: its message's client_time is the caller's. Of older ones the last attempt is known */
     ("ALTER TABLE letters ADD COLUMN kept NOT NULL DEFAULT 0;"
      "UPDATE letters SET kept = sent;"),
+    /* the newest that the user had heard when he came back, whose retractions are to be looked for; 0: none */
+    "ALTER TABLE groups ADD COLUMN heard NOT NULL DEFAULT 0;",
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -204,7 +206,7 @@ static int64_t make_number(tm_mirror *mirror, uint64_t stamp, tm_mirror_way way,
 {
     tm_error local = {0};
     int64_t top = tm_mirror_top(mirror, &local), number;
-    if (way == TM_MIRROR_NEWS) {
+    if (way != TM_MIRROR_HISTORY) {
         number = at_least(stamp, top + 1);
     } else {
         number = at_least(stamp, floor + 1);
@@ -536,7 +538,11 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     if (marker) code = judge_marker(mirror, item, out, err);
     if (!code && item->kind == TM_ITEM_MESSAGE)
         code = was_retracted(mirror, item, window_s, &out->revoked, err);
-    out->told = way == TM_MIRROR_NEWS && (message || out->valid);
+    if (way == TM_MIRROR_MISSED && (code || !out->valid || !out->target)) {
+        memset(out, 0, sizeof *out);
+        return code;
+    }
+    out->told = way != TM_MIRROR_HISTORY && (message || out->valid);
     if (!code) code = insert(mirror, archive, item, out, err);
     return code ? code : note_known(mirror, archive, item, out->number, err);
 }

@@ -52,6 +52,8 @@ int32_t tm_mirror_drop_archive(tm_mirror *mirror, const char *group, tm_error *e
 typedef enum tm_mirror_way {
     TM_MIRROR_NEWS,    /* behind what was read: its number is the highest */
     TM_MIRROR_HISTORY, /* older: its number is its time, or the next one that is free and over `floor` */
+    TM_MIRROR_MISSED, /* a retraction that is older than what is news: it is that all the same if it counts for a message
+                          that is known, and else left to history */
 } tm_mirror_way;
 
 /* What became of an item. */
@@ -161,6 +163,10 @@ int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t sinc
                              tm_error *err);
 /* What was noted; 0: nothing, or the user is in no such group. *last (may be NULL) is owned by the caller. */
 uint64_t tm_mirror_since(tm_mirror *mirror, const char *group, char **last);
+/* The newest message (microseconds) that the user had heard there when he came into the group again, until it is
+ * forgotten; 0: none. */
+uint64_t tm_mirror_heard(tm_mirror *mirror, const char *group);
+int32_t tm_mirror_forget_heard(tm_mirror *mirror, const char *group, tm_error *err);
 /* Calls `each` for every group of which it does not say what tm_mirror_set_group said. `each` must not write. */
 int32_t tm_mirror_unlisted(tm_mirror *mirror,
                            void (*each)(void *argument, const char *group, bool member, uint64_t joined),

@@ -110,9 +110,13 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
 {
     return tm_sql_run(
         mirror->sql, err,
-        "INSERT INTO groups(name, member, joined, place, listed) VALUES(?1, ?2, ?3,"
-        " (SELECT coalesce(max(place), 0) + 1 FROM groups), 0) ON CONFLICT DO UPDATE SET"
-        " place = CASE WHEN member THEN place ELSE excluded.place END, member = excluded.member,"
+        "INSERT INTO groups(name, member, joined, place, listed, heard) VALUES(?1, ?2, ?3,"
+        " (SELECT coalesce(max(place), 0) + 1 FROM groups), 0, CASE WHEN ?2 THEN coalesce((SELECT max(stamp) "
+        "FROM log"
+        " WHERE conv = ?1 AND conv_type = 2 AND kind = 1), 0) ELSE 0 END) ON CONFLICT DO UPDATE SET"
+        " place = CASE WHEN member THEN place ELSE excluded.place END,"
+        " heard = CASE WHEN member AND excluded.member THEN heard ELSE excluded.heard END, member = "
+        "excluded.member,"
         " joined = excluded.joined, listed = 0, born = '', since = 0, last = ''",
         "tiu", group, (int64_t)member, joined);
 }
@@ -158,6 +162,24 @@ uint64_t tm_mirror_since(tm_mirror *mirror, const char *group, char **last)
         tm_sql_drop(row);
     }
     return since;
+}
+
+uint64_t tm_mirror_heard(tm_mirror *mirror, const char *group)
+{
+    uint64_t heard = 0;
+    tm_error err = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &err, "SELECT heard FROM groups WHERE name = ?", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        heard = tm_sql_column_u64(row, 0);
+        tm_sql_drop(row);
+    }
+    return heard;
+}
+
+int32_t tm_mirror_forget_heard(tm_mirror *mirror, const char *group, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "UPDATE groups SET heard = 0 WHERE name = ?", "t", group);
 }
 
 int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, tm_error *err)

@@ -38,6 +38,7 @@ static void enter_as_member(tm_xmpp *x, const char *group, uint64_t start)
             tm_archive_rewind(x, room->archive);
         else
             tm_link_drop(x->link, err.text);
+        tm_history_look_back(x, group);
     }
 }
 

@@ -89,6 +89,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     }
     tm_archive_rewind(x, room->archive);
     ask_powers(x, room);
+    tm_history_look_back(x, room->group);
 }
 
 /* The user was put out, or the room is no more. */

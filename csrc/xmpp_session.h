@@ -271,6 +271,8 @@ void tm_settle_start(tm_xmpp *x, tm_task *task);
  * again, its step being TM_STEP_LOOKED_UP. */
 #define TM_STEP_LOOKED_UP 100
 void tm_history_look_up(tm_xmpp *x, tm_task *task);
+/* The user is in the room of a group: what was revoked there while he was not in it is news, if he has heard it (rule 29). */
+void tm_history_look_back(tm_xmpp *x, const char *group);
 
 /* ---- xmpp_upload.c: task UPLOAD: a slot; the media thread does the rest ---- */
 void tm_upload_start(tm_xmpp *x, tm_task *task);

@@ -323,6 +323,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE log DROP COLUMN content");
     execute(f, "ALTER TABLE groups DROP COLUMN since");
     execute(f, "ALTER TABLE groups DROP COLUMN last");
+    execute(f, "ALTER TABLE groups DROP COLUMN heard");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
     execute(f, "PRAGMA user_version=3");
     close_both(f);
@@ -1071,6 +1072,80 @@ static void a_retraction_that_names_no_author_must_be_plain(void **state)
     assert_false(put(f, message_of(NULL, "bob", "z", NOW - 1), "room-9", TM_MIRROR_HISTORY, 0).revoked);
 }
 
+/* Who comes back to a group hears what was revoked since: of what he has heard, and else history finds it. */
+static void what_was_retracted_meanwhile_is_news(void **state)
+{
+    fixture *f = *state;
+    tm_mirrored said = news(f, message_of(NULL, "bob", "tm-1-2-3", NOW));
+    tm_mirrored late = news(f, message_of(NULL, "bob", "tm-1-5-3", NOW - DAY));
+    tm_mirrored last = news(f, message_of("eve", "eve", "tm-9-9-9", NOW + DAY));
+    int64_t cursor = last.number;
+    const struct {
+        const char *target, *id;
+        bool told;
+    } cases[] = {{"tm-1-4-3", "never", false}, {"tm-1-5-3", "too late", false}, {"tm-1-2-3", "meant", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tm_item item = naming(TM_ITEM_RETRACT, NULL, "bob", cases[i].target, NOW + SECOND);
+        tm_mirrored out = put(f, item, cases[i].id, TM_MIRROR_MISSED, 0);
+        assert_int_equal(out.told, cases[i].told);
+        assert_int_equal(tm_mirror_has(f->mirror, GROUP, cases[i].id), cases[i].told);
+    }
+    tm_event *event = only(f, &cursor);
+    assert_int_equal(event->kind, TM_EVENT_REVOKE);
+    assert_int_equal(event->position, said.number);
+    tm_event_free_list(event);
+    assert_true(is_revoked(f, said.number));
+    assert_false(is_revoked(f, late.number));
+    /* once, whatever reads it again */
+    assert_false(
+        put(f, naming(TM_ITEM_RETRACT, NULL, "bob", "tm-1-2-3", NOW + SECOND), "meant", TM_MIRROR_MISSED, 0)
+            .fresh);
+    assert_int_equal(skip_events(f, &cursor), 0);
+}
+
+/* Up to where a group was heard is known from when the user comes back until it was looked at. */
+static void what_was_heard_of_a_group_is_known_when_it_is_entered_again(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 1, &f->err), 0);
+    assert_int_equal(tm_mirror_heard(f->mirror, GROUP), 0);
+    news(f, message_of(NULL, "bob", "tm-1-2-3", NOW));
+    news(f, message_of(NULL, ME, "tm-1-2-4", NOW + SECOND));
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 1, &f->err), 0);
+    assert_int_equal(tm_mirror_heard(f->mirror, GROUP), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_heard(f->mirror, GROUP), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 2, &f->err), 0);
+    assert_int_equal(tm_mirror_heard(f->mirror, GROUP), NOW + SECOND);
+    assert_int_equal(tm_mirror_forget_heard(f->mirror, GROUP, &f->err), 0);
+    assert_int_equal(tm_mirror_heard(f->mirror, GROUP), 0);
+    assert_int_equal(f->err.code, 0);
+}
+
+/* What a retraction tells is there again for who asks. */
+static void what_a_retraction_tells_can_be_asked(void **state)
+{
+    fixture *f = *state;
+    tm_event *event;
+    tm_mirrored said = news(f, message_of("bob", "bob", "tm-5-6-7", NOW));
+    tm_mirrored out = history(f, naming(TM_ITEM_RETRACT, "bob", "bob", "tm-5-6-7", NOW + SECOND));
+    assert_true(out.valid && !out.told && out.target == said.number);
+    assert_int_equal(tm_mirror_retraction(f->mirror, out.number, &event, &f->err), 0);
+    assert_int_equal(event->position, said.number);
+    assert_int_equal(event->message.rand, 6);
+    assert_int_equal(event->time, 0);
+    tm_event_free_list(event);
+    /* of one that is not known it says when, since nobody knows whether that was in time */
+    out = history(f, naming(TM_ITEM_RETRACT, "bob", "bob", "tm-8-9-a", NOW + SECOND));
+    assert_true(out.valid && !out.target);
+    assert_int_equal(tm_mirror_retraction(f->mirror, out.number, &event, &f->err), 0);
+    assert_int_equal(event->message.rand, 9);
+    assert_int_equal(event->time, NOW / SECOND + 1);
+    tm_event_free_list(event);
+    assert_int_equal(tm_mirror_retraction(f->mirror, said.number, &event, &f->err), 0);
+    assert_null(event);
+}
+
 static void a_message_that_was_never_here_is_retracted(void **state)
 {
     fixture *f = *state;
@@ -1667,6 +1742,9 @@ int main(void)
         TEST(in_groups_owner_and_admins_retract),
         TEST(a_retraction_means_the_message_of_the_author_that_it_names),
         TEST(a_retraction_that_names_no_author_must_be_plain),
+        TEST(what_was_retracted_meanwhile_is_news),
+        TEST(what_was_heard_of_a_group_is_known_when_it_is_entered_again),
+        TEST(what_a_retraction_tells_can_be_asked),
         TEST(a_message_that_was_never_here_is_retracted),
         TEST(a_forged_time_is_not_believed),
         TEST(a_foreign_message_that_was_never_here_is_retracted),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -236,6 +237,25 @@ bool tm_sql_is_damaged(tm_sql *sql)
     bool is_sound = strcmp(tm_sql_column_text(row, 0), "ok") == 0;
     tm_sql_drop(row);
     return !is_sound;
+}
+
+bool tm_sql_set_aside(const char *path, char **where)
+{
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    bool moved = false;
+    uint64_t now = tm_clock_seconds();
+    do {
+        *where = tm_format("%s.damaged-%llu", path, (unsigned long long)now++);
+    } while (*where && access(*where, F_OK) == 0 && (tm_free(*where), true));
+    for (size_t i = 0; *where && i < sizeof parts / sizeof *parts; i++) {
+        char *from = tm_format("%s%s", path, parts[i]), *to = tm_format("%s%s", *where, parts[i]);
+        bool ok = from && to && rename(from, to) == 0;
+        moved |= i == 0 && ok;
+        tm_free(from);
+        tm_free(to);
+        if (!moved) break;
+    }
+    return moved;
 }
 
 /* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as

@@ -102,33 +102,13 @@ static int take_lock(const char *path, tm_error *err)
     return fd;
 }
 
-/* Out of the way of a new store, with what SQLite keeps beside it; never overwritten. False: it is where it was. */
-static bool set_aside(const char *path, char **where)
-{
-    static const char *const parts[] = {"", "-wal", "-shm"};
-    bool moved = false;
-    uint64_t now = tm_clock_seconds();
-    do {
-        *where = tm_format("%s.damaged-%llu", path, (unsigned long long)now++);
-    } while (*where && access(*where, F_OK) == 0 && (tm_free(*where), true));
-    for (size_t i = 0; *where && i < sizeof parts / sizeof *parts; i++) {
-        char *from = tm_format("%s%s", path, parts[i]), *to = tm_format("%s%s", *where, parts[i]);
-        bool ok = from && to && rename(from, to) == 0;
-        moved |= i == 0 && ok;
-        tm_free(from);
-        tm_free(to);
-        if (!moved) break;
-    }
-    return moved;
-}
-
 /* The store is damaged: what is left of it is set aside, and the sentence says so. */
 static void replace_damaged(const char *path, tm_error *err)
 {
     char *where;
     char text[TM_ERROR_TEXT];
     snprintf(text, sizeof text, "%s", err->text);
-    if (set_aside(path, &where))
+    if (tm_sql_set_aside(path, &where))
         tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
                 "%s; it is %s now, and the next log-in begins with an empty store", text, where);
     tm_free(where);
@@ -202,7 +182,7 @@ void tm_store_close(tm_store *store)
     tm_sql_close(store->sql);
     if (damaged) {
         char *where; /* the calls that met with it have said so; the next log-in begins anew */
-        set_aside(store->path, &where);
+        tm_sql_set_aside(store->path, &where);
         tm_free(where);
     }
     tm_free(store->path);

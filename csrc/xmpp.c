@@ -306,10 +306,14 @@ static void cancel_all(tm_xmpp_backend *backend, tm_op *list)
 static void close_xmpp(tm_backend *self)
 {
     tm_xmpp_backend *backend = (tm_xmpp_backend *)self;
-    if (backend->session) tm_xmpp_end(backend->session);
+    bool damaged = false, alone = !backend->session || tm_xmpp_end(backend->session, &damaged);
     cancel_all(backend, backend->first);
     cancel_all(backend, backend->outstanding);
-    tm_mirror_close(backend->mirror);
+    damaged |= tm_mirror_is_damaged(backend->mirror);
+    if (alone && damaged)
+        tm_mirror_set_aside(backend->mirror);
+    else
+        tm_mirror_close(backend->mirror);
     tm_free(backend->address);
     tm_free(backend->id);
     tm_free(backend);

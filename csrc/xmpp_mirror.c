@@ -76,11 +76,24 @@ static const char *const migrations[] = {
 /* So many messages of a sender keep an id that comes again: each that names it is compared with all of them. */
 #define MOST_TWINS 64
 
+/* What is left of it is set aside, and the sentence says so. */
+static void replace_damaged(const char *path, tm_error *err)
+{
+    char *where;
+    char text[TM_ERROR_TEXT];
+    snprintf(text, sizeof text, "%s", err->text);
+    if (tm_sql_set_aside(path, &where))
+        tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
+                "%s; it is %s now, and the next log-in reads the archives anew", text, where);
+    tm_free(where);
+}
+
 tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err)
 {
     tm_mirror *mirror = tm_calloc(1, sizeof *mirror);
     char *name = tm_path_escape(user), *base = name ? tm_path_join(directory, name) : NULL;
     char *path = base ? tm_format("%s.mirror", base) : NULL;
+    bool damaged = false;
     if (!mirror || !path) {
         tm_fail_memory(err);
     } else {
@@ -89,13 +102,16 @@ tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_
                                   .kind = MIRROR_KIND,
                                   .version = MIRROR_VERSION,
                                   .busy_ms = BUSY_MS,
-                                  .stop = stop};
+                                  .stop = stop,
+                                  .damaged = &damaged};
+        mirror->path = path;
         mirror->sql = tm_sql_open(&options, err);
+        if (damaged) replace_damaged(path, err);
     }
     tm_free(name);
     tm_free(base);
-    tm_free(path);
     if (mirror && mirror->sql) return mirror;
+    tm_free(path);
     tm_free(mirror);
     return NULL;
 }
@@ -104,7 +120,24 @@ void tm_mirror_close(tm_mirror *mirror)
 {
     if (!mirror) return;
     tm_sql_close(mirror->sql);
+    tm_free(mirror->path);
     tm_free(mirror);
+}
+
+bool tm_mirror_is_damaged(tm_mirror *mirror)
+{
+    return mirror && tm_sql_is_damaged(mirror->sql);
+}
+
+void tm_mirror_set_aside(tm_mirror *mirror)
+{
+    char *path = mirror->path, *where;
+    mirror->path = NULL;
+    tm_mirror_close(mirror);
+    /* the calls that met with it have said so */
+    tm_sql_set_aside(path, &where);
+    tm_free(where);
+    tm_free(path);
 }
 
 int32_t tm_mirror_begin(tm_mirror *mirror, tm_error *err)

@@ -18,9 +18,14 @@
 
 typedef struct tm_mirror tm_mirror;
 
-/* "<directory>/<escaped user>.mirror". `stop` ends waits. NULL on failure. Owned by the caller. */
+/* "<directory>/<escaped user>.mirror". `stop` ends waits. NULL on failure; a damaged file is set aside then, so that the
+ * next one finds none. Owned by the caller. */
 tm_mirror *tm_mirror_open(const char *directory, const char *user, const atomic_bool *stop, tm_error *err);
 void tm_mirror_close(tm_mirror *mirror);
+/* Whether the file turned out to be damaged while it was in use. */
+bool tm_mirror_is_damaged(tm_mirror *mirror);
+/* Closes the last handle of a damaged file, and sets that aside. */
+void tm_mirror_set_aside(tm_mirror *mirror);
 
 /* ---- the XMPP thread's ---- */
 /* All that follows runs inside a transaction where it writes. Commits survive the process, not a power cut. */

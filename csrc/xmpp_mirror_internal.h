@@ -8,6 +8,7 @@
 
 struct tm_mirror {
     tm_sql *sql;
+    char *path; /* owned */
 };
 
 /* The kind of a row that no item made. */

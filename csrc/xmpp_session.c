@@ -268,8 +268,10 @@ static void *thread(void *argument)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     run(x);
+    bool damaged = tm_mirror_is_damaged(x->mirror);
     pthread_mutex_lock(&x->lock);
     x->ended = true;
+    x->damaged = damaged;
     bool abandoned = x->abandoned;
     pthread_cond_signal(&x->over);
     pthread_mutex_unlock(&x->lock);
@@ -325,7 +327,7 @@ fail:
     return NULL;
 }
 
-void tm_xmpp_end(tm_xmpp *x)
+bool tm_xmpp_end(tm_xmpp *x, bool *damaged)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -339,10 +341,12 @@ void tm_xmpp_end(tm_xmpp *x)
     while (!x->ended && pthread_cond_timedwait(&x->over, &x->lock, &until) == 0) {
     }
     bool ended = x->ended;
+    *damaged = ended && x->damaged;
     x->abandoned = true;
     x->log = NULL;
     pthread_mutex_unlock(&x->lock);
     if (ended) free_session(x);
+    return ended;
 }
 
 void tm_xmpp_give(tm_xmpp *x, tm_task *list)

@@ -77,8 +77,9 @@ typedef struct tm_xmpp_options {
  * started, `login` is still the caller's. */
 tm_xmpp *tm_xmpp_start(const tm_xmpp_options *options, tm_task *login, tm_error *err);
 /* Ends it: says good-bye if that takes no time, waits 100 ms at most; a thread that is blocked in a look-up
- * or a handshake is left to end, and free the rest, by itself. Tasks that were not answered are freed. */
-void tm_xmpp_end(tm_xmpp *x);
+ * or a handshake is left to end, and free the rest, by itself: false. Tasks that were not answered are freed. *damaged: it has
+ * found that the mirror is. */
+bool tm_xmpp_end(tm_xmpp *x, bool *damaged);
 /* Hands tasks over (a list). */
 void tm_xmpp_give(tm_xmpp *x, tm_task *list);
 /* What has come: answered tasks and online-only messages (both the caller's, either may be NULL), whether the
@@ -106,6 +107,7 @@ struct tm_xmpp {
     tm_event *online, *last_online;
     tm_network network;
     bool news, stop, ended, abandoned;
+    bool damaged; /* the mirror is, as the thread found at its end */
     int64_t stored;
     int64_t held_from; /* what the mirror has from this number on is not for the worker yet; 0: all is */
     tm_log *log;       /* NULL once the session is ended: log through tm_xmpp_log */

@@ -1,6 +1,7 @@
 -- The mirror: a device's own copy of what the archives hold. It is lost, older than the store, damaged; and what has gone
 -- out of it (rules 29, 36, 45, 46).
 
+local lfs = require "lfs"
 local support = require "support"
 local timmsg = require "timmsg"
 
@@ -132,5 +133,48 @@ describe("the mirror", function()
     local status, heard = state_of(ben, at_ben, old)
     assert.equal(timmsg.TIMMsg_SendSucc, status)
     assert.equal(0, heard)
+  end)
+
+  -- What ben's mirror was, each time it was set aside.
+  local function set_aside()
+    local list = {}
+    for name in lfs.dir(dir .. "/ben") do
+      if name:find "^ben%.mirror%.damaged%-%d+$" then list[#list + 1] = support.read_file(dir .. "/ben/" .. name) end
+    end
+    return list
+  end
+
+  it("is set aside when it is damaged, and made anew of what the archives have (rule 46)", function()
+    local anna = support.new_client(dir, "anna")
+    local ben, at_ben = support.device(dir, "ben")
+    support.say(anna, "ben", C2C, "before")
+    support.arrival(at_ben, "before", anna)
+    local path = dir .. "/ben/ben.mirror"
+    local noise = ("\255\1\2\3"):rep(1024)
+    local damages = {
+      function() return "this is no database" end,
+      function(good) return good:sub(1, 100) .. noise:sub(101) .. good:sub(4097) end, -- found when it is opened
+      function(good) return good:sub(1, 4096) .. noise:rep(#good // 4096 - 1) end, -- and when it is used
+    }
+    for i, damage in ipairs(damages) do
+      support.must(ben, "logout")
+      tamper("mirror", "PRAGMA wal_checkpoint(TRUNCATE)")
+      local bad = damage(support.read_file(path))
+      support.write_file(path, bad)
+      os.remove(path .. "-wal")
+      os.remove(path .. "-shm")
+      local code, desc = support.call(ben, "login", "ben", "sig")
+      assert.equal(timmsg.ERR_DATABASE_OPERATE_FAILED, code)
+      assert.matches("ben%.mirror", desc)
+      local kept = set_aside()
+      assert.equal(i, #kept)
+      local found = false
+      for _, one in ipairs(kept) do found = found or one == bad end
+      assert.is_true(found)
+      support.say(anna, "ben", C2C, "meanwhile " .. i)
+      support.must(ben, "login", "ben", "sig")
+      support.arrival(at_ben, "meanwhile " .. i, anna)
+    end
+    assert.same({ "before", "meanwhile 1", "meanwhile 2", "meanwhile 3" }, support.texts(at_ben.messages))
   end)
 end)

@@ -100,8 +100,9 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         bool unsent = stored.message.status == kTIMMsg_Sending || stored.message.status == kTIMMsg_SendFail;
         if (stored.message.is_self && unsent)
             code = accept_attempt(worker, conv, event, &stored, err);
-        else if (!stored.position && stored.message.server_time == message->server_time)
-            code = tm_store_set_position(worker->store, stored.id, event->position, err); /* imported */
+        else if (stored.message.server_time == message->server_time &&
+                 (!stored.position || (event->again && !message->is_self))) /* imported; or called anew */
+            code = tm_store_set_position(worker->store, stored.id, event->position, err);
         if (!code && event->revoked && stored.message.status != kTIMMsg_Revoked) {
             code = tm_store_revoke(worker->store, conv, stored.id, err);
             *out = WAS_REVOKED;
@@ -184,7 +185,7 @@ static int32_t handle_message(tm_worker *worker, tm_conv *conv, const tm_event *
                               tm_error *err)
 {
     outcome is;
-    int32_t code = store_message(worker, conv, event, true, &is, err);
+    int32_t code = store_message(worker, conv, event, !event->again, &is, err);
     if (!code) code = tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
     if (!code) code = follow(worker, conv, event->message.server_time, err);
     if (code || is == KNOWN || is == DELETED) return code;

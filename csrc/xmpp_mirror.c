@@ -66,6 +66,7 @@ static const char *const migrations[] = {
      "UPDATE letters SET kept = sent;"),
     /* the newest that the user had heard when he came back, whose retractions are to be looked for; 0: none */
     "ALTER TABLE groups ADD COLUMN heard NOT NULL DEFAULT 0;",
+    "CREATE INDEX log_foreign ON log(conv, conv_type, number) WHERE kind = 1 AND NOT ours;",
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))
@@ -232,6 +233,14 @@ int32_t tm_mirror_set_top(tm_mirror *mirror, int64_t number, tm_error *err)
 static int64_t at_least(uint64_t stamp, int64_t number)
 {
     return stamp < INT64_MAX && (int64_t)stamp > number ? (int64_t)stamp : number;
+}
+
+int32_t tm_mirror_go_on(tm_mirror *mirror, int64_t cursor, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO meta VALUES('top', ?1), ('lost', ?1) ON CONFLICT DO UPDATE SET"
+                      " value = max(value, excluded.value)",
+                      "i", cursor);
 }
 
 /* A number for a new row; 0 on failure. */
@@ -437,14 +446,30 @@ static int64_t content_of(const tm_item *item)
     return (int64_t)(hash >> 1);
 }
 
-static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirrored *out,
-                      tm_error *err)
+/* The seq of another client's message: its time, or the next behind what was said before it there. Whoever reads the archive
+ * again finds the same. What is news within the second in which the archive begins leaves room for history. */
+static int32_t make_seq(tm_mirror *mirror, const tm_item *item, tm_mirror_way way, int64_t floor,
+                        int64_t number, uint64_t *seq, tm_error *err)
+{
+    tm_error local = {0};
+    bool shares = way == TM_MIRROR_NEWS && item->stamp == (uint64_t)floor && floor % 1000000 == 0;
+    int64_t last = tm_sql_int(mirror->sql, &local, 0,
+                              "SELECT seq FROM log WHERE conv = ? AND conv_type = ? AND kind = 1 AND NOT ours"
+                              " AND number < ? ORDER BY number DESC LIMIT 1",
+                              "tii", item->conv_id, (int64_t)item->conv_type, number);
+    *seq = (uint64_t)at_least(item->stamp + (shares ? 500000 : 0), last + 1);
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+static int32_t insert(tm_mirror *mirror, const char *archive, const tm_item *item, tm_mirror_way way,
+                      int64_t floor, tm_mirrored *out, tm_error *err)
 {
     bool message = item->kind == TM_ITEM_MESSAGE || item->kind == TM_ITEM_TIPS;
     uint64_t seq = item->seq, rand = message ? out->rand : item->rand, client_time = item->client_time;
     if (item->kind == TM_ITEM_RETRACT && !tm_item_read_id(item->target, &seq, &rand, &client_time))
         seq = rand = client_time = 0;
-    if (message && !item->is_ours) seq = (uint64_t)out->number;
+    if (message && !item->is_ours && make_seq(mirror, item, way, floor, out->number, &seq, err))
+        return err->code;
     out->seq = seq;
     /* what has another rand than its id says is nobody's to forget */
     bool is_ours = item->is_ours && (!message || rand == item->rand);
@@ -576,7 +601,7 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
         return code;
     }
     out->told = way != TM_MIRROR_HISTORY && (message || out->valid);
-    if (!code) code = insert(mirror, archive, item, out, err);
+    if (!code) code = insert(mirror, archive, item, way, floor, out, err);
     return code ? code : note_known(mirror, archive, item, out->number, err);
 }
 

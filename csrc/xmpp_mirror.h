@@ -7,8 +7,9 @@
  * (fetched as history) gets smaller ones. Contents are erased once the store has them; what remains says
  * which ids are known, which message an id means, and what was revoked and read.
  *
- * A lost or older mirror (a power cut) costs nothing but time: the archives have it all, the store knows what
- * it has. */
+ * A mirror that is lost, or older than the store (a power cut), is made good from the archives, and the store knows what it
+ * has: nothing is left out or told twice. What it costs: letters that waited for their receipts are sent no more, and who read
+ * how far counts from then on only, by new numbers, so that it covers what came before too. */
 #ifndef TM_XMPP_MIRROR_H
 #define TM_XMPP_MIRROR_H
 
@@ -89,6 +90,9 @@ int32_t tm_mirror_add_membership(tm_mirror *mirror, const char *group, bool join
 int64_t tm_mirror_top(tm_mirror *mirror, tm_error *err);
 /* A new device: numbers start behind `stamp`. */
 int32_t tm_mirror_set_top(tm_mirror *mirror, int64_t number, tm_error *err);
+/* The store is at `cursor`, and the mirror does not know of that: numbers go on behind it, and what is read again of what the
+ * store may have is told as that. */
+int32_t tm_mirror_go_on(tm_mirror *mirror, int64_t cursor, tm_error *err);
 /* Whether an item of that archive id is known. */
 bool tm_mirror_has(tm_mirror *mirror, const char *archive, const char *archive_id);
 

@@ -36,7 +36,7 @@ static int32_t fill_message(sqlite3_stmt *row, tm_event *event, bool revoke, tm_
     " CASE WHEN l.kind = 2 THEN coalesce(t.stamp, min(l.client_time, l.stamp / 1000000) * 1000000)"          \
     " ELSE coalesce(t.stamp, l.stamp) END,"                                                                  \
     " l.priority, coalesce(t.is_self, l.is_self), l.revoked, l.elems, coalesce(l.target_number, 0),"         \
-    " l.sender, l.stamp, l.told"                                                                             \
+    " l.sender, l.stamp, l.told, l.stamp <= coalesce((SELECT value FROM meta WHERE name = 'lost'), 0)"       \
     " FROM log l LEFT JOIN log t ON t.number = l.target_number AND l.target_number > 0 "
 
 /* One row; NULL with err->code 0: it is no event (any more). */
@@ -45,12 +45,14 @@ static tm_event *read_event(sqlite3_stmt *row, tm_error *err)
     int kind = sqlite3_column_int(row, 1);
     bool message = kind == TM_ITEM_MESSAGE || kind == TM_ITEM_TIPS;
     bool erased = message && !sqlite3_column_int(row, 11) && sqlite3_column_type(row, 12) == SQLITE_NULL;
-    if (erased) return NULL;
+    bool again = sqlite3_column_int(row, 17);
+    if (erased || (again && kind == TM_ITEM_DISPLAYED)) return NULL;
     tm_event *event = tm_calloc(1, sizeof *event);
     int32_t code =
         event && (event->message.conv_id = tm_strdup(tm_sql_column_text(row, 3))) ? 0 : tm_fail_memory(err);
     if (code) goto fail;
     event->message.conv_type = sqlite3_column_int(row, 2);
+    event->again = again;
     event->position = sqlite3_column_int64(row, message ? 0 : 13);
     if (message) {
         event->kind = TM_EVENT_MESSAGE;
@@ -189,10 +191,11 @@ int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *c
     tm_error local = {0};
     *my_read = *peer_read = 0;
     /* by id, since the message may have come after its marker, as history; in a room perhaps by the archive's.
-     * CROSS: markers are few, and lead to their messages */
+     * CROSS: markers are few, and lead to their messages. What the store had counts by the numbers that it knows */
     sqlite3_stmt *row = tm_sql_query(
         mirror->sql, &local,
         "SELECT m.sender = ?3, max(t.number) FROM log m CROSS JOIN log t WHERE m.kind = 3 AND m.conv = ?1"
+        " AND m.stamp > coalesce((SELECT value FROM meta WHERE name = 'lost'), 0)"
         " AND m.conv_type = ?2 AND t.number = coalesce("
         " (SELECT max(number) FROM log WHERE conv = m.conv AND conv_type = m.conv_type AND id = m.target"
         "  AND kind IN (1, 6) AND kind = 1 AND (sender <> m.sender OR ?1 = ?3)"

@@ -122,11 +122,15 @@ static bool open_all(tm_xmpp *x, tm_error *err)
     tm_free(after);
     if (err->code) return false;
     x->fresh = x->is_new = x->first_cursor < 0;
-    if (!known && !x->fresh) {
-        /* the mirror is gone: all behind the cursor is read again, and the store knows what it has */
-        uint64_t start = (uint64_t)x->first_cursor;
-        if (tm_mirror_begin(x->mirror, err) || tm_mirror_set_top(x->mirror, x->first_cursor, err) ||
-            tm_mirror_set_archive(x->mirror, "", "", start, err) || tm_mirror_commit(x->mirror, err)) {
+    int64_t top = x->fresh ? 0 : tm_mirror_top(x->mirror, err);
+    if (err->code) return false;
+    if (!x->fresh && (!known || top < x->first_cursor)) {
+        /* it is gone, or from before: what is behind it is read again, and the store knows what it has */
+        int32_t code = tm_mirror_begin(x->mirror, err);
+        if (!code) code = tm_mirror_go_on(x->mirror, x->first_cursor, err);
+        if (!code && !known) code = tm_mirror_set_archive(x->mirror, "", "", (uint64_t)x->first_cursor, err);
+        if (!code) code = tm_mirror_commit(x->mirror, err);
+        if (code) {
             tm_mirror_rollback(x->mirror);
             return false;
         }

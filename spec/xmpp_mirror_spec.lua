@@ -4,16 +4,21 @@
 local lfs = require "lfs"
 local support = require "support"
 local timmsg = require "timmsg"
+local uv = require "luv"
 
 local describe <const> = support.xmpp_only(describe)
 local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local DAY <const> = 86400 * 1000000
 
 describe("the mirror", function()
-  local dir
+  local xmpp_stream, dir
 
+  setup(function() xmpp_stream = require "xmpp_stream" end)
   before_each(function() dir = support.temp_dir() end)
-  after_each(support.cleanup)
+  after_each(function()
+    xmpp_stream.cleanup()
+    support.cleanup()
+  end)
 
   -- SQL on one of ben's databases, while he is not logged in.
   local function tamper(name, sql)
@@ -177,4 +182,65 @@ describe("the mirror", function()
     end
     assert.same({ "before", "meanwhile 1", "meanwhile 2", "meanwhile 3" }, support.texts(at_ben.messages))
   end)
+
+  for _, what in ipairs { "lost", "older than the store" } do
+    it(("is %s, and nothing is told again, doubled or brought back, nor left out"):format(what), function()
+      local path = dir .. "/ben/ben.mirror"
+      local copy
+      local anna = support.new_client(dir, "anna")
+      local ben, at_ben = support.device(dir, "ben")
+      support.account(dir, "carl")
+      local carl = assert(xmpp_stream.connect(support.xmpp_server(), support.xmpp_host(dir), "carl", "sig"))
+      carl:send "<presence/>"
+      local function write(text) -- as another client does
+        carl:send(("<message type='chat' to='ben@%s' id='%s'><body>%s</body></message>"):format(support.xmpp_host(dir),
+          (text:gsub(" ", "-")), text))
+        support.eventually(function()
+          uv.run "nowait"
+          return carl.input:get_write_queue_size() == 0
+        end)
+        support.arrival(at_ben, text)
+      end
+      support.group(anna, "crew", "ben")
+      support.say(anna, "ben", C2C, "long ago")
+      support.arrival(at_ben, "long ago", anna)
+      support.must(ben, "logout")
+      if what ~= "lost" then
+        tamper("mirror", "PRAGMA wal_checkpoint(TRUNCATE)")
+        copy = support.read_file(path)
+      end
+      support.must(ben, "login", "ben", "sig")
+      for i = 1, 3 do
+        write("first " .. i)
+        support.say(anna, "ben", C2C, "deleted " .. i)
+        support.say(anna, "crew", GROUP, "in the group " .. i)
+        support.arrival(at_ben, "in the group " .. i, anna)
+        write("second " .. i)
+        support.say(ben, "carl", C2C, "mine " .. i)
+      end
+      support.arrival(at_ben, "deleted 3", anna)
+      support.must(ben, "conv_delete", "anna", C2C)
+      support.must(ben, "delete", "crew", GROUP, {})
+      support.must(ben, "report_readed", "carl", C2C)
+      local of_carl = support.history(ben, "carl", C2C)
+      assert.equal(9, #of_carl)
+      support.must(ben, "logout")
+      tamper("mirror", "PRAGMA wal_checkpoint(TRUNCATE)")
+      for _, part in ipairs { "", "-wal", "-shm" } do os.remove(path .. part) end
+      if copy then support.write_file(path, copy) end
+      local told = #at_ben.messages
+      support.say(anna, "crew", GROUP, "after") -- while the mirror is away
+      support.must(ben, "login", "ben", "sig")
+      support.arrival(at_ben, "after", anna)
+      write "after that"
+      support.idle(1000, ben, anna)
+      assert.same({ "after", "after that" }, { table.unpack(support.texts(at_ben.messages), told + 1) })
+      local now = support.history(ben, "carl", C2C)
+      assert.equal("after that", support.text_of(table.remove(now)))
+      assert.same(of_carl, now)
+      assert.equal(1, support.conv(ben, "carl", C2C).conv_unread_num)
+      assert.is_nil(support.conv(ben, "anna", C2C))
+      assert.same({ "after" }, support.texts(support.history(ben, "crew", GROUP)))
+    end)
+  end
 end)

@@ -324,6 +324,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN since");
     execute(f, "ALTER TABLE groups DROP COLUMN last");
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
+    execute(f, "DROP INDEX log_foreign");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
     execute(f, "PRAGMA user_version=3");
     close_both(f);
@@ -666,21 +667,74 @@ static void tips_are_known_by_who_caused_them(void **state)
     assert_int_equal(news(f, message_of(NULL, "eve", "tm-5-6-7", NOW)).rand, 6);
 }
 
-static void a_seq_is_the_senders_or_the_number(void **state)
+static void a_seq_is_the_senders_or_that_of_its_time(void **state)
 {
     fixture *f = *state;
     int64_t cursor = 0;
     tm_mirrored ours = news(f, message_of("bob", "bob", "tm-fffffffffffffffe-ff-10", NOW));
     assert_int_equal(ours.seq, UINT64_MAX - 1);
     tm_mirrored other = news(f, message_of("bob", "bob", "x", NOW));
-    assert_int_equal(other.seq, (uint64_t)other.number);
+    assert_int_equal(other.seq, NOW);
     tm_event *list = fetch(f, &cursor);
     assert_int_equal(count(list), 2);
     assert_int_equal(list->message.seq, UINT64_MAX - 1);
-    assert_int_equal(list->next->message.seq, (uint64_t)other.number);
+    assert_int_equal(list->next->message.seq, NOW);
     tm_event_free_list(list);
     assert_int_equal(tm_mirror_top_seq(f->mirror, kTIMConv_C2C, "bob"), UINT64_MAX - 1);
     assert_int_equal(tm_mirror_top_seq(f->mirror, kTIMConv_Group, "bob"), 0);
+}
+
+/* Whatever is said elsewhere meanwhile, and whatever was read before. */
+static void a_seq_of_another_client_is_the_same_when_it_is_read_again(void **state)
+{
+    fixture *f = *state;
+    static const char *const ids[] = {"x", "y", "z"};
+    uint64_t seqs[3];
+    for (unsigned i = 0; i < 3; i++) {
+        news(f, message_of("eve", "eve", ids[i], NOW));
+        seqs[i] = news(f, message_of("bob", "bob", ids[i], NOW)).seq;
+        assert_int_equal(seqs[i], NOW + i);
+    }
+    close_both(f);
+    remove_directory(f);
+    make_directory(f);
+    open_both(f);
+    assert_int_equal(tm_mirror_go_on(f->mirror, NOW + DAY, &f->err), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        tm_mirrored again = news(f, message_of("bob", "bob", ids[i], NOW));
+        assert_int_equal(again.seq, seqs[i]);
+        assert_true(again.number > (int64_t)(NOW + DAY));
+    }
+    /* history comes before what was heard, and what is news within the second where the archive begins behind it */
+    assert_int_equal(history(f, message_of("bob", "bob", "h", NOW - SECOND)).seq, NOW - SECOND);
+    assert_int_equal(put(f, message_of("ann", "ann", "n", NOW), "n", TM_MIRROR_NEWS, NOW).seq, NOW + 500000);
+    assert_int_equal(history(f, message_of("ann", "ann", "before", NOW)).seq, NOW);
+}
+
+/* A store that has gone further than its mirror is told what it may have, and nothing of who had read how far. */
+static void a_mirror_that_is_behind_its_store_goes_on_behind_it(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = NOW + 10;
+    news(f, message_of("bob", "bob", "tm-1-1-1", NOW - SECOND));
+    assert_int_equal(tm_mirror_go_on(f->mirror, cursor, &f->err), 0);
+    assert_int_equal(tm_mirror_top(f->mirror, &f->err), cursor);
+    assert_int_equal(tm_mirror_go_on(f->mirror, cursor - 5, &f->err), 0);
+    assert_int_equal(tm_mirror_top(f->mirror, &f->err), cursor);
+    news(f, message_of("bob", ME, "tm-2-2-2", NOW));
+    news(f, naming(TM_ITEM_DISPLAYED, "bob", "bob", "tm-2-2-2", NOW + 1));
+    tm_event *event = only(f, &cursor);
+    assert_true(event->again);
+    tm_event_free_list(event);
+    assert_marks(f, "bob", 0, 0);
+    news(f, message_of("bob", "bob", "tm-3-3-3", NOW + SECOND));
+    event = only(f, &cursor);
+    assert_false(event->again);
+    tm_event_free_list(event);
+    tm_mirrored last = news(f, message_of("bob", ME, "tm-4-4-4", NOW + SECOND));
+    news(f, naming(TM_ITEM_DISPLAYED, "bob", "bob", "tm-4-4-4", NOW + SECOND));
+    assert_int_equal(skip_events(f, &cursor), 2);
+    assert_marks(f, "bob", 0, last.number);
 }
 
 static void messages_are_found_by_identity_and_number(void **state)
@@ -1728,7 +1782,9 @@ int main(void)
         TEST(an_id_that_came_too_often_is_that_of_the_latest),
         TEST(an_older_message_of_an_id_is_named_by_the_room_or_not_at_all),
         TEST(tips_are_known_by_who_caused_them),
-        TEST(a_seq_is_the_senders_or_the_number),
+        TEST(a_seq_is_the_senders_or_that_of_its_time),
+        TEST(a_seq_of_another_client_is_the_same_when_it_is_read_again),
+        TEST(a_mirror_that_is_behind_its_store_goes_on_behind_it),
         TEST(messages_are_found_by_identity_and_number),
         TEST(other_items_leave_only_their_archive_id),
         TEST(a_refused_message_is_nobodys),

@@ -250,8 +250,12 @@ uint64_t tm_stamp_parse(const char *text)
     return seconds < 0 ? 0 : (uint64_t)(seconds * 1000000 + micro);
 }
 
+/* The last one of the year 9999. */
+#define LAST_STAMP 253402300799999999u
+
 void tm_stamp_format(uint64_t microseconds, char text[TM_STAMP])
 {
+    if (microseconds > LAST_STAMP) microseconds = LAST_STAMP;
     time_t seconds = (time_t)(microseconds / 1000000);
     struct tm parts;
     gmtime_r(&seconds, &parts);

@@ -69,7 +69,7 @@ const char *tm_stanza_error(xmpp_stanza_t *stanza);
 /* ---- times (XEP-0082) ---- */
 /* Microseconds since 1970 of "2026-01-02T03:04:05.678901Z"; 0 if it is none, or a day that no calendar has. */
 uint64_t tm_stamp_parse(const char *text);
-/* Writes the time, with microseconds. */
+/* Writes the time, with microseconds; what lies beyond the year 9999 as its end. */
 #define TM_STAMP 32
 void tm_stamp_format(uint64_t microseconds, char text[TM_STAMP]);
 

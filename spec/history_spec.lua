@@ -215,6 +215,15 @@ describe("get_msg_list", function()
       assert.equal("real 10", support.text_of(support.page(bob, "alice", C2C, { last_msg = made_up, count = 1 })[1]))
     end)
 
+    it("rule 35: a last_msg whose time is in milliseconds is behind all that was said", function()
+      support.say(bob, "alice", C2C, "hello")
+      support.eventually(function() return #support.history(alice, "bob", C2C) == 1 end, alice)
+      local desk = support.device(dir, "alice", "desk")
+      local last = { message_server_time = os.time() * 1000, message_seq = 1, message_rand = 1, message_sender = "bob" }
+      local page = support.page(desk, "bob", C2C, { last_msg = last, is_remble = true })
+      assert.same({ "hello" }, support.texts(page))
+    end)
+
     it("rule 34: count is 20, or 1 to 1,000", function()
       fill("alice", C2C, 1200)
       assert.equal(20, #support.page(bob, "alice", C2C, { is_forward = true }))

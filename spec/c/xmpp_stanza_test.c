@@ -97,6 +97,12 @@ static void times_are_written_as_they_are_read(void **state)
 {
     (void)state;
     char text[TM_STAMP];
+    /* one that no stamp can say is the last one that can be said */
+    const uint64_t beyond[] = {253402300800000000, 1767323045678 * 1000000ull, UINT64_MAX};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        tm_stamp_format(beyond[i], text);
+        assert_string_equal(text, "9999-12-31T23:59:59.999999Z");
+    }
     tm_stamp_format(1767323045678901, text);
     assert_string_equal(text, "2026-01-02T03:04:05.678901Z");
     for (uint64_t day = 0; day < 60000; day++) {

@@ -29,7 +29,7 @@ static void drop_state(tm_task *task)
 void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
 {
     tm_error err = {0};
-    tm_xmpp_error(x, answer, &err);
+    tm_xmpp_error(answer, &err);
     tm_xmpp_fail(x, task, err.code, err.text);
 }
 
@@ -59,20 +59,15 @@ static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
-    char text[TM_ERROR_TEXT];
+    tm_error err = {0};
     if (!task) return;
     const char *group = ((tm_group_state *)task->state)->group;
-    const char *why = tm_stanza_error(answer);
-    bool unknown = strcmp(why, "item-not-found") == 0 || strcmp(why, "gone") == 0;
-    if (!answer) {
-        tm_xmpp_fail(x, task, ERR_SDK_NET_DISCONNECT, "the server has not answered");
-        return;
-    }
-    if (unknown)
-        snprintf(text, sizeof text, "there is no group \"%s\"", group);
-    else
-        snprintf(text, sizeof text, "\"%s\" is not a member of group \"%s\"", x->user, group);
-    tm_xmpp_fail(x, task, unknown ? ERR_SVR_GROUP_NOT_FOUND : ERR_SVR_GROUP_PERMISSION_DENY, text);
+    int32_t code = answer && !*tm_stanza_error(answer) ? ERR_SVR_GROUP_PERMISSION_DENY
+                                                       : tm_xmpp_error(answer, &err);
+    if (code == ERR_SVR_GROUP_NOT_FOUND) tm_fail(&err, code, "there is no group \"%s\"", group);
+    if (code == ERR_SVR_GROUP_PERMISSION_DENY)
+        tm_fail(&err, code, "\"%s\" is not a member of group \"%s\"", x->user, group);
+    tm_xmpp_fail(x, task, code, err.text);
 }
 
 tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group)

@@ -148,7 +148,7 @@ static void modified(void *owner, void *argument, xmpp_stanza_t *answer)
         tm_xmpp_answer(x, task);
         return;
     }
-    tm_xmpp_error(x, answer, &err);
+    tm_xmpp_error(answer, &err);
     tm_xmpp_fail(x, task, err.code, err.text);
 }
 

@@ -105,7 +105,7 @@ static void list_came(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_member_state *of = task->state;
     xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_ADMIN);
     if (!answer || (!query && strcmp(tm_stanza_error(answer), "forbidden") != 0)) {
-        tm_xmpp_error(x, answer, &err);
+        tm_xmpp_error(answer, &err);
         tm_xmpp_fail(x, task, err.code, err.text);
         return;
     }

@@ -50,7 +50,7 @@ int32_t tm_outbox_check_revoke(tm_xmpp *x, tm_task *task, bool *look_up, tm_erro
         code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "the message has another time");
     else if (found.number && !*found.id)
-        code = tm_fail(err, ERR_SVR_MSG_REVOKE_NOT_FOUND,
+        code = tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_NOT_FOUND : ERR_SVR_MSG_REVOKE_NOT_FOUND,
                        "another client gave its id to a later message: it cannot be named");
     else if (found.revoked || is_being_revoked(x, message, found.id))
         code = is_revoked(err);

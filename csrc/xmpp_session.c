@@ -67,16 +67,13 @@ void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argumen
     tm_link_ask(x->link, tm_stanza_finish(iq), timeout, answer, argument);
 }
 
-int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err)
+int32_t tm_xmpp_error(xmpp_stanza_t *answer, tm_error *err)
 {
-    (void)x;
     static const struct {
         const char *condition;
         int32_t code;
-    } codes[] = {{"service-unavailable", ERR_SVR_MSG_INVALID_ID},
-                 {"remote-server-not-found", ERR_SVR_MSG_INVALID_ID},
-                 {"jid-malformed", ERR_SVR_MSG_INVALID_ID},
-                 {"item-not-found", ERR_SVR_GROUP_NOT_FOUND},
+    } codes[] = {{"item-not-found", ERR_SVR_GROUP_NOT_FOUND},
+                 {"gone", ERR_SVR_GROUP_NOT_FOUND},
                  {"forbidden", ERR_SVR_GROUP_PERMISSION_DENY},
                  {"not-allowed", ERR_SVR_GROUP_PERMISSION_DENY},
                  {"not-authorized", ERR_SVR_GROUP_PERMISSION_DENY},

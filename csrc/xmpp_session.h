@@ -170,7 +170,7 @@ void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argumen
 /* Begins an iq. `to` NULL: the own account. */
 void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to);
 /* Translates an error answer (or NULL: no answer) into one of this API: sets `err`, returns its code. */
-int32_t tm_xmpp_error(tm_xmpp *x, xmpp_stanza_t *answer, tm_error *err);
+int32_t tm_xmpp_error(xmpp_stanza_t *answer, tm_error *err);
 
 /* ---- xmpp_task.c ---- */
 /* Gives a task to who handles it (taken over). */

@@ -47,7 +47,7 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     xmpp_stanza_t *slot = tm_stanza_child(answer, "slot", TM_NS_UPLOAD);
-    int32_t code = slot ? read_slot(slot, &task->op, &err) : tm_xmpp_error(x, answer, &err);
+    int32_t code = slot ? read_slot(slot, &task->op, &err) : tm_xmpp_error(answer, &err);
     if (!slot && answer && strcmp(tm_stanza_error(answer), "not-acceptable") == 0)
         code = tm_fail(&err, ERR_SDK_COMM_FILE_TOO_LARGE,
                        "the server does not take a file of %" PRIu64 " bytes", task->op.size);

@@ -62,7 +62,7 @@ end
 
 local EVENTS = {
   presence = "presence/full", message = "message/bare", ping = "iq-get/host/urn:xmpp:ping:ping",
-  page = "iq-set/bare/urn:xmpp:mam:2:query",
+  page = "iq-set/bare/urn:xmpp:mam:2:query", info = "iq-get/bare/http://jabber.org/protocol/disco#info:query",
   change = "iq-set/bare/http://jabber.org/protocol/muc#admin:query", ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
 }
 

@@ -686,6 +686,26 @@ describe("SendNewMsg", function()
       end
     end)
 
+    prosody_it("rule 45: what the server says when it is asked about a group is told apart", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      local anna, bert = support.new_client(dir, "anna"), support.new_client(dir, "bert")
+      support.group(anna, "g")
+      for condition, wanted in pairs {
+        ["item-not-found"] = timmsg.ERR_SVR_GROUP_NOT_FOUND,
+        ["forbidden"] = timmsg.ERR_SVR_GROUP_PERMISSION_DENY,
+        ["service-unavailable"] = timmsg.ERR_SVR_GROUP_INTERNAL_ERROR,
+        ["remote-server-not-found"] = timmsg.ERR_SVR_GROUP_INTERNAL_ERROR,
+        ["internal-server-error"] = timmsg.ERR_SVR_GROUP_INTERNAL_ERROR,
+      } do
+        for _, call in ipairs { { "group_join", "g", "" }, { "group_quit", "g" } } do
+          server:refuse("info", "g@conference." .. host, condition)
+          local code, desc = support.call(bert, table.unpack(call))
+          assert.equal(wanted, code, condition .. ": " .. desc)
+        end
+      end
+      support.must(bert, "group_join", "g", "")
+    end)
+
     it("rule 16: 8001 for more than 12 KB of elements", function()
       local anna = support.new_client(dir, "anna")
       local bert, seen = support.device(dir, "bert")

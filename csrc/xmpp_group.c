@@ -15,24 +15,6 @@
 /* A task that has just come waits until the archives were read. */
 enum { STEP_NEW, STEP_PARKED, STEP_READING, STEP_READING_ROOM, STEP_GOING };
 
-static void drop_state(tm_task *task)
-{
-    tm_group_state *of = task->state;
-    if (!of) return;
-    cJSON_Delete(of->names);
-    cJSON_Delete(of->roles);
-    cJSON_Delete(of->info);
-    tm_free(of);
-    task->state = NULL;
-}
-
-void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
-{
-    tm_error err = {0};
-    tm_xmpp_error(answer, &err);
-    tm_xmpp_fail(x, task, err.code, err.text);
-}
-
 /* ---- what a task is about ---- */
 
 static const char *group_of(const tm_op *op)
@@ -62,25 +44,12 @@ static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_error err = {0};
     if (!task) return;
     const char *group = ((tm_group_state *)task->state)->group;
-    int32_t code = answer && !*tm_stanza_error(answer) ? ERR_SVR_GROUP_PERMISSION_DENY
-                                                       : tm_xmpp_error(answer, &err);
+    int32_t code =
+        answer && !*tm_stanza_error(answer) ? ERR_SVR_GROUP_PERMISSION_DENY : tm_xmpp_error(answer, &err);
     if (code == ERR_SVR_GROUP_NOT_FOUND) tm_fail(&err, code, "there is no group \"%s\"", group);
     if (code == ERR_SVR_GROUP_PERMISSION_DENY)
         tm_fail(&err, code, "\"%s\" is not a member of group \"%s\"", x->user, group);
     tm_xmpp_fail(x, task, code, err.text);
-}
-
-tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group)
-{
-    if (task->drop) task->drop(task);
-    tm_group_state *of = tm_calloc(1, sizeof *of);
-    task->state = of;
-    task->drop = drop_state;
-    if (of)
-        snprintf(of->group, sizeof of->group, "%s", group);
-    else
-        tm_xmpp_fail_memory(x, task);
-    return of;
 }
 
 /* Fails a task about a group that the user is not in: 10007, or 10010 if there is no such group. */
@@ -97,13 +66,6 @@ static void explain_group(tm_xmpp *x, tm_task *task, const char *group)
 }
 
 /* ---- joining ---- */
-
-void tm_group_told(tm_xmpp *x, tm_task *tips)
-{
-    tm_task *task = tm_xmpp_find(x, tips->argument);
-    /* what was done is done, whether or not it could be said */
-    if (task) tm_xmpp_answer(x, task);
-}
 
 static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
 {
@@ -239,7 +201,7 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
     if (task->op.call == TM_CALL_GROUP_CREATE && is_taken)
         tm_group_fail_taken(x, task);
     else
-        tm_group_fail_by_answer(x, task, error);
+        tm_xmpp_fail_by_answer(x, task, error);
     tm_room *room = tm_room_find(x, group);
     if (room && !tm_mirror_in_group(x->mirror, group, NULL)) tm_room_drop(x, room);
 }
@@ -290,7 +252,7 @@ static void destroyed(void *owner, void *argument, xmpp_stanza_t *answer)
     if (!task) return;
     if (!answer || *tm_stanza_error(answer)) {
         stay(x, task);
-        tm_group_fail_by_answer(x, task, answer);
+        tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     tm_error err = {0};

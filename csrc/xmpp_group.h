@@ -1,4 +1,4 @@
-/* XMPP group, what its files share: the state of a task GROUP, how one ends, and where making and listing begin. XMPP
+/* XMPP group, what its files share: the state of a task GROUP, and where making and listing begin. XMPP
  * thread only. */
 #ifndef TM_XMPP_GROUP_H
 #define TM_XMPP_GROUP_H
@@ -16,11 +16,9 @@ typedef struct tm_group_state {
     int asked;    /* list: how many were asked and have not answered */
 } tm_group_state;
 
+/* ---- xmpp_group_state.c ---- */
 /* A new state for the task, of that group; owned by it. NULL: memory is short, and the task has failed. */
 tm_group_state *tm_group_new_state(tm_xmpp *x, tm_task *task, const char *group);
-
-/* Ends the task. `answer` NULL: there is none. */
-void tm_group_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer);
 
 /* ---- xmpp_group_make.c ---- */
 void tm_group_make(tm_xmpp *x, tm_task *task);

@@ -69,7 +69,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     if (room) room->maker = 0;
     tm_bookmark_set(x, of->group, true, now);
     if (added->child)
-        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_group_told, tm_xmpp_number(task));
+        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_xmpp_answer_first, tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
     cJSON_Delete(added);
@@ -81,7 +81,7 @@ static void configured(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     if (!answer || *tm_stanza_error(answer)) {
-        tm_group_fail_by_answer(x, task, answer);
+        tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     tm_group_state *of = task->state;
@@ -135,7 +135,7 @@ static void form_came(void *owner, void *argument, xmpp_stanza_t *answer)
     if (form && !of->info) of->info = tm_info_make(task->op.param, x->user);
     char *text = form ? tm_info_describe(of->info, task->op.param) : NULL;
     if (!text) {
-        tm_group_fail_by_answer(x, task, answer);
+        tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     tm_xmpp_iq(x, &iq, "set", xmpp_stanza_get_from(answer));
@@ -230,7 +230,7 @@ static void name_looked_up(void *owner, void *argument, xmpp_stanza_t *answer)
         if (is_taken)
             tm_group_fail_taken(x, task);
         else
-            tm_group_fail_by_answer(x, task, answer);
+            tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     enter_to_make(x, task);

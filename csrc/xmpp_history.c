@@ -247,8 +247,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
     if (!task) return;
     stretch *of = task->state;
     if (!page) {
-        tm_xmpp_error(answer, &err);
-        tm_xmpp_fail(x, task, err.code, err.text);
+        tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     const char *edge = task->op.forward ? page->last : page->first;

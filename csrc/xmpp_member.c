@@ -36,7 +36,7 @@ static void invite_done(tm_xmpp *x, tm_task *task, cJSON *results)
     if (!ok)
         tm_xmpp_fail_memory(x, task);
     else if (added->child)
-        tm_member_tell(x, (const char *)task->state, TM_TIP_JOINED, added, tm_group_told,
+        tm_member_tell(x, (const char *)task->state, TM_TIP_JOINED, added, tm_xmpp_answer_first,
                        tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
@@ -141,15 +141,13 @@ static void remove_next(tm_xmpp *x, tm_task *task)
 static void modified(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
-    tm_error err = {0};
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     if (answer && !*tm_stanza_error(answer)) {
         tm_xmpp_answer(x, task);
         return;
     }
-    tm_xmpp_error(answer, &err);
-    tm_xmpp_fail(x, task, err.code, err.text);
+    tm_xmpp_fail_by_answer(x, task, answer);
 }
 
 static void modify(tm_xmpp *x, tm_task *task)

@@ -99,14 +99,12 @@ static void add_occupants(const tm_room *room, cJSON *members)
 static void list_came(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
-    tm_error err = {0};
     tm_task *task = tm_xmpp_find(x, argument);
     if (!task) return;
     tm_member_state *of = task->state;
     xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_ADMIN);
     if (!answer || (!query && strcmp(tm_stanza_error(answer), "forbidden") != 0)) {
-        tm_xmpp_error(answer, &err);
-        tm_xmpp_fail(x, task, err.code, err.text);
+        tm_xmpp_fail_by_answer(x, task, answer);
         return;
     }
     of->partial |= !query;

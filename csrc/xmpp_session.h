@@ -180,6 +180,10 @@ void tm_xmpp_answer(tm_xmpp *x, tm_task *task);
 /* The same with a failure. */
 void tm_xmpp_fail(tm_xmpp *x, tm_task *task, int32_t code, const char *text);
 void tm_xmpp_fail_memory(tm_xmpp *x, tm_task *task);
+/* By what the server said; NULL: nothing. */
+void tm_xmpp_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer);
+/* For tm_member_tell: the task whose number is the argument of this one is through, whether or not it could be said. */
+void tm_xmpp_answer_first(tm_xmpp *x, tm_task *second);
 /* A task's handler waits for something: keeps it, behind those that are kept, until tm_xmpp_answer (or the
  * deadline, at which it is failed and freed). */
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task);
@@ -439,8 +443,6 @@ void tm_group_run(tm_xmpp *x);
 void tm_group_failed(tm_xmpp *x, const tm_task *task);
 /* Its deadline has come: undoes what was begun. True if it was answered all the same, or will be. */
 bool tm_group_expired(tm_xmpp *x, tm_task *task);
-/* For tm_member_tell: ends the task whose number is the argument. */
-void tm_group_told(tm_xmpp *x, tm_task *tips);
 /* The room of a task is entered: `created`: it is new. Or it did not let the user in: `error` (or NULL). */
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);

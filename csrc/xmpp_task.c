@@ -111,6 +111,18 @@ void tm_xmpp_fail_memory(tm_xmpp *x, tm_task *task)
     tm_xmpp_answer(x, task);
 }
 
+void tm_xmpp_fail_by_answer(tm_xmpp *x, tm_task *task, xmpp_stanza_t *answer)
+{
+    tm_xmpp_error(answer, &task->op.error);
+    tm_xmpp_answer(x, task);
+}
+
+void tm_xmpp_answer_first(tm_xmpp *x, tm_task *second)
+{
+    tm_task *task = tm_xmpp_find(x, second->argument);
+    if (task) tm_xmpp_answer(x, task);
+}
+
 void tm_xmpp_keep(tm_xmpp *x, tm_task *task)
 {
     tm_task **end = &x->working;

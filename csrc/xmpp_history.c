@@ -210,6 +210,11 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
         if (!mirrored[i].number || (mirrored[i].told && mirrored[i].number > op->position)) continue;
         /* a retraction may stand behind its message in the same stretch */
         if ((code = look_whether_revoked(x, mirrored[i].number, &mirrored[i].revoked, err))) break;
+        tm_error local = {0};
+        if (mirrored[i].revoked &&
+            tm_mirror_revoke_is_to_come(x->mirror, mirrored[i].number, op->position, &local))
+            continue;
+        if (local.code) return tm_fail(err, local.code, "%s", local.text);
         tm_event *event = event_of(op, item, &mirrored[i], joined);
         if (!event) return tm_fail_memory(err);
         event->next = op->events;
@@ -229,8 +234,8 @@ static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
     bool begun = mirrored && !code;
     if (!code) code = mirror_stretch(x, task, mirrored, err);
     if (!code && op->kind == TM_OP_HISTORY)
-        code = tm_mirror_read_marks(x->mirror, message->conv_type, message->conv_id, x->user, &op->my_read,
-                                    &op->peer_read, err);
+        code = tm_mirror_read_marks(x->mirror, message->conv_type, message->conv_id, x->user, op->position,
+                                    &op->my_read, &op->peer_read, err);
     if (!code && op->kind == TM_OP_HISTORY) code = add_events(x, task, mirrored, err);
     if (!code) code = tm_mirror_commit(x->mirror, err);
     if (code && begun) tm_mirror_rollback(x->mirror);

@@ -113,9 +113,12 @@ int32_t tm_mirror_at(tm_mirror *mirror, int64_t number, tm_mirror_message *out, 
 uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *conv_id);
 /* What a retraction of that number tells, as an event; NULL: there is none. Owned by the caller. */
 int32_t tm_mirror_retraction(tm_mirror *mirror, int64_t number, tm_event **event, tm_error *err);
-/* How far the user (and in C2C the peer) has read, by markers: numbers; 0: not known. */
+/* Whether an event behind `cursor` tells that the message of that number was revoked. */
+bool tm_mirror_revoke_is_to_come(tm_mirror *mirror, int64_t number, int64_t cursor, tm_error *err);
+/* How far the user (and in C2C the peer) has read, by markers: numbers; 0: not known. What events behind `cursor` tell of the
+ * peer is left to them. */
 int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
-                             tm_position *my_read, tm_position *peer_read, tm_error *err);
+                             int64_t cursor, tm_position *my_read, tm_position *peer_read, tm_error *err);
 /* The next message that asks for a receipt, behind `number` and up to `end`: its number, 0 for none. */
 int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, char peer[TM_MAX_USER_ID + 1],
                                char **id, tm_error *err);

@@ -185,8 +185,16 @@ uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *con
     return seq;
 }
 
+bool tm_mirror_revoke_is_to_come(tm_mirror *mirror, int64_t number, int64_t cursor, tm_error *err)
+{
+    return tm_sql_int(mirror->sql, err, 0,
+                      "SELECT EXISTS(SELECT 1 FROM log WHERE number > ? AND kind = 2 AND told AND "
+                      "target_number = ?)",
+                      "ii", cursor, number) != 0;
+}
+
 int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *conv_id, const char *user,
-                             tm_position *my_read, tm_position *peer_read, tm_error *err)
+                             int64_t cursor, tm_position *my_read, tm_position *peer_read, tm_error *err)
 {
     tm_error local = {0};
     *my_read = *peer_read = 0;
@@ -196,13 +204,14 @@ int32_t tm_mirror_read_marks(tm_mirror *mirror, int32_t conv_type, const char *c
         mirror->sql, &local,
         "SELECT m.sender = ?3, max(t.number) FROM log m CROSS JOIN log t WHERE m.kind = 3 AND m.conv = ?1"
         " AND m.stamp > coalesce((SELECT value FROM meta WHERE name = 'lost'), 0)"
+        " AND (m.sender = ?3 OR NOT m.told OR m.number <= ?5)"
         " AND m.conv_type = ?2 AND t.number = coalesce("
         " (SELECT max(number) FROM log WHERE conv = m.conv AND conv_type = m.conv_type AND id = m.target"
         "  AND kind IN (1, 6) AND kind = 1 AND (sender <> m.sender OR ?1 = ?3)"
         "  AND (twin = 0 OR number < m.number)),"
         " (SELECT number FROM known WHERE archive = m.conv AND archive_id = m.target AND m.conv_type = ?4))"
         " AND t.kind = 1 AND (t.sender <> m.sender OR ?1 = ?3) GROUP BY 1",
-        "titi", conv_id, (int64_t)conv_type, user, (int64_t)kTIMConv_Group);
+        "titii", conv_id, (int64_t)conv_type, user, (int64_t)kTIMConv_Group, cursor);
     while (row && tm_sql_step(mirror->sql, row, &local)) {
         if (sqlite3_column_int(row, 0))
             *my_read = sqlite3_column_int64(row, 1);

@@ -998,6 +998,32 @@ describe("What was wrong once:", function()
     end)
   end
 
+  it("a page asked for in the log-in's callback swallowed receipts and revokes of the time before (rules 27, 29)", function()
+    local alice = support.new_client(dir, "alice")
+    local bob, at_bob = support.device(dir, "bob", nil, { read_receipt = true })
+    local bad = support.say(alice, "bob", C2C, "bad")
+    support.arrival(at_bob, "bad", alice)
+    local _, at_alice = support.device(dir, "alice", "other")
+    support.say(bob, "alice", C2C, "read that")
+    support.arrival(at_alice, "read that", bob, alice)
+    support.must(bob, "logout")
+    support.send_many(alice, "bob", C2C, "x", 150)
+    support.must(alice, "report_readed", "bob", C2C)
+    support.must(alice, "revoke", "bob", C2C, bad)
+    support.send_many(alice, "bob", C2C, "y", 1)
+    local page
+    support.account(dir, "bob")
+    assert(bob:login("bob", "sig", function(code)
+      assert(code == 0)
+      local param = { msg_getmsglist_param_is_remble = true, msg_getmsglist_param_is_forward = true }
+      assert(bob:get_msg_list("alice", C2C, param, function(_, _, list) page = list end))
+    end))
+    support.arrival(at_bob, "y1", alice)
+    support.eventually(function() return page end, bob)
+    assert.equal(1, #at_bob.revoked)
+    assert.equal(1, #at_bob.receipts)
+  end)
+
   hub_it("a page on coming back to a group swallowed the revokes of what one had (rule 29)", function()
     local hub <close> = testing.new()
     local alice, bob = hub:login "alice", hub:login "bob"

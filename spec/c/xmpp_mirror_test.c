@@ -205,14 +205,21 @@ static bool is_revoked(fixture *f, int64_t number)
     return found.revoked;
 }
 
-static void assert_marks(fixture *f, const char *peer, tm_position mine, tm_position theirs)
+/* As a device at `cursor` finds them. */
+static void assert_marks_at(fixture *f, int64_t cursor, const char *peer, tm_position mine,
+                            tm_position theirs)
 {
     tm_position my_read, peer_read;
     assert_int_equal(tm_mirror_read_marks(f->mirror, peer ? kTIMConv_C2C : kTIMConv_Group,
-                                          peer ? peer : GROUP, ME, &my_read, &peer_read, &f->err),
+                                          peer ? peer : GROUP, ME, cursor, &my_read, &peer_read, &f->err),
                      0);
     assert_int_equal(my_read, mine);
     assert_int_equal(peer_read, theirs);
+}
+
+static void assert_marks(fixture *f, const char *peer, tm_position mine, tm_position theirs)
+{
+    assert_marks_at(f, INT64_MAX, peer, mine, theirs);
 }
 
 /* True if there is more to forget. */
@@ -919,7 +926,9 @@ static void the_sender_retracts(void **state)
     assert_int_equal(out.target, said.number);
     assert_true(is_revoked(f, said.number));
     assert_int_equal(tm_sql_int(f->reader->sql, &f->err, -1, "SELECT count(elems) FROM log", ""), 0);
+    assert_true(tm_mirror_revoke_is_to_come(f->mirror, said.number, cursor, &f->err));
     tm_event *event = only(f, &cursor);
+    assert_false(tm_mirror_revoke_is_to_come(f->mirror, said.number, cursor, &f->err));
     assert_int_equal(event->kind, TM_EVENT_REVOKE);
     assert_int_equal(event->position, said.number);
     assert_int_equal(event->message.conv_type, kTIMConv_C2C);
@@ -1284,7 +1293,9 @@ static void a_peer_reads(void **state)
     tm_mirrored out = news(f, naming(TM_ITEM_DISPLAYED, "bob", "bob", "x", NOW + 9 * SECOND));
     assert_true(out.valid);
     assert_int_equal(out.target, mine.number);
+    assert_marks_at(f, cursor, "bob", 0, 0); /* that is still to be told */
     tm_event *event = only(f, &cursor);
+    assert_marks_at(f, cursor, "bob", 0, mine.number);
     assert_int_equal(event->kind, TM_EVENT_READ);
     assert_string_equal(event->reader, "bob");
     assert_string_equal(event->message.conv_id, "bob");

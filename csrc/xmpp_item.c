@@ -280,19 +280,43 @@ static bool set_user(tm_item *item, const char *user, const char *who)
     return true;
 }
 
-/* In a room's archive: the last <item jid> is the room's own. */
+static bool is_element(xmpp_stanza_t *at, const char *name, const char *ns)
+{
+    const char *own = xmpp_stanza_get_name(at), *own_ns = xmpp_stanza_get_ns(at);
+    return own && strcmp(own, name) == 0 && (!ns || (own_ns && strcmp(own_ns, ns) == 0));
+}
+
+/* Who wrote it, by the <item> that the room adds; NULL if that is not sure. Prosody puts it behind what the author wrote,
+ * ejabberd before that, and takes out of it only what it understands: so all that looks like one must say the same. */
+static xmpp_stanza_t *find_author(xmpp_stanza_t *message)
+{
+    xmpp_stanza_t *author = NULL;
+    for (xmpp_stanza_t *x = xmpp_stanza_get_children(message); x; x = xmpp_stanza_get_next(x)) {
+        if (!is_element(x, "x", TM_NS_MUC_USER)) continue;
+        bool any = false;
+        for (xmpp_stanza_t *at = xmpp_stanza_get_children(x); at; at = xmpp_stanza_get_next(at)) {
+            if (!is_element(at, "item", NULL)) continue;
+            any = true;
+            if (!author) author = at;
+            if (!is_element(at, "item", TM_NS_MUC_USER) ||
+                strcmp(tm_stanza_attribute(at, "jid"), tm_stanza_attribute(author, "jid")) != 0 ||
+                strcmp(tm_stanza_attribute(at, "affiliation"), tm_stanza_attribute(author, "affiliation")) !=
+                    0)
+                return NULL;
+        }
+        if (!any) return NULL;
+    }
+    return author;
+}
+
+/* In a room's archive. */
 static bool read_room(const tm_item_reader *reader, xmpp_stanza_t *message, tm_item *item)
 {
-    const char *jid = "", *affiliation = "", *type = tm_stanza_attribute(message, "type");
     char who[TM_MAX_USER_ID + 1];
-    if (strcmp(type, "groupchat") != 0) return false;
-    for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
-        const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
-        if (!name || !ns || strcmp(name, "x") != 0 || strcmp(ns, TM_NS_MUC_USER) != 0) continue;
-        xmpp_stanza_t *found = tm_stanza_child(at, "item", NULL);
-        jid = tm_stanza_attribute(found, "jid");
-        affiliation = tm_stanza_attribute(found, "affiliation");
-    }
+    if (strcmp(tm_stanza_attribute(message, "type"), "groupchat") != 0) return false;
+    xmpp_stanza_t *author = find_author(message);
+    const char *jid = tm_stanza_attribute(author, "jid"),
+               *affiliation = tm_stanza_attribute(author, "affiliation");
     if (!tm_jid_id(jid, reader->domain, TM_MAX_USER_ID, who)) return false;
     if (!set_user(item, reader->user, who)) return false;
     item->conv_type = kTIMConv_Group;

@@ -739,6 +739,33 @@ describe("a hostile XMPP client", function()
     assert.is_false(mallory:has "again")
   end)
 
+  it("is nobody else by a claim that the server does not understand, and has nobody's powers", function()
+    local room, bob = crew()
+    local hers = support.say(alice, "crew", GROUP, "alice's own")
+    support.say(bob, "crew", GROUP, "bob's own")
+    for i, item in ipairs {
+      "<item xmlns='urn:x' jid='%s/x' affiliation='owner'/>",
+      "<item jid='%s/x' affiliation='owner' role='bogus'/>",
+      "<item xmlns='urn:x' jid='%s/x' affiliation='owner' role='bogus'/><status code='110'/>",
+    } do
+      for _, user in ipairs { "alice", "bob", "mallory" } do
+        local x = ("<x xmlns='http://jabber.org/protocol/muc#user'>" .. item .. "</x>"):format(jid(user))
+        write(room, x .. body("claim " .. i), nil, "groupchat")
+        write(room, body("claim " .. i) .. x, nil, "groupchat")
+        write(room, x .. newer_retract(id_of(hers)), nil, "groupchat")
+        write(room, retract(id_of(hers)) .. x, nil, "groupchat")
+      end
+    end
+    settle_group(room, bob)
+    for _, line in ipairs(said()) do
+      assert.is_nil(line:find "^alice: claim" or line:find "^bob: claim", line)
+      assert.is_nil(line:find "revoked", line)
+    end
+    for _, msg in ipairs(at_alice.messages) do
+      if (support.text_of(msg) or ""):find "^claim" then assert.equal("mallory", msg.message_sender) end
+    end
+  end)
+
   it("speaks in nobody else's name in a group", function()
     local room, bob = crew()
     local line = elems '[{"elem_type":0,"text_elem_content":"who?"}]'
@@ -749,7 +776,9 @@ describe("a hostile XMPP client", function()
       ("<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='nowhere'/>"):format(room), nil, "groupchat")
     write(room, body "5" .. "<no-store xmlns='urn:xmpp:hints'/>" .. claim "bob" .. line, nil, "groupchat")
     settle_group(room, bob)
-    assert.same({ "mallory: 1", "mallory: 2", "mallory: who?", "mallory: 4" }, { table.unpack(said(), 1, 4) })
+    -- ejabberd takes out such claims; Prosody does not, and what has two is nobody's
+    local honest = support.backend == "ejabberd" and { "mallory: 1", "mallory: 2", "mallory: who?", "mallory: 4" } or { "mallory: 4" }
+    assert.same(honest, { table.unpack(said(), 1, #honest) })
     for _, msg in ipairs(at_alice.messages) do
       if support.text_of(msg) then assert.equal("mallory", msg.message_sender) end
       assert.is_true(math.abs(msg.message_server_time - os.time()) < 60)

@@ -775,8 +775,28 @@ static void a_rooms_own_word_says_who_wrote_it(void **state)
     check_author(REAL("carol@elsewhere.test", "owner"), NULL, false);
     check_author(REAL(ROOM "/carol", "owner"), NULL, false);
     check_author(REAL("\\40\\54\\49\\4d#\\53\\59\\53\\54\\45\\4d@im.test", "owner"), NULL, false);
-    /* what the author put there comes before what the room adds */
-    check_author(REAL("alice@im.test", "owner") REAL("carol@im.test", "member"), "carol", false);
+    /* what the author put there stands before what the room adds, or behind it: then nobody knows */
+    check_author(REAL("alice@im.test", "owner") REAL("carol@im.test", "member"), NULL, false);
+    check_author(REAL("carol@im.test", "member") REAL("carol@im.test", "owner"), NULL, false);
+    check_author(REAL("carol@im.test", "owner") REAL("carol@im.test", "member"), NULL, false);
+    check_author(REAL("carol@im.test", "member") REAL("carol@im.test", "member"), "carol", false);
+    static const char *const claims[] = {
+        "<item xmlns='urn:x' jid='alice@im.test' affiliation='owner'/>",
+        "<item jid='alice@im.test' affiliation='owner' role='bogus'/>",
+        "<item xmlns='urn:x' jid='carol@im.test' affiliation='member'/>",
+        "<y/><item jid='alice@im.test'/>",
+        "<item jid='carol@im.test' affiliation='member'/><item jid='alice@im.test' affiliation='owner'/>",
+        "<status code='100'/>",
+    };
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        char both[1000];
+        for (int behind = 0; behind < 2; behind++) {
+            snprintf(both, sizeof both, "%s<x xmlns='http://jabber.org/protocol/muc#user'>%s</x>%s",
+                     behind ? REAL("carol@im.test", "member") : "", claims[i],
+                     behind ? "" : REAL("carol@im.test", "member"));
+            check_author(both, NULL, false);
+        }
+    }
     check_author(REAL("alice@im.test", "owner") "<x xmlns='http://jabber.org/protocol/muc#user'/>", NULL,
                  false);
     check_author("<x xmlns='urn:x'><item jid='alice@im.test'/></x>" REAL("carol@im.test", "member"), "carol",

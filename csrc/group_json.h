@@ -1,4 +1,4 @@
-/* Group JSON: what every backend writes of groups and members, as the API has it (rules 42 to 44). */
+/* Group JSON: what every backend writes of groups and members, as the API has it (rule 42). */
 #ifndef TM_GROUP_JSON_H
 #define TM_GROUP_JSON_H
 
@@ -21,7 +21,7 @@ typedef struct tm_tips {
 /* The element array of a message that says so, as text. Owned by the caller (tm_free); NULL: memory is short. */
 char *tm_tips_text(const tm_tips *tips);
 
-/* Adds a GroupMemberInfo to an array. NULL: memory is short. */
+/* Adds a GroupMemberInfo to an array. False: memory is short. */
 bool tm_add_member_info(cJSON *list, const char *user, uint64_t joined, int role, const char *name_card);
 /* Whether an array of ids has this one; NULL asks for all. */
 bool tm_is_asked_for(const cJSON *ids, const char *id);

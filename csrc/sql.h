@@ -28,7 +28,8 @@ typedef struct tm_sql_options {
  * it leaves alone; one without a kind is from before there were any) or one that is no database. Owned by the caller. */
 tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err);
 void tm_sql_close(tm_sql *sql);
-/* Whether the file is damaged: looked at only if something that was read since it was opened looked like it. */
+/* Whether the file is damaged: looked at only if something that was read since it was opened looked like it.
+ * Who breaks that off, or does not let it begin, takes it for damaged. */
 bool tm_sql_is_damaged(tm_sql *sql);
 
 /* Moves a damaged file, which nobody has open, out of the way of a new one, with what SQLite keeps beside it: nothing is

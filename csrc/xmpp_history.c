@@ -145,7 +145,6 @@ static int32_t mirror_stretch(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, 
         if (item->kind == TM_ITEM_RETRACT && *archive) item->may_revoke = tm_rooms_may_revoke(x, item);
         code = tm_mirror_add(x->mirror, archive, item, way, floor, x->window_s, &mirrored[i], err);
         if (mirrored[i].fresh && mirrored[i].number && !mirrored[i].told) floor = mirrored[i].number;
-        if (mirrored[i].fresh && mirrored[i].told) tm_xmpp_ring(x);
         if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive)
             code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
     }
@@ -223,13 +222,23 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
     return code ? code : add_revoked(x, task, mirrored, err);
 }
 
+/* The worker looks for what is news: once it can see that. */
+static void tell_news(tm_xmpp *x, const tm_mirrored *mirrored, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any |= mirrored[i].fresh && mirrored[i].told;
+    if (any) tm_xmpp_ring(x);
+}
+
 /* Puts what was read into the mirror and makes the answer of it. */
 static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
 {
     tm_op *op = &task->op;
     const tm_message *message = op->message;
     set_edges(task->state, op);
-    tm_mirrored *mirrored = tm_calloc(((stretch *)task->state)->count + 1, sizeof *mirrored);
+    size_t count = ((stretch *)task->state)->count;
+    tm_mirrored *mirrored = tm_calloc(count + 1, sizeof *mirrored);
     int32_t code = mirrored ? tm_mirror_begin(x->mirror, err) : tm_fail_memory(err);
     bool begun = mirrored && !code;
     if (!code) code = mirror_stretch(x, task, mirrored, err);
@@ -239,6 +248,7 @@ static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
     if (!code && op->kind == TM_OP_HISTORY) code = add_events(x, task, mirrored, err);
     if (!code) code = tm_mirror_commit(x->mirror, err);
     if (code && begun) tm_mirror_rollback(x->mirror);
+    if (!code) tell_news(x, mirrored, count);
     tm_free(mirrored);
     return code;
 }

@@ -66,7 +66,8 @@ static const char *const migrations[] = {
      "UPDATE letters SET kept = sent;"),
     /* the newest that the user had heard when he came back, whose retractions are to be looked for; 0: none */
     "ALTER TABLE groups ADD COLUMN heard NOT NULL DEFAULT 0;",
-    "CREATE INDEX log_foreign ON log(conv, conv_type, number) WHERE kind = 1 AND NOT ours;",
+    ("CREATE INDEX log_foreign ON log(conv, conv_type, number) WHERE kind = 1 AND NOT ours;"
+     "CREATE INDEX log_retraction ON log(target_number, number) WHERE kind = 2 AND told;"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

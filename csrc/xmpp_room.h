@@ -33,6 +33,8 @@ void tm_room_send_presence(tm_xmpp *x, tm_room *room, bool leave);
 void tm_room_try_again(tm_room *room);
 /* The task that waits to be let into the room, and does so no more; NULL: none does. */
 tm_task *tm_room_waiting_task(tm_xmpp *x, tm_room *room);
+/* Asks who may do what there: who has powers need not be present. */
+void tm_room_ask_powers(tm_xmpp *x, tm_room *room);
 /* Something has come from the room: for a while it need not be asked whether the user is in it still. */
 void tm_room_heard(tm_room *room);
 

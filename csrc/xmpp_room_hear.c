@@ -26,34 +26,6 @@ static bool has_status(xmpp_stanza_t *muc, const char *code)
     return false;
 }
 
-/* A list of those of one standing, which the room was asked for. */
-static void list_answered(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    (void)argument;
-    xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_ADMIN);
-    const char *from = answer ? xmpp_stanza_get_from(answer) : NULL;
-    tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
-    for (xmpp_stanza_t *at = room && query ? xmpp_stanza_get_children(query) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
-        char user[TM_MAX_USER_ID + 1];
-        if (tm_jid_id(tm_stanza_attribute(at, "jid"), x->address.domain, TM_MAX_USER_ID, user))
-            tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(at, "affiliation")));
-    }
-}
-
-static void ask_powers(tm_xmpp *x, tm_room *room)
-{
-    static const char *const lists[] = {"owner", "admin"};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        tm_stanza iq;
-        tm_xmpp_iq(x, &iq, "get", room->jid);
-        xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_ADMIN, NULL);
-        tm_stanza_set(&iq, tm_stanza_add(&iq, query, "item", NULL, NULL), "affiliation", lists[i]);
-        tm_xmpp_ask(x, &iq, list_answered, NULL);
-    }
-}
-
 static void entered(tm_xmpp *x, tm_room *room, bool created)
 {
     tm_error err = {0};
@@ -87,8 +59,8 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         tm_link_drop(x->link, err.text); /* it is entered again */
         return;
     }
+    tm_room_ask_powers(x, room); /* before what those did who have them: the room answers in order */
     tm_archive_rewind(x, room->archive);
-    ask_powers(x, room);
     tm_history_look_back(x, room->group);
 }
 

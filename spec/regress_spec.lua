@@ -504,6 +504,22 @@ describe("What was wrong once:", function()
       support.arrival(seen, "next", anna)
       assert.equal(1, #seen.revoked)
     end)
+
+    it("told a member who was invited back only when somebody spoke, in any group", function()
+      local anna = device "anna"
+      local ben, seen = device "ben"
+      support.group(anna, "crew", "ben")
+      for i = 1, 3 do
+        local bad = support.say(anna, "crew", GROUP, "bad " .. i)
+        support.arrival(seen, "bad " .. i, anna)
+        support.must(ben, "group_quit", "crew")
+        support.must(anna, "revoke", "crew", GROUP, bad)
+        support.must(anna, "group_invite_member", {
+          group_invite_member_param_group_id = "crew", group_invite_member_param_identifier_array = { "ben" },
+        })
+        assert.is_true(soon(function() return #seen.revoked == i end, ben, anna))
+      end
+    end)
   end)
 
   -- Found by make model.

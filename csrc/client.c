@@ -352,6 +352,8 @@ static void enter_session(tm_client *client, tm_request *request)
         request->code = ERR_IN_PROGESS;
         request->desc = tm_strdup(client->session == TM_SESSION_IN ? "another user is logged in"
                                                                    : "a login is under way");
+    } else {
+        request->again = true;
     }
 }
 

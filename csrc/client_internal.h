@@ -27,6 +27,7 @@ typedef struct tm_request {
     tm_call_kind kind;
     tm_args args;
     bool quiet;        /* as in the arguments, which may be freed early */
+    bool again;        /* a log-in of the user who was in when it was called */
     tm_letter *letter; /* owned: the completion, made with the call so that it cannot fail later */
     /* worker only: */
     struct tm_request *previous; /* in the list of those that wait */

@@ -239,6 +239,22 @@ static bool too_large(const tm_request *request)
 
 #define TOO_LARGE_TEXT "message_elem_array: more than 12288 bytes"
 
+/* Deleted while it was on its way, and imported or saved anew since: then it is that row's message (rule 36). */
+static int32_t accept_brought_back(tm_worker *worker, tm_conv *conv, tm_sending *sending, const tm_op *op,
+                                   bool *found, tm_error *err)
+{
+    tm_stored stored = {0};
+    tm_message *message = &sending->message;
+    int32_t code =
+        tm_store_find_attempt(worker->store, conv, message->rand, message->client_time, false, &stored, err);
+    int64_t row = stored.id;
+    tm_message_clear(&stored.message);
+    if (code || !row) return code;
+    sending->row = row;
+    return tm_store_accept(worker->store, conv, row, message, op->server_time, op->seq, op->position, found,
+                           err);
+}
+
 static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op, tm_error *err)
 {
     tm_sending *sending = &request->sendings[op->slot];
@@ -257,6 +273,7 @@ static int32_t note_send(tm_worker *worker, tm_request *request, const tm_op *op
     bool found;
     code = tm_store_accept(worker->store, &conv, sending->row, message, op->server_time, op->seq,
                            op->position, &found, err);
+    if (!code && !found) code = accept_brought_back(worker, &conv, sending, op, &found, err);
     if (code) return code;
     /* deleted while it was on its way: it stays away when the backend brings it back */
     if (!found) return tm_store_bury(worker->store, &conv, message, err);

@@ -209,8 +209,10 @@ static int32_t open_session(tm_worker *worker, tm_request *request, tm_error *er
 
 static int32_t start_login(tm_worker *worker, tm_request *request, tm_error *err)
 {
-    if (worker->online) { /* the same user again: others were answered on the caller's thread */
-        tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
+    if (request->again) { /* others were answered on the caller's thread */
+        if (!worker->online)
+            tm_request_fail(request, ERR_LOGIN_KICKED_OFF_BY_OTHER,
+                            "another session has taken this one's place meanwhile");
         tm_worker_finish(worker, request);
         return 0;
     }

@@ -177,6 +177,12 @@ static int32_t accept_changed(tm_store *store, int64_t id, tm_message *message, 
         *message = stored.message;
         stored.message = taken;
     }
+    if (*found && !known && status != kTIMMsg_Revoked) { /* what SaveMsg has changed */
+        char *text = message->custom_str;
+        message->custom_str = stored.message.custom_str;
+        stored.message.custom_str = text;
+        message->custom_int = stored.message.custom_int;
+    }
     tm_message_clear(&stored.message);
     if (!*found || known) return 0;
     message->status = status == kTIMMsg_Revoked ? kTIMMsg_Revoked : kTIMMsg_SendSucc;
@@ -195,12 +201,13 @@ int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, tm_message *
 {
     /* Most messages stay where they are. SQLite writes an index anew for each column that is named, whether or not it
      * changes: so these are not. */
-    int32_t code = tm_sql_run(
-        store->sql, err,
-        "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
-        "WHERE id = ?4 AND rand = ?5 AND client_time = ?6 AND place_time = ?1 AND seq = ?2 "
-        "AND status IN (1, 3) AND elems = ?7",
-        "uuiiuut", server_time, seq, position, id, message->rand, message->client_time, message->elems);
+    int32_t code =
+        tm_sql_run(store->sql, err,
+                   "UPDATE messages SET status = 2, server_time = ?1, position = nullif(?3, 0) "
+                   "WHERE id = ?4 AND rand = ?5 AND client_time = ?6 AND place_time = ?1 AND seq = ?2 "
+                   "AND status IN (1, 3) AND elems = ?7 AND custom_int = ?8 AND custom_str IS ?9",
+                   "uuiiuutit", server_time, seq, position, id, message->rand, message->client_time,
+                   message->elems, (int64_t)message->custom_int, message->custom_str);
     *found = !code && tm_sql_changes(store->sql) > 0;
     if (!code && !*found) code = accept_changed(store, id, message, server_time, seq, position, found, err);
     if (!code)

@@ -348,8 +348,15 @@ static bool in_time(uint64_t retracted, uint64_t said, uint32_t window_s)
 
 static int32_t mark_revoked(tm_mirror *mirror, int64_t number, tm_error *err)
 {
-    return tm_sql_run(mirror->sql, err, "UPDATE log SET revoked = 1, elems = NULL WHERE number = ?", "i",
-                      number);
+    int32_t code = tm_sql_run(mirror->sql, err, "UPDATE log SET revoked = 1, elems = NULL WHERE number = ?",
+                              "i", number);
+    /* nor does it go out again */
+    return code ? code
+                : tm_sql_run(
+                      mirror->sql, err,
+                      "DELETE FROM letters WHERE (peer, id) = (SELECT conv, id FROM log WHERE number = ? AND"
+                      " conv_type = ? AND is_self)",
+                      "ii", number, (int64_t)kTIMConv_C2C);
 }
 
 /* Rule 28, as each receiver checks it. */

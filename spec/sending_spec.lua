@@ -448,6 +448,46 @@ describe("SendNewMsg", function()
     end)
   end)
 
+  describe("that is on its way", function()
+    local text = timmsg.text
+
+    it("rules 3, 19: completes with what SaveMsg has changed of it", function()
+      local world <close> = testing.new()
+      local anna = world:login "anna"
+      world:login "bert"
+      world:slow(anna, "send_new_msg", 1000)
+      local sent
+      assert(anna:send_new_msg("bert", C2C, text "x", function(_, _, msg) sent = msg end))
+      world:flush()
+      local _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+      list[1].message_custom_int, list[1].message_custom_str = 7, "later"
+      assert.equal(0, (world:ask(anna, "save_msg", "bert", C2C, list[1])))
+      world:advance(2000)
+      assert.same({ 2, 7, "later" }, { sent.message_status, sent.message_custom_int, sent.message_custom_str })
+      _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+      assert.same({ 2, 7, "later" }, { list[1].message_status, list[1].message_custom_int, list[1].message_custom_str })
+    end)
+
+    it("rules 14, 36: is sent in the list too where it was deleted and imported meanwhile", function()
+      local world <close> = testing.new()
+      local anna, bert = world:login "anna", world:login "bert"
+      world:slow(anna, "send_new_msg", 1000)
+      local sent
+      assert(anna:send_new_msg("bert", C2C, text "x", function(_, _, msg) sent = msg end))
+      world:flush()
+      local _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+      assert.equal(0, (world:ask(anna, "delete", "bert", C2C, list[1])))
+      assert.equal(0, (world:ask(bert, "send_new_msg", "anna", C2C, text "takes its row")))
+      world:flush()
+      assert.equal(0, (world:ask(anna, "import_msg_list", "bert", C2C, { list[1] })))
+      world:advance(2000)
+      assert.equal(2, sent.message_status)
+      _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+      assert.equal(2, #list)
+      for _, msg in ipairs(list) do assert.equal(2, msg.message_status) end
+    end)
+  end)
+
   describe("sent again while it is on its way", function()
     local hub, anna, bert
 

@@ -332,6 +332,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN last");
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
     execute(f, "DROP INDEX log_foreign");
+    execute(f, "DROP INDEX log_retraction");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
     execute(f, "PRAGMA user_version=3");
     close_both(f);
@@ -1581,6 +1582,18 @@ static void check_due(fixture *f, uint64_t now, const char *id, uint64_t next_du
     tm_message_clear(&letter.message);
 }
 
+static void what_is_retracted_goes_out_no_more(void **state)
+{
+    fixture *f = *state;
+    tm_message message = {
+        .conv_type = kTIMConv_C2C, .conv_id = "bob", .seq = 5, .rand = 6, .client_time = 7, .elems = "[{}]"};
+    assert_int_equal(tm_mirror_put_letter(f->mirror, "tm-5-6-7", &message, 100, &f->err), 0);
+    assert_int_equal(tm_mirror_put_letter(f->mirror, "tm-5-6-8", &message, 200, &f->err), 0);
+    news(f, message_of("bob", ME, "tm-5-6-7", NOW));
+    assert_true(news(f, naming(TM_ITEM_RETRACT, "bob", ME, "tm-5-6-7", NOW + 1)).valid);
+    check_due(f, 150, NULL, 200);
+}
+
 static void letters_wait_until_they_are_due(void **state)
 {
     fixture *f = *state;
@@ -1826,6 +1839,7 @@ int main(void)
         TEST(what_the_peer_said_last_is_not_forgotten),
         TEST(what_is_read_again_is_not_forgotten),
         TEST(many_old_rows_go_in_parts),
+        TEST(what_is_retracted_goes_out_no_more),
         TEST(letters_wait_until_they_are_due),
         TEST(a_letter_is_there_since_it_was_put_there),
         TEST(a_letter_is_held_until_its_message_shows),

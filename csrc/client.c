@@ -360,6 +360,7 @@ static void enter_session(tm_client *client, tm_request *request)
 static void enqueue(tm_client *client, tm_request *request)
 {
     request->next = NULL;
+    request->heard = atomic_load(&client->heard);
     if (client->last)
         client->last->next = request;
     else

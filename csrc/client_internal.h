@@ -28,6 +28,7 @@ typedef struct tm_request {
     tm_args args;
     bool quiet;        /* as in the arguments, which may be freed early */
     bool again;        /* a log-in of the user who was in when it was called */
+    int64_t heard;     /* the client's `heard` when it was called */
     tm_letter *letter; /* owned: the completion, made with the call so that it cannot fail later */
     /* worker only: */
     struct tm_request *previous; /* in the list of those that wait */
@@ -81,6 +82,8 @@ struct tm_client {
     atomic_bool called;        /* there are requests to take */
     atomic_uint want;          /* 1 << tm_letter_kind */
     atomic_bool want_receipts; /* user_config_is_read_receipt */
+    /* the position of the newest message that came in this session; INT64_MAX: none came yet */
+    _Atomic int64_t heard;
 
     /* shared between callers and the worker */
     pthread_mutex_t lock;

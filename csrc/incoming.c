@@ -152,11 +152,19 @@ static int32_t store_revoke(tm_worker *worker, const tm_conv *conv, const tm_eve
     return code;
 }
 
+/* Rule 26: a report counts what was here when it was called. `live`: it came as an event, behind all that was here before. */
+static void note_heard(tm_worker *worker, tm_position position, bool live)
+{
+    int64_t before = atomic_load(&worker->client->heard);
+    if (before == INT64_MAX ? live : position > before) atomic_store(&worker->client->heard, position);
+}
+
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
 {
     outcome is;
     if (event->kind == TM_EVENT_REVOKE) return store_revoke(worker, conv, event, err);
     int32_t code = store_message(worker, conv, event, false, &is, err);
+    note_heard(worker, event->position, false);
     /* rule 10: what was deleted before it came here is not seen */
     return code || is == DELETED ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
 }
@@ -306,6 +314,8 @@ void tm_incoming_receive(tm_worker *worker)
         forget(&out);
         goto out;
     }
+    for (const tm_event *event = events; event; event = event->next)
+        if (event->kind == TM_EVENT_MESSAGE) note_heard(worker, event->position, true);
     if (out.messages) tm_worker_tell(worker, messages_letter(&out));
     tm_messages_free(out.messages);
     tell(worker, TM_LETTER_GROUP_TIPS, &out.tips);

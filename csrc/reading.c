@@ -32,7 +32,7 @@ static int32_t start_report(tm_worker *worker, tm_request *request, tm_error *er
     if (!code) code = tm_store_read_local(worker->store, &conv, time, &changed, err);
     if (code) return code;
     worker->must_sync |= changed; /* the backend cannot tell of it again */
-    code = tm_store_find_unread(worker->store, &conv, time, &position, &last_time, err);
+    code = tm_store_find_unread(worker->store, &conv, time, request->heard, &position, &last_time, err);
     if (code || position <= conv.my_read) return code;
     /* The rest is read here once the backend knows: a report that fails can be made again. */
     tm_op *op = tm_worker_ask(worker, request, TM_OP_READ, err);

@@ -224,6 +224,7 @@ static int32_t start_login(tm_worker *worker, tm_request *request, tm_error *err
     }
     snprintf(worker->user, sizeof worker->user, "%s", request->args.first_text);
     worker->rand_counter = (uint32_t)tm_world_random(worker->world);
+    atomic_store(&worker->client->heard, INT64_MAX);
     request->step = STEP_LOGIN;
     if (open_session(worker, request, err))
         login_failed(worker, request, err);

@@ -140,10 +140,10 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
                       uint32_t count, tm_messages *messages, uint32_t *rows, uint64_t *last_time,
                       tm_error *err);
 
-/* The last unread message that the backend knows among those up to and including `time` (UINT64_MAX: all):
- * its position (0: there is none) and second. */
-int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position *position,
-                             uint64_t *last_time, tm_error *err);
+/* The last unread message that the backend knows among those up to and including `time` (UINT64_MAX: all) and the position
+ * `most`: its position (0: there is none) and second. */
+int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position most,
+                             tm_position *position, uint64_t *last_time, tm_error *err);
 /* Marks messages up to and including `time` as read whose reading the backend need not be told of: imported
  * ones, and those it knows to be read. *changed: there were some. */
 int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed,

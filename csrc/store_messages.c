@@ -324,8 +324,8 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
-int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position *position,
-                             uint64_t *last_time, tm_error *err)
+int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position most,
+                             tm_position *position, uint64_t *last_time, tm_error *err)
 {
     tm_error local = {0};
     *position = 0;
@@ -341,11 +341,12 @@ int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time
                            "(SELECT place_time FROM messages WHERE conv = ?1 AND place_time <= ?2 AND "
                            "position NOTNULL ORDER BY place_time DESC LIMIT 1)",
                            "iu", conv->id, time)
-            : tm_sql_query(store->sql, &local,
-                           "SELECT max(position), place_time FROM (SELECT position, place_time FROM messages "
-                           "WHERE conv = ?1 AND is_read = 0 AND place_time <= ?2 UNION ALL "
-                           "SELECT owed, owed_time FROM convs WHERE id = ?1 AND owed_time <= ?2)",
-                           "iu", conv->id, time);
+            : tm_sql_query(
+                  store->sql, &local,
+                  "SELECT max(position), place_time FROM (SELECT position, place_time FROM messages "
+                  "WHERE conv = ?1 AND is_read = 0 AND place_time <= ?2 AND position <= ?3 UNION ALL "
+                  "SELECT owed, owed_time FROM convs WHERE id = ?1 AND owed_time <= ?2)",
+                  "iui", conv->id, time, most);
     if (tm_sql_step(store->sql, row, &local)) {
         *position = sqlite3_column_int64(row, 0);
         *last_time = tm_sql_column_u64(row, 1);

@@ -134,12 +134,27 @@ void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer)
 
 /* ---- that the user is in a group ---- */
 
+/* What this device has of a group that the user is in no more goes as far as its archive was read, whatever the clocks say:
+ * *time is no later. */
+static int32_t end_of_reading(tm_xmpp *x, const char *group, uint64_t *time, tm_error *err)
+{
+    tm_error local = {0};
+    char *after = NULL;
+    uint64_t stamp = 0, start;
+    tm_mirror_archive(x->mirror, group, &after, &stamp, &start, &local);
+    tm_free(after);
+    if (local.code) return tm_fail(err, local.code, "%s", local.text);
+    if (stamp / 1000000 < *time) *time = stamp / 1000000;
+    return 0;
+}
+
 int32_t tm_room_note_membership(tm_xmpp *x, const char *group, bool member, uint64_t joined, tm_error *err)
 {
+    uint64_t time = joined ? joined : tm_clock_seconds();
     int32_t code = tm_mirror_set_group(x->mirror, group, member, joined, err);
+    if (!code && !member) code = end_of_reading(x, group, &time, err);
     if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
     tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
-    uint64_t time = joined ? joined : tm_clock_seconds();
     if (room && *room->born) code = tm_mirror_note_born(x->mirror, group, room->born, err);
     if (room && room->since && !code) {
         code = tm_mirror_note_since(x->mirror, group, room->since, room->last, err);

@@ -121,11 +121,8 @@ function tasks.make_group(user, group_id, member)
   io.read()
 end
 
--- Joins a group, and prints what was said there before.
-function tasks.join_group(user, group_id)
-  local client <close> = login(user)
-  assert(client.await:group_join(group_id, ""))
-  print_line("joined")
+-- Prints what was said in a group, in its order.
+local function print_history(client, group_id)
   local texts = {}
   for _, msg in ipairs(assert(client.await:get_msg_list(group_id, timmsg.GROUP,
     { msg_getmsglist_param_count = 100, msg_getmsglist_param_is_remble = true }))) do
@@ -134,6 +131,25 @@ function tasks.join_group(user, group_id)
   end
   print_line("history", table.concat(texts, ", "))
   io.read()
+end
+
+-- Joins a group, and prints what was said there before.
+function tasks.join_group(user, group_id)
+  local client <close> = login(user)
+  assert(client.await:group_join(group_id, ""))
+  print_line("joined")
+  print_history(client, group_id)
+end
+
+-- Is in a group and leaves it, joins it again when told to, and prints what was said there.
+function tasks.leave_for_a_while(user, group_id)
+  local client <close> = login(user)
+  assert(client.await:group_join(group_id, ""))
+  assert(client.await:group_quit(group_id))
+  print_line("left")
+  io.read()
+  assert(client.await:group_join(group_id, ""))
+  print_history(client, group_id)
 end
 
 -- Says something to a user and in a group of its own, and revokes it when the window, in seconds, is over: "revoked CODE CODE".

@@ -9,7 +9,8 @@
  *
  * A mirror that is lost, or older than the store (a power cut), is made good from the archives, and the store knows what it
  * has: nothing is left out or told twice. What it costs: letters that waited for their receipts are sent no more, and who read
- * how far counts from then on only, by new numbers, so that it covers what came before too. */
+ * how far counts from then on only, by new numbers, so that it covers what came before too; and a device that is newer than
+ * its user's coming into a group gets as new what was said between. */
 #ifndef TM_XMPP_MIRROR_H
 #define TM_XMPP_MIRROR_H
 

@@ -24,8 +24,7 @@ typedef struct tm_event {
     tm_position position;
     uint64_t time;
     bool revoked;
-    bool
-        again; /* the device had it, as far as the backend knows, which has lost what it had written down of that */
+    bool again;       /* the device had it, it seems: the backend has lost what it had noted of that */
     bool unaddressed; /* it was said before the user joined: in the history, but not unread */
     bool joined;
     char reader[TM_MAX_USER_ID + 1]; /* user id */

@@ -121,6 +121,7 @@ build = {
         "csrc/xmpp_member_lists.c",
         "csrc/xmpp_member_tips.c",
         "csrc/xmpp_mirror.c",
+        "csrc/xmpp_mirror_add.c",
         "csrc/xmpp_mirror_outbox.c",
         "csrc/xmpp_mirror_read.c",
         "csrc/xmpp_online.c",

@@ -239,23 +239,29 @@ bool tm_sql_is_damaged(tm_sql *sql)
     return !is_sound;
 }
 
-bool tm_sql_set_aside(const char *path, char **where)
+void tm_sql_set_aside(const char *path, const char *next, tm_error *err)
 {
     static const char *const parts[] = {"", "-wal", "-shm"};
     bool moved = false;
     uint64_t now = tm_clock_seconds();
+    char *where;
     do {
-        *where = tm_format("%s.damaged-%llu", path, (unsigned long long)now++);
-    } while (*where && access(*where, F_OK) == 0 && (tm_free(*where), true));
-    for (size_t i = 0; *where && i < sizeof parts / sizeof *parts; i++) {
-        char *from = tm_format("%s%s", path, parts[i]), *to = tm_format("%s%s", *where, parts[i]);
+        where = tm_format("%s.damaged-%llu", path, (unsigned long long)now++);
+    } while (where && access(where, F_OK) == 0 && (tm_free(where), true));
+    for (size_t i = 0; where && i < sizeof parts / sizeof *parts; i++) {
+        char *from = tm_format("%s%s", path, parts[i]), *to = tm_format("%s%s", where, parts[i]);
         bool ok = from && to && rename(from, to) == 0;
         moved |= i == 0 && ok;
         tm_free(from);
         tm_free(to);
         if (!moved) break;
     }
-    return moved;
+    if (moved && err) {
+        tm_error shown = *err;
+        tm_fail(err, ERR_DATABASE_OPERATE_FAILED, "%s; it is %s now, and the next log-in %s", shown.text,
+                where, next);
+    }
+    tm_free(where);
 }
 
 /* After a full disk or an interrupt SQLite has undone the whole transaction by itself: nothing may look as

@@ -33,8 +33,9 @@ void tm_sql_close(tm_sql *sql);
 bool tm_sql_is_damaged(tm_sql *sql);
 
 /* Moves a damaged file, which nobody has open, out of the way of a new one, with what SQLite keeps beside it: nothing is
- * overwritten. *where: what it is called now; owned by the caller. False: it is where it was. */
-bool tm_sql_set_aside(const char *path, char **where);
+ * overwritten. err: NULL, or the failure that showed the damage; its sentence then says what the file is called now, if it
+ * could be moved, and what the next log-in does, `next`. */
+void tm_sql_set_aside(const char *path, const char *next, tm_error *err);
 
 /* A write transaction. `synced`: its commit waits until the disk has it; otherwise the commit survives the
  * death of the process but not a power cut (the database stays whole in both). Fails as long as another file, or none, has the

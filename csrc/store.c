@@ -102,18 +102,6 @@ static int take_lock(const char *path, tm_error *err)
     return fd;
 }
 
-/* The store is damaged: what is left of it is set aside, and the sentence says so. */
-static void replace_damaged(const char *path, tm_error *err)
-{
-    char *where;
-    char text[TM_ERROR_TEXT];
-    snprintf(text, sizeof text, "%s", err->text);
-    if (tm_sql_set_aside(path, &where))
-        tm_fail(err, ERR_DATABASE_OPERATE_FAILED,
-                "%s; it is %s now, and the next log-in begins with an empty store", text, where);
-    tm_free(where);
-}
-
 static int32_t lock_in_world(tm_store *store, const char *path, tm_error *err)
 {
     char *name = tm_world_database(store->world, path, err);
@@ -155,7 +143,7 @@ tm_store *tm_store_open(const char *directory, const char *user, const atomic_bo
                               .in_memory = world,
                               .damaged = &damaged};
     if (!(store->sql = tm_sql_open(&options, err))) {
-        if (damaged && !world) replace_damaged(path, err);
+        if (damaged && !world) tm_sql_set_aside(path, "begins with an empty store", err);
         goto fail;
     }
     if (!world) {
@@ -180,11 +168,8 @@ void tm_store_close(tm_store *store)
     if (!store) return;
     bool damaged = store->path && tm_sql_is_damaged(store->sql);
     tm_sql_close(store->sql);
-    if (damaged) {
-        char *where; /* the calls that met with it have said so; the next log-in begins anew */
-        tm_sql_set_aside(store->path, &where);
-        tm_free(where);
-    }
+    /* the calls that met with it have said so; the next log-in begins anew */
+    if (damaged) tm_sql_set_aside(store->path, NULL, NULL);
     tm_free(store->path);
     give_lock_back(store->lock);
     if (store->locked) tm_world_unlock(store->world, store->locked);

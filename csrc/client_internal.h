@@ -82,7 +82,7 @@ struct tm_client {
     atomic_bool called;        /* there are requests to take */
     atomic_uint want;          /* 1 << tm_letter_kind */
     atomic_bool want_receipts; /* user_config_is_read_receipt */
-    /* the position of the newest message that came in this session; INT64_MAX: none came yet */
+    /* no message that is here, and unread, has a greater position */
     _Atomic int64_t heard;
 
     /* shared between callers and the worker */

@@ -152,11 +152,10 @@ static int32_t store_revoke(tm_worker *worker, const tm_conv *conv, const tm_eve
     return code;
 }
 
-/* Rule 26: a report counts what was here when it was called. `live`: it came as an event, behind all that was here before. */
-static void note_heard(tm_worker *worker, tm_position position, bool live)
+/* Rule 26: a report counts what was here when it was called. */
+static void note_heard(tm_worker *worker, tm_position position)
 {
-    int64_t before = atomic_load(&worker->client->heard);
-    if (before == INT64_MAX ? live : position > before) atomic_store(&worker->client->heard, position);
+    if (position > atomic_load(&worker->client->heard)) atomic_store(&worker->client->heard, position);
 }
 
 int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
@@ -164,7 +163,7 @@ int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *even
     outcome is;
     if (event->kind == TM_EVENT_REVOKE) return store_revoke(worker, conv, event, err);
     int32_t code = store_message(worker, conv, event, false, &is, err);
-    note_heard(worker, event->position, false);
+    note_heard(worker, event->position);
     /* rule 10: what was deleted before it came here is not seen */
     return code || is == DELETED ? code : tm_store_set_top_seq(worker->store, conv, event->message.seq, err);
 }
@@ -315,7 +314,7 @@ void tm_incoming_receive(tm_worker *worker)
         goto out;
     }
     for (const tm_event *event = events; event; event = event->next)
-        if (event->kind == TM_EVENT_MESSAGE) note_heard(worker, event->position, true);
+        if (event->kind == TM_EVENT_MESSAGE) note_heard(worker, event->position);
     if (out.messages) tm_worker_tell(worker, messages_letter(&out));
     tm_messages_free(out.messages);
     tell(worker, TM_LETTER_GROUP_TIPS, &out.tips);

@@ -135,6 +135,15 @@ static void login_failed(tm_worker *worker, tm_request *request, const tm_error 
     tm_worker_finish(worker, request);
 }
 
+/* Rule 26: a report counts what was here when it was called. */
+static int32_t note_what_is_here(tm_worker *worker, tm_error *err)
+{
+    tm_position last;
+    int32_t code = tm_store_last_unread(worker->store, &last, err);
+    atomic_store(&worker->client->heard, last);
+    return code;
+}
+
 static void login_done(tm_worker *worker, tm_request *request)
 {
     worker->online = worker->more_events = true;
@@ -224,7 +233,6 @@ static int32_t start_login(tm_worker *worker, tm_request *request, tm_error *err
     }
     snprintf(worker->user, sizeof worker->user, "%s", request->args.first_text);
     worker->rand_counter = (uint32_t)tm_world_random(worker->world);
-    atomic_store(&worker->client->heard, INT64_MAX);
     request->step = STEP_LOGIN;
     if (open_session(worker, request, err))
         login_failed(worker, request, err);
@@ -319,6 +327,7 @@ static int32_t resume_login(tm_worker *worker, tm_request *request, tm_op *op, t
     }
     if (request->outstanding) return 0;
     tm_worker_stop_waiting(worker, request);
+    if (!code) code = note_what_is_here(worker, err);
     if (code)
         login_failed(worker, request, err);
     else

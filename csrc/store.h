@@ -144,6 +144,8 @@ int32_t tm_store_page(tm_store *store, const tm_conv *conv, const tm_place *plac
  * `most`: its position (0: there is none) and second. */
 int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time, tm_position most,
                              tm_position *position, uint64_t *last_time, tm_error *err);
+/* The position of the last unread message of all conversations; 0: there is none that the backend knows. */
+int32_t tm_store_last_unread(tm_store *store, tm_position *position, tm_error *err);
 /* Marks messages up to and including `time` as read whose reading the backend need not be told of: imported
  * ones, and those it knows to be read. *changed: there were some. */
 int32_t tm_store_read_local(tm_store *store, const tm_conv *conv, uint64_t time, bool *changed,

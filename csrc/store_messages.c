@@ -355,6 +355,13 @@ int32_t tm_store_find_unread(tm_store *store, const tm_conv *conv, uint64_t time
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+int32_t tm_store_last_unread(tm_store *store, tm_position *position, tm_error *err)
+{
+    tm_error local = {0};
+    *position = tm_sql_int(store->sql, &local, 0, "SELECT max(position) FROM messages WHERE is_read = 0", "");
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
 int32_t tm_store_owe(tm_store *store, const tm_conv *conv, tm_position position, uint64_t time, tm_error *err)
 {
     return tm_sql_run(store->sql, err,

@@ -46,7 +46,8 @@ static int32_t find_row(tm_worker *worker, const tm_conv *conv, const tm_message
         .sender = message->sender, .is_self = -1, .seq = message->seq, .rand = message->rand};
     int32_t code = tm_store_find(worker->store, conv, &identity, out, err);
     if (code || out->id || !message->is_self) return code;
-    return tm_store_find_attempt(worker->store, conv, message->rand, message->client_time, false, out, err);
+    return tm_store_find_attempt(worker->store, conv, message->rand, message->client_time, TM_ATTEMPT_UNSENT,
+                                 out, err);
 }
 
 /* Rule 25: incoming is unread, but for what was read elsewhere, or said before this user could hear it. */

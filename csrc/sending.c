@@ -99,8 +99,8 @@ static int32_t make_row(tm_worker *worker, tm_sending *sending, const cJSON *tre
     bool failed_once = status == kTIMMsg_SendFail || status == kTIMMsg_Sending;
     int32_t code = tm_store_conv(worker->store, message->conv_type, message->conv_id, true, &conv, err);
     if (!code && rand && tm_json_get(tree, kTIMMsgClientTime))
-        code = tm_store_find_attempt(worker->store, &conv, rand, message->client_time, failed_once, &failed,
-                                     err);
+        code = tm_store_find_attempt(worker->store, &conv, rand, message->client_time,
+                                     failed_once ? TM_ATTEMPT_ANY : TM_ATTEMPT_UNSENT, &failed, err);
     if (code) return code;
     if (failed.position) return settle_as_sent(worker, &conv, sending, &failed, err);
     if (failed.id) {
@@ -245,8 +245,8 @@ static int32_t accept_brought_back(tm_worker *worker, tm_conv *conv, tm_sending 
 {
     tm_stored stored = {0};
     tm_message *message = &sending->message;
-    int32_t code =
-        tm_store_find_attempt(worker->store, conv, message->rand, message->client_time, false, &stored, err);
+    int32_t code = tm_store_find_attempt(worker->store, conv, message->rand, message->client_time,
+                                         TM_ATTEMPT_UNPLACED, &stored, err);
     int64_t row = stored.id;
     tm_message_clear(&stored.message);
     if (code || !row) return code;

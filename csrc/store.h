@@ -100,10 +100,14 @@ int32_t tm_store_find(tm_store *store, const tm_conv *conv, const tm_identity *i
 /* Whether a message of the user's own is there under another seq, which the group gave it: one of the same rand, and the
  * same client_time or, since nobody may have given that, elements. */
 bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_message *message);
-/* The user's own message that was not accepted yet (states 1 and 3), by (rand, client_time); `sent_too`: or one
- * that the backend has. */
+typedef enum tm_attempt {
+    TM_ATTEMPT_UNSENT,   /* not accepted yet: states 1 and 3 */
+    TM_ATTEMPT_ANY,      /* or the backend has it */
+    TM_ATTEMPT_UNPLACED, /* the backend does not have it, whatever its state says */
+} tm_attempt;
+/* The user's own message, by (rand, client_time). */
 int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
-                              bool sent_too, tm_stored *out, tm_error *err);
+                              tm_attempt which, tm_stored *out, tm_error *err);
 /* A message by its row, with its conversation. */
 int32_t tm_store_load(tm_store *store, int64_t id, tm_conv *conv, tm_stored *out, tm_error *err);
 /* The second that gives a message its place in the order (rule 12). */

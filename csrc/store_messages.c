@@ -110,14 +110,15 @@ bool tm_store_is_renumbered(tm_store *store, const tm_conv *conv, const tm_messa
 }
 
 int32_t tm_store_find_attempt(tm_store *store, const tm_conv *conv, uint64_t rand, uint64_t client_time,
-                              bool sent_too, tm_stored *out, tm_error *err)
+                              tm_attempt which, tm_stored *out, tm_error *err)
 {
     sqlite3_stmt *row =
         tm_sql_query(store->sql, err,
-                     "SELECT " COLUMNS " FROM messages WHERE conv = ? AND (status IN (1, 3) "
-                     "OR (? AND position NOTNULL)) AND rand = ? AND client_time = ? AND is_self "
-                     "LIMIT 1",
-                     "iiuu", conv->id, (int64_t)sent_too, rand, client_time);
+                     "SELECT " COLUMNS " FROM messages INDEXED BY message_attempt WHERE conv = ?1 AND "
+                     "rand = ?2 AND client_time = ?3 AND is_self AND "
+                     "CASE ?4 WHEN 0 THEN status IN (1, 3) WHEN 1 THEN status IN (1, 3) OR position NOTNULL "
+                     "ELSE position ISNULL END LIMIT 1",
+                     "iuui", conv->id, rand, client_time, (int64_t)which);
     return row ? load_first(store, conv, row, out, err) : err->code;
 }
 

@@ -468,24 +468,32 @@ describe("SendNewMsg", function()
       assert.same({ 2, 7, "later" }, { list[1].message_status, list[1].message_custom_int, list[1].message_custom_str })
     end)
 
-    it("rules 14, 36: is sent in the list too where it was deleted and imported meanwhile", function()
-      local world <close> = testing.new()
-      local anna, bert = world:login "anna", world:login "bert"
-      world:slow(anna, "send_new_msg", 1000)
-      local sent
-      assert(anna:send_new_msg("bert", C2C, text "x", function(_, _, msg) sent = msg end))
-      world:flush()
-      local _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
-      assert.equal(0, (world:ask(anna, "delete", "bert", C2C, list[1])))
-      assert.equal(0, (world:ask(bert, "send_new_msg", "anna", C2C, text "takes its row")))
-      world:flush()
-      assert.equal(0, (world:ask(anna, "import_msg_list", "bert", C2C, { list[1] })))
-      world:advance(2000)
-      assert.equal(2, sent.message_status)
-      _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
-      assert.equal(2, #list)
-      for _, msg in ipairs(list) do assert.equal(2, msg.message_status) end
-    end)
+    -- by what call it comes back, and in which state (nil: that call's own)
+    for _, case in ipairs { { "import_msg_list", 3 }, { "import_msg_list" }, { "save_msg" } } do
+      local call, state = case[1], case[2]
+      it(("rules 14, 36: is sent in the list too where it was deleted meanwhile, and then %s, %s"):format(call,
+        state or "no state"), function()
+        local world <close> = testing.new()
+        local anna, bert = world:login "anna", world:login "bert"
+        world:slow(anna, "send_new_msg", 1000)
+        local sent
+        assert(anna:send_new_msg("bert", C2C, text "x", function(_, _, msg) sent = msg end))
+        world:flush()
+        local _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+        local hers = list[1]
+        assert.equal(0, (world:ask(anna, "delete", "bert", C2C, hers)))
+        assert.equal(0, (world:ask(bert, "send_new_msg", "anna", C2C, text "takes its row")))
+        world:flush()
+        hers.message_status = state
+        assert.equal(0, (world:ask(anna, call, "bert", C2C, call == "save_msg" and hers or { hers })))
+        world:advance(2000)
+        assert.equal(2, sent.message_status)
+        _, _, list = world:ask(anna, "get_msg_list", "bert", C2C, {})
+        assert.equal(2, #list)
+        for _, msg in ipairs(list) do assert.equal(2, msg.message_status) end
+        assert.equal(0, (world:ask(anna, "revoke", "bert", C2C, sent)))
+      end)
+    end
   end)
 
   describe("sent again while it is on its way", function()

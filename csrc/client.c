@@ -121,13 +121,26 @@ void tm_client_notify(tm_client *client, tm_report *report)
     pthread_mutex_unlock(&client->lock);
 }
 
+/* The lock is held. */
+static void move_session(tm_client *client, tm_session from, tm_session to)
+{
+    if (client->session != from) return;
+    client->session = to;
+    if (to == TM_SESSION_OUT) client->user[0] = '\0';
+}
+
 void tm_client_set_session(tm_client *client, tm_session from, tm_session to)
 {
     pthread_mutex_lock(&client->lock);
-    if (client->session == from) {
-        client->session = to;
-        if (to == TM_SESSION_OUT) client->user[0] = '\0';
-    }
+    move_session(client, from, to);
+    pthread_mutex_unlock(&client->lock);
+}
+
+void tm_client_end_login(tm_client *client, const tm_request *request, bool is_in)
+{
+    pthread_mutex_lock(&client->lock);
+    if (request->login == client->logins)
+        move_session(client, TM_SESSION_LOGGING_IN, is_in ? TM_SESSION_IN : TM_SESSION_OUT);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -319,18 +332,19 @@ bool tm_client_pump(tm_client *client)
 
 /* ---- the checks of a call (rule 1) ---- */
 
-static int32_t check_state(const tm_client *client, const tm_call_type *type, tm_error *err)
+static int32_t check_state(const tm_client *client, tm_call_kind kind, tm_error *err)
 {
     if (client->closed) return tm_fail(err, TIM_ERR_SDKUNINIT, "the client is closed");
-    if (type->needs_login && client->session != TM_SESSION_IN)
-        return tm_fail(err, TIM_ERR_NOTLOGIN, "nobody is logged in");
-    return 0;
+    if (!tm_call_type_of(kind)->needs_login || client->session == TM_SESSION_IN) return 0;
+    /* a server may keep a log-in waiting for ever */
+    if (kind == TM_CALL_LOGOUT && client->session == TM_SESSION_LOGGING_IN) return 0;
+    return tm_fail(err, TIM_ERR_NOTLOGIN, "nobody is logged in");
 }
 
 int32_t tm_client_check_ready(tm_client *client, tm_call_kind kind, tm_error *err)
 {
     pthread_mutex_lock(&client->lock);
-    int32_t code = check_state(client, tm_call_type_of(kind), err);
+    int32_t code = check_state(client, kind, err);
     pthread_mutex_unlock(&client->lock);
     return code;
 }
@@ -345,6 +359,7 @@ static void enter_session(tm_client *client, tm_request *request)
     bool free_to = client->session == TM_SESSION_OUT || client->session == TM_SESSION_LOGGING_OUT;
     if (free_to) {
         client->session = TM_SESSION_LOGGING_IN;
+        request->login = ++client->logins;
         /* an id that is too long is refused by the worker: its cut form names nobody */
         snprintf(client->user, sizeof client->user, "%s", request->args.first_text);
     } else if (client->session == TM_SESSION_LOGGING_IN ||
@@ -439,8 +454,7 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
         request->refused = true;
     }
     pthread_mutex_lock(&client->lock);
-    code = check_state(client, tm_call_type_of(kind),
-                       &local); /* it may have changed while the arguments were checked */
+    code = check_state(client, kind, &local); /* it may have changed while the arguments were checked */
     if (!code) {
         enter_session(client, request);
         enqueue(client, request);

@@ -28,6 +28,7 @@ typedef struct tm_request {
     tm_args args;
     bool quiet;        /* as in the arguments, which may be freed early */
     bool again;        /* a log-in of the user who was in when it was called */
+    uint64_t login;    /* the number of a log-in that is none such */
     int64_t heard;     /* the client's `heard` when it was called */
     tm_letter *letter; /* owned: the completion, made with the call so that it cannot fail later */
     /* worker only: */
@@ -95,6 +96,7 @@ struct tm_client {
     bool drained; /* the host took events: there is room again */
     bool closed;
     tm_session session;
+    uint64_t logins; /* how many were begun */
     char user[TM_USER_ID_SIZE]; /* logged in, or logging in */
     char *proxy;                /* for media; owned */
 };
@@ -112,6 +114,8 @@ void tm_client_notify(tm_client *client, tm_report *report);
 /* Moves the session on; on TM_SESSION_OUT the user is forgotten. A log-out that was asked for meanwhile is
  * kept. */
 void tm_client_set_session(tm_client *client, tm_session from, tm_session to);
+/* A log-in was done, or failed: moves the session on, if that is still the log-in that it waits for. */
+void tm_client_end_login(tm_client *client, const tm_request *request, bool is_in);
 /* Frees what the call was to bring. */
 void tm_request_drop_result(tm_request *request);
 /* Completes a request: its letter goes out, the rest is freed. */

@@ -130,7 +130,7 @@ const tm_handler_type tm_handle_logout = {.class = TM_CLASS_SOLO, .start = start
 static void login_failed(tm_worker *worker, tm_request *request, const tm_error *err)
 {
     close_session(worker);
-    tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_OUT);
+    tm_client_end_login(worker->client, request, false);
     tm_request_fail(request, err->code < 0 ? ERR_INIT_CORE_FAIL : err->code, err->text);
     tm_worker_finish(worker, request);
 }
@@ -148,7 +148,7 @@ static void login_done(tm_worker *worker, tm_request *request)
 {
     worker->online = worker->more_events = true;
     tm_log_tell(worker->client->log, request->quiet, kTIMLog_Info, "logged in");
-    tm_client_set_session(worker->client, TM_SESSION_LOGGING_IN, TM_SESSION_IN);
+    tm_client_end_login(worker->client, request, true);
     tell_network(worker, kTIMConnected, 0, "");
     tm_worker_finish(worker, request);
 }

@@ -294,6 +294,42 @@ describe("logging in on XMPP", function()
     assert.is_truthy(desc:find(tostring(free), 1, true) or desc:find(host, 1, true), desc)
   end)
 
+  it("rules 6, 8: a log-out ends a log-in at a server that says nothing in its TLS handshake", function()
+    local socket, proceeds = assert(uv.new_tcp()), false
+    local connections = {}
+    socket:bind("127.0.0.1", 0)
+    socket:listen(8, function()
+      local connection, heard = assert(uv.new_tcp()), ""
+      connections[#connections + 1] = connection
+      socket:accept(connection)
+      connection:read_start(function(_, data)
+        local first = heard == ""
+        heard = heard .. (data or "")
+        if first then
+          connection:write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' " ..
+            "version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>" ..
+            "</stream:features>")
+        elseif not proceeds and heard:find "<starttls" then
+          connection:write "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+          proceeds = true
+        end
+      end)
+    end)
+    local tim = support.new_client(dir, nil, { server = ("xmpp://%s?address=127.0.0.1:%d"):format(host, socket:getsockname().port) })
+    local answers = {}
+    assert(tim:login("ann", "sig", function(code) answers[#answers + 1] = code end))
+    support.eventually(function()
+      uv.run "nowait"
+      return proceeds
+    end, tim)
+    assert(tim:logout(function(code) answers[#answers + 1] = code end))
+    support.eventually(function() return #answers == 2 end, tim)
+    assert.same({ timmsg.ERR_USER_CANCELED, 0 }, answers)
+    socket:close()
+    for _, connection in ipairs(connections) do connection:close() end
+    uv.run "nowait"
+  end)
+
   it("trusts a server that somebody vouches for, or whose fingerprint was given, and no other", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

@@ -93,12 +93,13 @@ TIM_DECL int TIMSetConfig(const char *json_config, TIMCommCallback cb, const voi
  *         what has no code of its own; on XMPP ERR_SVR_ACCOUNT_USERSIG_CHECK_FAILED when the server refuses
  *         the user or user_sig, ERR_SDK_NET_DISCONNECT when it can't be reached or its certificate is not
  *         trusted, ERR_LOGIN_KICKED_OFF_BY_OTHER when another session of this device comes in meanwhile.
+ *         ERR_USER_CANCELED when TIMLogout is called meanwhile.
  * Rules:  8, 9, 15, 23, 24, 44.
  */
 TIM_DECL int TIMLogin(const char *user_id, const char *user_sig, TIMCommCallback cb, const void *user_data);
 
 /**
- * Logs the user out. What is under way completes with ERR_USER_CANCELED.
+ * Logs the user out. What is under way completes with ERR_USER_CANCELED, a login too.
  * In:     no JSON.
  * Out:    "".
  * Thread: any; cb on the logic thread.

@@ -1244,14 +1244,14 @@ function Client:login(user_id, user_sig, callback) end
 ---@return integer? code
 function Await:login(user_id, user_sig) end
 
----Logs the user out; what is under way completes with ERR_USER_CANCELED.
+---Logs the user out; what is under way completes with ERR_USER_CANCELED, a login too.
 ---@param callback? fun(code: integer, desc: string)
 ---@return true? ok
 ---@return string? message
 ---@return timmsg.TIMResult? code
 function Client:logout(callback) end
 
----Logs the user out; what is under way completes with ERR_USER_CANCELED.
+---Logs the user out; what is under way completes with ERR_USER_CANCELED, a login too.
 ---@return true? ok
 ---@return string? message
 ---@return integer? code

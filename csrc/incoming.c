@@ -9,10 +9,15 @@
 
 /* Rule 22: as many messages as one callback may bring. */
 #define MAX_EVENTS 100
+/* Elements, in bytes, with which a callback's messages are enough: what it brings is made at once for the host, whose frame must
+ * not wait for a hundred messages of the greatest size. */
+#define ENOUGH_BYTES 24576
 
 /* What a batch has to tell, once it is committed. */
 typedef struct news {
+    tm_letter *letters, *last_letter; /* those that have enough messages */
     tm_messages *messages;
+    size_t bytes; /* of their elements */
     cJSON *tips, *revoked, *receipts;
 } news;
 
@@ -23,10 +28,31 @@ static int32_t append(cJSON **array, cJSON *item, tm_error *err)
     return tm_json_append(*array, item) ? 0 : tm_fail_memory(err);
 }
 
+/* A letter with the new messages, if there are any; NULL also where memory is short. */
+static tm_letter *messages_letter(news *out)
+{
+    tm_letter *letter = out->messages ? tm_letter_new(TM_LETTER_RECV_NEW_MSG, NULL, NULL) : NULL;
+    if (!letter) return NULL;
+    letter->messages = out->messages;
+    out->messages = NULL;
+    out->bytes = 0;
+    return letter;
+}
+
 static int32_t append_message(news *out, const tm_message *message, tm_error *err)
 {
     if (!out->messages) out->messages = tm_messages_new();
-    return out->messages && tm_messages_add(out->messages, message) ? 0 : tm_fail_memory(err);
+    if (!out->messages || !tm_messages_add(out->messages, message)) return tm_fail_memory(err);
+    out->bytes += message->elems ? strlen(message->elems) : 0;
+    if (out->bytes < ENOUGH_BYTES) return 0;
+    tm_letter *letter = messages_letter(out);
+    if (!letter) return tm_fail_memory(err);
+    if (out->last_letter)
+        out->last_letter->next = letter;
+    else
+        out->letters = letter;
+    out->last_letter = letter;
+    return 0;
 }
 
 /* A conversation that others speak in is followed from the second after its first event. */
@@ -278,18 +304,18 @@ static int32_t handle_event(tm_worker *worker, const tm_event *event, news *out,
     return 0;
 }
 
-/* A letter with the new messages, if there are any; NULL also where memory is short. */
-static tm_letter *messages_letter(news *out)
+/* Takes the first of the letters that are full; NULL: there is none. */
+static tm_letter *take_letter(news *out)
 {
-    tm_letter *letter = out->messages ? tm_letter_new(TM_LETTER_RECV_NEW_MSG, NULL, NULL) : NULL;
-    if (!letter) return NULL;
-    letter->messages = out->messages;
-    out->messages = NULL;
+    tm_letter *letter = out->letters;
+    if (letter) out->letters = letter->next;
     return letter;
 }
 
 static void forget(news *out)
 {
+    for (tm_letter *letter; (letter = take_letter(out)) != NULL;)
+        tm_letter_free(letter);
     tm_messages_free(out->messages);
     cJSON_Delete(out->tips);
     cJSON_Delete(out->revoked);
@@ -316,6 +342,8 @@ void tm_incoming_receive(tm_worker *worker)
     }
     for (const tm_event *event = events; event; event = event->next)
         if (event->kind == TM_EVENT_MESSAGE) note_heard(worker, event->position);
+    for (tm_letter *letter; (letter = take_letter(&out)) != NULL;)
+        tm_worker_tell(worker, letter);
     if (out.messages) tm_worker_tell(worker, messages_letter(&out));
     tm_messages_free(out.messages);
     tell(worker, TM_LETTER_GROUP_TIPS, &out.tips);
@@ -341,7 +369,7 @@ void tm_incoming_online(tm_worker *worker, tm_event *event)
     if (!worker->online || tell_message(worker, &event->message, &out, &err)) {
         forget(&out);
     } else {
-        tm_letter *letter = messages_letter(&out);
+        tm_letter *letter = out.letters ? take_letter(&out) : messages_letter(&out);
         if (letter) tm_mailbox_put(worker->client->mailbox, letter);
         forget(&out);
     }

@@ -97,6 +97,24 @@ describe("receiving", function()
       end
     end)
 
+    it("rule 22: bring no more large messages at once than a frame has time for", function()
+      enrol("bob")
+      local alice = device "alice"
+      local large = ("x"):rep(8000)
+      for i = 1, 20 do support.say(alice, "bob", C2C, large .. i) end
+      support.send_many(alice, "bob", C2C, "small ", 20)
+      local _, at_bob = device "bob"
+      support.arrival(at_bob, "small 20", alice)
+      local texts = support.texts(at_bob.messages)
+      assert.equal(40, #texts)
+      for i = 1, 20 do assert.equal(large .. i, texts[i]) end
+      for _, batch in ipairs(at_bob.batches) do
+        local bytes = 0
+        for i = 1, #batch - 1 do bytes = bytes + #support.text_of(batch[i]) end
+        assert.is_true(bytes < 32768, bytes)
+      end
+    end)
+
     it("rule 22: find the message in the store", function()
       local alice = device "alice"
       local bob = device "bob"

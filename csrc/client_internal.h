@@ -96,7 +96,7 @@ struct tm_client {
     bool drained; /* the host took events: there is room again */
     bool closed;
     tm_session session;
-    uint64_t logins; /* how many were begun */
+    uint64_t logins;            /* how many were begun */
     char user[TM_USER_ID_SIZE]; /* logged in, or logging in */
     char *proxy;                /* for media; owned */
 };

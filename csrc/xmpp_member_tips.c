@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "json.h"
+#include "xmpp_archive.h"
 
 #include <string.h>
 
@@ -70,6 +71,12 @@ void tm_member_changed(tm_room *room, const char *user, bool listed)
     if (noted && in != listed) cJSON_DeleteItemFromObjectCaseSensitive(room->notes, user);
 }
 
+bool tm_member_has_quit(const tm_room *room, const char *user)
+{
+    const cJSON *noted = cJSON_GetObjectItemCaseSensitive(room->notes, user);
+    return noted && noted->valueint == TM_NOTE_WENT;
+}
+
 void tm_member_forget_notes(tm_room *room)
 {
     cJSON_Delete(room->notes);
@@ -113,6 +120,12 @@ static void put_in_order(tm_room *room, const char *user, const char *affiliatio
         cJSON_AddStringToObject(room->changes, user, affiliation);
 }
 
+/* Who has powers has put it in order himself. */
+static void leave_as_is(tm_room *room, const char *user)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(room->changes, user);
+}
+
 static void is_in_order(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_room *room = tm_room_find(owner, argument);
@@ -123,6 +136,8 @@ static void is_in_order(void *owner, void *argument, xmpp_stanza_t *answer)
 
 void tm_member_run(tm_xmpp *x, tm_room *room)
 {
+    /* what is said further on may undo it */
+    if (!room->archive || !room->archive->caught_up || room->archive->walk) return;
     while (room->changes && room->changes->child && room->changing < CHANGES_AT_A_TIME &&
            tm_link_is_up(x->link)) {
         char *group = tm_strdup(room->group);
@@ -157,7 +172,8 @@ static void take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip
 {
     bool himself = strcmp(user, item->actor) == 0, strong = has_powers(room, item);
     bool powerful = room->own >= TM_STANDING_ADMIN && strcmp(user, x->user) != 0;
-    bool is_new = tm_room_standing(room, user) == TM_STANDING_NONE;
+    tm_standing standing = tm_room_standing(room, user);
+    bool is_new = standing == TM_STANDING_NONE;
     bool is_full = room->max && is_new && *count >= room->max;
     if (tip == TM_TIP_JOINED && himself) {
         note(room, user, TM_NOTE_CAME);
@@ -165,13 +181,15 @@ static void take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip
         *count += is_new;
     } else if (tip == TM_TIP_QUIT && himself) {
         note(room, user, TM_NOTE_WENT);
-        if (powerful && tm_room_standing(room, user) < TM_STANDING_OWNER) put_in_order(room, user, "none");
-        tm_room_note(room, user, TM_STANDING_NONE);
+        if (powerful && standing < TM_STANDING_OWNER) put_in_order(room, user, "none");
     } else if (tip == TM_TIP_JOINED && (strong || (!is_full && may_bring(room, item)))) {
         /* an open room makes nobody a member whom a plain member invites. Who has powers has done it himself, before
          * he said so: he may have undone it since */
         note(room, user, TM_NOTE_BROUGHT);
-        if (powerful && is_new && !item->is_self && !strong) put_in_order(room, user, "member");
+        if (strong)
+            leave_as_is(room, user);
+        else if (powerful && is_new && !item->is_self)
+            put_in_order(room, user, "member");
         *count += is_new;
     } else if (tip == TM_TIP_REMOVED && strong) {
         note(room, user, TM_NOTE_REMOVED);

@@ -16,9 +16,12 @@ tm_standing tm_standing_read(const char *affiliation)
 
 tm_standing tm_room_standing(const tm_room *room, const char *user)
 {
-    for (const tm_occupant *of = room->occupants; of; of = of->next)
-        if (strcmp(of->user, user) == 0) return of->standing;
-    return TM_STANDING_NONE;
+    const tm_occupant *of = room->occupants;
+    while (of && strcmp(of->user, user) != 0)
+        of = of->next;
+    if (!of || of->standing == TM_STANDING_NONE || of->standing == TM_STANDING_OWNER)
+        return of ? of->standing : TM_STANDING_NONE;
+    return tm_member_has_quit(room, user) ? TM_STANDING_NONE : of->standing;
 }
 
 static tm_occupant *add_occupant(tm_room *room, const char *user)

@@ -340,6 +340,8 @@ struct tm_room {
 /* ---- xmpp_room_occupant.c: who is in a room, and what each of them is there ---- */
 /* "owner", "admin", "member", everything else. */
 tm_standing tm_standing_read(const char *affiliation);
+/* What the room says that a user is. But who has said that he quits is nothing, whatever the list says until somebody has put it
+ * in order; once he is back, what the room says counts, which may have been said later than what was read of him. */
 tm_standing tm_room_standing(const tm_room *room, const char *user);
 /* Notes what a room said of a user. */
 void tm_room_note(tm_room *room, const char *user, tm_standing standing);
@@ -466,7 +468,9 @@ void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
 void tm_member_tips(tm_xmpp *x, const tm_item *item);
 /* The room says that its list has a user since now, or has him no more: what was said of him before counts no longer. */
 void tm_member_changed(tm_room *room, const char *user, bool listed);
-/* Makes the changes of the list that wait. Called by the loop. */
+/* Whether he has said that he quits, and nobody has said since that he is in. */
+bool tm_member_has_quit(const tm_room *room, const char *user);
+/* Makes the changes of the list that wait, once all that was said is read: the last counts. Called by the loop. */
 void tm_member_run(tm_xmpp *x, tm_room *room);
 /* What they say of the user: 1 came in, -1 went or was removed by the owner or an admin, 0 neither. */
 int tm_member_turn(tm_xmpp *x, const tm_item *item);

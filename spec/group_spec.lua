@@ -693,6 +693,37 @@ describe("Groups", function()
         if support.is_hub then assert.equal(i, msg.message_seq) end
       end
     end)
+
+    it("rule 42: who has been invited back since stays in when a device of the owner's hears of both only then", function()
+      local ben = user "ben"
+      local second, second_seen = support.device(dir, "anna", "second")
+      for _, kind in ipairs { "Private", "Public" } do
+        create { group_id = kind, group_type = timmsg["TIMGroup_" .. kind] }
+        invite(anna, kind, "ben")
+        support.say(anna, kind, GROUP, "welcome to " .. kind)
+        support.arrival(second_seen, "welcome to " .. kind, anna, ben)
+      end
+      support.must(second, "logout")
+      for _, kind in ipairs { "Private", "Public" } do
+        support.must(ben, "group_quit", kind)
+        support.eventually(function() return not roles(anna, kind).ben end, anna)
+        support.send_many(anna, kind, GROUP, "without ben ", 110) -- more than one page of an archive
+        assert.equal(0, (invite(anna, kind, "ben")))
+        support.eventually(function() return send_code(ben, kind) == 0 end, anna, ben)
+        support.say(ben, kind, GROUP, "back in " .. kind)
+      end
+      support.must(second, "login", "anna", "sig")
+      for _, kind in ipairs { "Private", "Public" } do
+        support.arrival(second_seen, "back in " .. kind, anna, ben)
+      end
+      support.idle(500, anna, ben, second)
+      for _, kind in ipairs { "Private", "Public" } do
+        assert.same({ anna = OWNER, ben = NORMAL }, roles(second, kind))
+        assert.same({ anna = OWNER, ben = NORMAL }, roles(anna, kind))
+        assert.equal(0, send_code(ben, kind))
+      end
+      assert.same({ "Private", "Public" }, joined(ben))
+    end)
   end)
 
   describe("remove", function()

@@ -111,12 +111,12 @@ static int entries(const fixture *f)
 
 /* ---- what is said in it ---- */
 
-/* GroupTips of a member: the users (taken over) have come. */
-static void tells(fixture *f, const char *actor, cJSON *users, uint64_t stamp)
+/* GroupTips of a member, about the users (taken over). */
+static void tells(fixture *f, int tip, const char *actor, cJSON *users, uint64_t stamp)
 {
     tm_item item = {.kind = TM_ITEM_TIPS, .conv_type = kTIMConv_Group, .stamp = stamp};
     cJSON *elems = cJSON_CreateArray(), *elem = cJSON_CreateObject();
-    cJSON_AddNumberToObject(elem, kTIMGroupTipsElemTipType, TM_TIP_JOINED);
+    cJSON_AddNumberToObject(elem, kTIMGroupTipsElemTipType, tip);
     cJSON_AddItemToObject(elem, kTIMGroupTipsElemUserArray, users);
     cJSON_AddItemToArray(elems, elem);
     strcpy(item.conv_id, "crew");
@@ -127,7 +127,7 @@ static void tells(fixture *f, const char *actor, cJSON *users, uint64_t stamp)
     cJSON_free(item.elems);
 }
 
-/* Of many: those named so, with the numbers from `from` on. */
+/* That many have come: those named so, with the numbers from `from` on. */
 static void says(fixture *f, const char *actor, const char *prefix, int from, int count, uint64_t stamp)
 {
     cJSON *users = cJSON_CreateArray();
@@ -136,14 +136,19 @@ static void says(fixture *f, const char *actor, const char *prefix, int from, in
         snprintf(name, sizeof name, "%s%d", prefix, i);
         cJSON_AddItemToArray(users, cJSON_CreateString(name));
     }
-    tells(f, actor, users, stamp);
+    tells(f, TM_TIP_JOINED, actor, users, stamp);
+}
+
+static void tells_of(fixture *f, int tip, const char *actor, const char *user)
+{
+    cJSON *users = cJSON_CreateArray();
+    cJSON_AddItemToArray(users, cJSON_CreateString(user));
+    tells(f, tip, actor, users, STAMP);
 }
 
 static void says_of(fixture *f, const char *actor, const char *user)
 {
-    cJSON *users = cJSON_CreateArray();
-    cJSON_AddItemToArray(users, cJSON_CreateString(user));
-    tells(f, actor, users, STAMP);
+    tells_of(f, TM_TIP_JOINED, actor, user);
 }
 
 static int notes(const fixture *f)
@@ -154,6 +159,13 @@ static int notes(const fixture *f)
 static bool is_noted(const fixture *f, const char *user)
 {
     return cJSON_GetObjectItemCaseSensitive(f->room->notes, user);
+}
+
+/* What the owner's session is to make of a user in the room's list; "": nothing. */
+static const char *to_be_made(const fixture *f, const char *user)
+{
+    const cJSON *change = cJSON_GetObjectItemCaseSensitive(f->room->changes, user);
+    return change ? change->valuestring : "";
 }
 
 /* ---- the tests ---- */
@@ -226,6 +238,26 @@ static void a_notice_that_a_user_has_a_hand_in_says_nothing(void **state)
     notice(f, "<item affiliation='owner' jid='mallory@im.test'/>", "");
     notice(f, "<item affiliation='admin' jid='mallory@im.test'/>", "");
     assert_int_equal(tm_room_standing(f->room, "mallory"), TM_STANDING_NONE);
+}
+
+/* Read late: the room says what came of it all. */
+static void who_quits_is_nothing_until_he_is_back(void **state)
+{
+    fixture *f = *state;
+    comes(f, "alice", "alice", "owner");
+    comes(f, "bob", "bob", "admin");
+    tells_of(f, TM_TIP_QUIT, "bob", "bob");
+    assert_int_equal(tm_room_standing(f->room, "bob"), TM_STANDING_NONE);
+    assert_string_equal(to_be_made(f, "bob"), "none");
+    says_of(f, "alice", "bob");
+    assert_int_equal(tm_room_standing(f->room, "bob"), TM_STANDING_ADMIN);
+    assert_string_equal(to_be_made(f, "bob"), "");
+    /* by one without powers he is only brought */
+    tells_of(f, TM_TIP_QUIT, "carol", "carol");
+    says_of(f, "dave", "carol");
+    assert_string_equal(to_be_made(f, "carol"), "member");
+    tells_of(f, TM_TIP_QUIT, "alice", "alice"); /* which an owner cannot do */
+    assert_string_equal(to_be_made(f, "alice"), "");
 }
 
 /* What was said of a user counts until the room says another thing of him. */
@@ -335,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_member_who_comes_and_goes_has_one_entry, start, stop),
         cmocka_unit_test_setup_teardown(a_notice_says_who_is_a_member, start, stop),
         cmocka_unit_test_setup_teardown(a_notice_that_a_user_has_a_hand_in_says_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(who_quits_is_nothing_until_he_is_back, start, stop),
         cmocka_unit_test_setup_teardown(who_is_taken_out_of_the_list_is_no_member, start, stop),
         cmocka_unit_test_setup_teardown(an_error_under_anothers_nick_keeps_nobody_out, start, stop),
         cmocka_unit_test_setup_teardown(a_plain_member_is_believed_500_names_an_hour, start, stop),

@@ -193,6 +193,7 @@ static void take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip
         *count += is_new;
     } else if (tip == TM_TIP_REMOVED && strong) {
         note(room, user, TM_NOTE_REMOVED);
+        leave_as_is(room, user);
     }
 }
 

@@ -807,6 +807,27 @@ describe("Groups", function()
       assert.same({ "again", "while away", "and again", "may I?" }, texts(support.history(ben, "team", GROUP)))
       assert.same({ anna = OWNER, ben = NORMAL }, roles(anna, "team"))
     end)
+
+    it("rule 42: whom an admin has removed since stays out when the owner hears only then who had brought him in", function()
+      local adam, ben, cora = user "adam", user "ben", user "cora"
+      create { group_id = "team", group_type = timmsg.TIMGroup_Private }
+      invite(anna, "team", "adam", "ben")
+      assert.equal(0, set_role(anna, "team", "adam", ADMIN))
+      support.eventually(function() return joined(adam)[1] and joined(ben)[1] and roles(adam, "team").adam == ADMIN end, adam, ben)
+      support.must(anna, "logout")
+      assert.equal(0, (invite(ben, "team", "cora")))
+      support.eventually(function() return joined(cora)[1] and roles(adam, "team").cora end, adam, ben, cora)
+      support.send_many(ben, "team", GROUP, "with cora ", 110) -- more than one page of an archive
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { remove(adam, "team", "cora") })
+      support.say(ben, "team", GROUP, "without cora")
+      support.must(anna, "login", "anna", "sig")
+      support.arrival(seen, "without cora", adam, ben, cora)
+      support.idle(500, anna, adam, ben, cora)
+      for _, client in ipairs { anna, adam } do
+        assert.same({ anna = OWNER, adam = ADMIN, ben = NORMAL }, roles(client, "team"))
+      end
+      support.eventually(function() return #joined(cora) == 0 end, cora)
+    end)
   end)
 
   describe("roles and name cards", function()

@@ -321,6 +321,7 @@ static bool read_room(const tm_item_reader *reader, xmpp_stanza_t *message, tm_i
     if (!set_user(item, reader->user, who)) return false;
     item->conv_type = kTIMConv_Group;
     snprintf(item->conv_id, sizeof item->conv_id, "%s", reader->group);
+    item->says_standing = *affiliation != '\0';
     item->may_revoke = strcmp(affiliation, "owner") == 0 || strcmp(affiliation, "admin") == 0;
     return true;
 }

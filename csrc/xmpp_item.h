@@ -35,7 +35,8 @@ typedef struct tm_item {
     char actor[TM_MAX_USER_ID + 1];  /* who really wrote it; the same as sender but for tips */
     bool is_self;                    /* the actor is the user */
     bool is_ours;                    /* its id has our form: seq, rand and client_time are its sender's */
-    bool may_revoke;                 /* group: the actor was its owner or an admin when it wrote this */
+    bool says_standing;              /* group: the archive says what the actor was when it wrote this */
+    bool may_revoke;                 /* group: its owner or an admin; see tm_rooms_may_revoke too */
     char author[TM_MAX_USER_ID + 1]; /* RETRACT in a group: of the message meant; "" if it does not say */
     bool author_is_self;             /* that is the user */
     bool leads_in;                   /* INVITATION: into a group that the user was not in, and is now */

@@ -85,12 +85,6 @@ void tm_member_forget_notes(tm_room *room)
     room->notes = room->changes = room->askers = NULL;
 }
 
-/* The archive may say what the actor was then, the room what he is now. */
-static bool has_powers(const tm_room *room, const tm_item *item)
-{
-    return item->may_revoke || tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN;
-}
-
 int tm_member_turn(tm_xmpp *x, const tm_item *item)
 {
     int turn = 0;
@@ -104,7 +98,7 @@ int tm_member_turn(tm_xmpp *x, const tm_item *item)
         if (!room || !cJSON_IsString(user) || strcmp(user->valuestring, x->user) != 0) continue;
         if (tip == TM_TIP_JOINED) turn = 1;
         if (tip == TM_TIP_QUIT) turn = -1;
-        if (tip == TM_TIP_REMOVED && has_powers(room, item)) turn = -1;
+        if (tip == TM_TIP_REMOVED && tm_rooms_may_revoke(x, item)) turn = -1;
     }
     cJSON_Delete(elems);
     return turn;
@@ -170,7 +164,7 @@ static bool may_bring(tm_room *room, const tm_item *item)
 static void take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip, const char *user,
                      int *count)
 {
-    bool himself = strcmp(user, item->actor) == 0, strong = has_powers(room, item);
+    bool himself = strcmp(user, item->actor) == 0, strong = tm_rooms_may_revoke(x, item);
     bool powerful = room->own >= TM_STANDING_ADMIN && strcmp(user, x->user) != 0;
     tm_standing standing = tm_room_standing(room, user);
     bool is_new = standing == TM_STANDING_NONE;

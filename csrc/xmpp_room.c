@@ -79,8 +79,9 @@ void tm_rooms_free(tm_xmpp *x)
 
 bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item)
 {
-    tm_room *room = tm_room_find(x, item->conv_id);
-    return item->may_revoke || (room && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN);
+    if (item->says_standing) return item->may_revoke;
+    const tm_room *room = tm_room_find(x, item->conv_id);
+    return room && tm_room_standing(room, item->actor) >= TM_STANDING_ADMIN;
 }
 
 bool tm_group_may_revoke(tm_xmpp *x, const char *group)

@@ -355,7 +355,8 @@ tm_room *tm_room_make(tm_xmpp *x, const char *group);
 /* Forgets a room; the user has left it or never got in. */
 void tm_room_drop(tm_xmpp *x, tm_room *room);
 void tm_rooms_free(tm_xmpp *x);
-/* Whether the actor of an item is (now) owner or admin of its group. */
+/* Whether the actor of an item was owner or admin of its group, by the room's archive; where that does not say it (ejabberd),
+ * whether it is so now. */
 bool tm_rooms_may_revoke(tm_xmpp *x, const tm_item *item);
 /* Whether the user is the group's owner or an admin. */
 bool tm_group_may_revoke(tm_xmpp *x, const char *group);

@@ -1176,6 +1176,38 @@ describe("a hostile XMPP client", function()
   -- What goes lost, or is refused, when the spec says so.
   local only_prosody = support.backend == "prosody" and it or function() end
 
+  -- ejabberd's archive does not say what a member was when he wrote something (rule 45)
+  only_prosody("is not believed later what it said before it was made an admin (rules 28, 42)", function()
+    local room, bob, at_bob = crew()
+    local hers = support.say(alice, "crew", GROUP, "alice's")
+    support.arrival(at_bob, "alice's", alice)
+    support.must(bob, "logout")
+    write(room, retract(id_of(hers)) .. "<meant xmlns='urn:timmsg:0' author='alice'/>", nil, "groupchat")
+    write(room, body "a tip" .. elems('[{"elem_type":5,"group_tips_elem_tip_type":3,"group_tips_elem_op_user":"mallory",' ..
+      '"group_tips_elem_group_id":"crew","group_tips_elem_user_array":["bob"]}]'), nil, "groupchat")
+    settle_group(room)
+    support.must(alice, "group_modify_member_info", {
+      group_modify_member_info_group_id = "crew", group_modify_member_info_identifier = "mallory",
+      group_modify_member_info_modify_flag = timmsg.TIMGroupMemberModifyFlag_MemberRole,
+      group_modify_member_info_member_role = timmsg.TIMMemberRole_Admin })
+    support.say(alice, "crew", GROUP, "later")
+    support.must(bob, "login", "bob", "sig")
+    support.arrival(at_bob, "later", alice)
+    support.idle(300, alice, bob)
+    assert.same({ "crew" }, groups(bob))
+    assert.same({ "alice: alice's", "alice: later" }, said(bob))
+    -- nor by a device that finds it in the history
+    local other = support.device(dir, "bob", "other")
+    old(other, "crew", GROUP)
+    assert.same({ "alice: alice's", "alice: later" }, said(other))
+    -- what it says as an admin counts, for those too who hear it later
+    support.must(bob, "logout")
+    write(room, retract(id_of(hers)) .. "<meant xmlns='urn:timmsg:0' author='alice'/>", nil, "groupchat")
+    support.eventually(function() return said()[1] == "alice: revoked" end, alice)
+    support.must(bob, "login", "bob", "sig")
+    support.eventually(function() return said(bob)[1] == "alice: revoked" end, alice, bob)
+  end)
+
   only_prosody("rule 42: a user whose quit failed hears it when another client has removed him", function()
     local server, owner = support.xmpp_server(), connect "alice"
     local timeout = math.floor(2000 * support.PATIENCE)

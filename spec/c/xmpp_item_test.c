@@ -753,6 +753,7 @@ static void check_author(const char *children, const char *author, bool may_revo
         assert_string_equal(item.sender, author);
         assert_string_equal(item.actor, author);
         assert_int_equal(item.may_revoke, may_revoke);
+        assert_int_equal(item.says_standing, strstr(children, "affiliation=") != NULL);
         assert_int_equal(item.is_self, strcmp(author, "bob") == 0);
         assert_false(item.wants_receipt);
     }
@@ -767,6 +768,9 @@ static void a_rooms_own_word_says_who_wrote_it(void **state)
     check_author(REAL("carol@im.test", "owner"), "carol", true);
     check_author(REAL("carol@im.test", "admin"), "carol", true);
     check_author(REAL("carol@im.test", "Owner"), "carol", false);
+    /* ejabberd's does not say what he was */
+    check_author("<x xmlns='http://jabber.org/protocol/muc#user'><item jid='carol@im.test/x'/></x>", "carol",
+                 false);
     /* the nick is nobody */
     check_author("", NULL, false);
     check_author("<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner'/></x>", NULL,

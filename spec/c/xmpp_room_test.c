@@ -290,6 +290,20 @@ static void who_is_taken_out_of_the_list_is_no_member(void **state)
     assert_false(is_noted(f, "bob"));
 }
 
+static void what_a_member_was_counts_before_what_he_is(void **state)
+{
+    fixture *f = *state;
+    tm_item item = {.conv_id = "crew", .actor = "bob", .says_standing = true};
+    comes(f, "bob", "bob", "admin");
+    assert_false(tm_rooms_may_revoke(&f->x, &item));
+    item.says_standing = false;
+    assert_true(tm_rooms_may_revoke(&f->x, &item));
+    comes(f, "bob", "bob", "member");
+    assert_false(tm_rooms_may_revoke(&f->x, &item));
+    item.says_standing = item.may_revoke = true;
+    assert_true(tm_rooms_may_revoke(&f->x, &item));
+}
+
 static void an_error_under_anothers_nick_keeps_nobody_out(void **state)
 {
     fixture *f = *state;
@@ -369,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_notice_that_a_user_has_a_hand_in_says_nothing, start, stop),
         cmocka_unit_test_setup_teardown(who_quits_is_nothing_until_he_is_back, start, stop),
         cmocka_unit_test_setup_teardown(who_is_taken_out_of_the_list_is_no_member, start, stop),
+        cmocka_unit_test_setup_teardown(what_a_member_was_counts_before_what_he_is, start, stop),
         cmocka_unit_test_setup_teardown(an_error_under_anothers_nick_keeps_nobody_out, start, stop),
         cmocka_unit_test_setup_teardown(a_plain_member_is_believed_500_names_an_hour, start, stop),
         cmocka_unit_test_setup_teardown(one_tip_names_no_more_than_a_call, start, stop),

@@ -111,7 +111,9 @@ const char *tm_info_name(const cJSON *info, const char *group)
 void tm_info_note(tm_room *room, const cJSON *info)
 {
     const char *name = info ? tm_info_name(info, room->group) : NULL;
+    const char *owner = tm_json_get_string(info, "owner", "");
     snprintf(room->born, sizeof room->born, "%s", born_of(info));
+    snprintf(room->owner, sizeof room->owner, "%s", tm_valid_user(owner) ? owner : "");
     room->max = tm_json_get_int(info, "max", 0);
     if (!name) return;
     tm_free(room->title);

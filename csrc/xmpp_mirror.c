@@ -68,6 +68,8 @@ static const char *const migrations[] = {
     "ALTER TABLE groups ADD COLUMN heard NOT NULL DEFAULT 0;",
     ("CREATE INDEX log_foreign ON log(conv, conv_type, number) WHERE kind = 1 AND NOT ours;"
      "CREATE INDEX log_retraction ON log(target_number, number) WHERE kind = 2 AND told;"),
+    /* a JSON array, as the room's list was when it last could be read */
+    "ALTER TABLE groups ADD COLUMN admins TEXT NOT NULL DEFAULT '';",
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

@@ -170,6 +170,10 @@ int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, 
 int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *born, tm_error *err);
 /* What was noted. Owned by the caller; NULL: nothing, or the user is in no such group. */
 char *tm_mirror_born(tm_mirror *mirror, const char *group);
+/* Notes who the admins are of a group that the user is in (a JSON array of ids), and what was noted: owned by the caller; NULL:
+ * nothing, or the user is in no such group. */
+int32_t tm_mirror_note_admins(tm_mirror *mirror, const char *group, const char *admins, tm_error *err);
+char *tm_mirror_admins(tm_mirror *mirror, const char *group);
 /* Notes where the room's archive ended when the user came into the group: what has that time (microseconds) or a later one is
  * for him, but for its last item (its archive id, or ""). */
 int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,

@@ -117,7 +117,7 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
         " place = CASE WHEN member THEN place ELSE excluded.place END,"
         " heard = CASE WHEN member AND excluded.member THEN heard ELSE excluded.heard END, member = "
         "excluded.member,"
-        " joined = excluded.joined, listed = 0, born = '', since = 0, last = ''",
+        " joined = excluded.joined, listed = 0, born = '', since = 0, last = '', admins = ''",
         "tiu", group, (int64_t)member, joined);
 }
 
@@ -138,6 +138,27 @@ char *tm_mirror_born(tm_mirror *mirror, const char *group)
         tm_sql_drop(row);
     }
     return born;
+}
+
+int32_t tm_mirror_note_admins(tm_mirror *mirror, const char *group, const char *admins, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "UPDATE groups SET admins = ?1 WHERE name = ?2 AND member AND admins <> ?1", "tt",
+                      admins, group);
+}
+
+char *tm_mirror_admins(tm_mirror *mirror, const char *group)
+{
+    char *admins = NULL;
+    tm_error err = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &err,
+                     "SELECT admins FROM groups WHERE name = ? AND member AND admins <> ''", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &err)) {
+        admins = tm_strdup(tm_sql_column_text(row, 0));
+        tm_sql_drop(row);
+    }
+    return admins;
 }
 
 int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,

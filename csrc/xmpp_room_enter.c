@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "include/TIMCloudDef.h"
+#include "json.h"
 #include "xmpp_archive.h"
 #include "xmpp_jid.h"
 
@@ -23,31 +24,70 @@
 
 /* ---- coming into a group ---- */
 
+static void note_power(tm_room *room, const char *user, tm_standing standing)
+{
+    if (tm_room_standing(room, user) == TM_STANDING_NONE) tm_room_note(room, user, standing);
+}
+
+/* ejabberd shows a list to those only who are in one of them. Whom an absent owner or admin has removed meanwhile must know
+ * that they could, or he stays in an open group: by what the room says of itself, and by the list as it was. */
+static void list_refused(tm_xmpp *x, tm_room *room, tm_standing of)
+{
+    char *kept = of == TM_STANDING_ADMIN ? tm_mirror_admins(x->mirror, room->group) : NULL;
+    cJSON *admins = kept ? tm_json_parse_own(kept, strlen(kept), NULL) : NULL;
+    const cJSON *admin;
+    cJSON_ArrayForEach(admin, admins)
+    {
+        if (cJSON_IsString(admin)) note_power(room, admin->valuestring, TM_STANDING_ADMIN);
+    }
+    cJSON_Delete(admins);
+    tm_free(kept);
+    if (of == TM_STANDING_OWNER && *room->owner) note_power(room, room->owner, TM_STANDING_OWNER);
+}
+
+static void keep_admins(tm_xmpp *x, const tm_room *room, const cJSON *admins)
+{
+    tm_error err = {0};
+    char *text = admins ? tm_json_print(admins) : NULL;
+    if (text ? tm_mirror_note_admins(x->mirror, room->group, text, &err) : tm_fail_memory(&err))
+        tm_xmpp_log(x, kTIMLog_Warn, "the admins of \"%s\" were not noted: %s", room->group, err.text);
+    tm_free(text);
+}
+
 /* A list of those of one standing, which the room was asked for. */
 static void list_answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
-    (void)argument;
+    tm_standing of = (tm_standing)(uintptr_t)argument;
     xmpp_stanza_t *query = tm_stanza_child(answer, "query", TM_NS_MUC_ADMIN);
     const char *from = answer ? xmpp_stanza_get_from(answer) : NULL;
     tm_room *room = from ? tm_room_of_jid(x, from) : NULL;
-    for (xmpp_stanza_t *at = room && query ? xmpp_stanza_get_children(query) : NULL; at;
-         at = xmpp_stanza_get_next(at)) {
+    if (room && strcmp(tm_stanza_error(answer), "forbidden") == 0) list_refused(x, room, of);
+    if (!room || !query) return;
+    cJSON *users = cJSON_CreateArray();
+    for (xmpp_stanza_t *at = xmpp_stanza_get_children(query); at; at = xmpp_stanza_get_next(at)) {
         char user[TM_MAX_USER_ID + 1];
-        if (tm_jid_id(tm_stanza_attribute(at, "jid"), x->address.domain, TM_MAX_USER_ID, user))
-            tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(at, "affiliation")));
+        if (!tm_jid_id(tm_stanza_attribute(at, "jid"), x->address.domain, TM_MAX_USER_ID, user)) continue;
+        tm_room_note(room, user, tm_standing_read(tm_stanza_attribute(at, "affiliation")));
+        if (!tm_json_append(users, cJSON_CreateString(user))) {
+            cJSON_Delete(users);
+            users = NULL;
+        }
     }
+    if (of == TM_STANDING_ADMIN) keep_admins(x, room, users);
+    cJSON_Delete(users);
 }
 
 void tm_room_ask_powers(tm_xmpp *x, tm_room *room)
 {
     static const char *const lists[] = {"owner", "admin"};
+    room->powers_changed = false;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         tm_stanza iq;
         tm_xmpp_iq(x, &iq, "get", room->jid);
         xmpp_stanza_t *query = tm_stanza_add(&iq, NULL, "query", TM_NS_MUC_ADMIN, NULL);
         tm_stanza_set(&iq, tm_stanza_add(&iq, query, "item", NULL, NULL), "affiliation", lists[i]);
-        tm_xmpp_ask(x, &iq, list_answered, NULL);
+        tm_xmpp_ask(x, &iq, list_answered, (void *)(uintptr_t)tm_standing_read(lists[i]));
     }
 }
 
@@ -350,6 +390,7 @@ void tm_rooms_run(tm_xmpp *x)
         if (given_up_at && given_up_at <= now) tm_room_try_again(room);
         if (room->retry_at && room->retry_at <= now) tm_room_enter(x, room);
         if (room->in && !room->asking && room->heard_at + SILENCE_MS <= now) ask_self(x, room);
+        if (room->in && room->powers_changed) tm_room_ask_powers(x, room);
         if (room->in) tm_member_run(x, room);
     }
 }

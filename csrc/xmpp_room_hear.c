@@ -106,12 +106,19 @@ static void refused(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
 
 /* ---- everybody's ---- */
 
+/* The room is asked for its lists anew: they say it surely, and are kept for when they are refused. */
+static void note_powers(tm_room *room, tm_standing was, tm_standing is)
+{
+    if ((was >= TM_STANDING_ADMIN || is >= TM_STANDING_ADMIN) && was != is) room->powers_changed = true;
+}
+
 /* What a presence says of a user's place in the list. Who has joined an open room is no member of it yet: that he is
  * none is news only if he was one. */
 static void note_listed(tm_room *room, const char *user, tm_standing standing)
 {
-    bool was_member = tm_room_standing(room, user) != TM_STANDING_NONE;
-    if (was_member && standing == TM_STANDING_NONE) tm_member_changed(room, user, false);
+    tm_standing was = tm_room_standing(room, user);
+    if (was != TM_STANDING_NONE && standing == TM_STANDING_NONE) tm_member_changed(room, user, false);
+    if (room->in) note_powers(room, was, standing);
     tm_room_note(room, user, standing);
 }
 
@@ -138,6 +145,7 @@ void tm_rooms_notice(tm_xmpp *x, tm_room *room, xmpp_stanza_t *stanza)
         !tm_jid_id(tm_stanza_attribute(item, "jid"), x->address.domain, TM_MAX_USER_ID, user))
         return;
     tm_standing standing = tm_standing_read(affiliation);
+    note_powers(room, tm_room_standing(room, user), standing);
     if (standing > TM_STANDING_MEMBER) return; /* of powers, presences and the room's lists say more surely */
     tm_member_changed(room, user, standing != TM_STANDING_NONE);
     tm_room_note(room, user, standing);

@@ -301,6 +301,7 @@ typedef struct tm_occupant {
 
 struct tm_room {
     tm_room *next;
+    char owner[TM_MAX_USER_ID + 1]; /* of the group, as the room describes it; "": not known */
     char group[TM_MAX_GROUP_ID + 1];
     char *jid;           /* bare; owned */
     char *nick;          /* owned */
@@ -317,6 +318,7 @@ struct tm_room {
     uint64_t entered_at; /* presence was last sent (tm_clock_ms) */
     uint64_t heard_at;   /* something last came from it (tm_clock_ms) */
     bool asking;         /* whether the user is in it still: the question is on its way */
+    bool powers_changed; /* who has powers there: to be asked */
     int failures;
     uint64_t
         invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */

@@ -828,6 +828,28 @@ describe("Groups", function()
       end
       support.eventually(function() return #joined(cora) == 0 end, cora)
     end)
+
+    it("rule 42: who was away hears of it though neither owner nor admins are there", function()
+      local adam, ben, ben_seen = user "adam", user "ben"
+      local cora = user "cora"
+      for _, group in ipairs { "annas", "adams" } do
+        support.group(anna, group, "adam", "ben", "cora")
+        assert.equal(0, set_role(anna, group, "adam", ADMIN))
+        support.say(cora, group, GROUP, "hello " .. group)
+        support.arrival(ben_seen, "hello " .. group, anna, adam, cora)
+      end
+      support.must(ben, "logout")
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { remove(anna, "annas", "ben") })
+      support.eventually(function() return roles(adam, "adams").adam == ADMIN end, adam)
+      assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { remove(adam, "adams", "ben") })
+      support.must(anna, "logout")
+      support.must(adam, "logout")
+      support.must(ben, "login", "ben", "sig")
+      for _, group in ipairs { "annas", "adams" } do
+        support.eventually(function() return send_code(ben, group) == DENIED end, ben, cora)
+      end
+      assert.same({}, joined(ben))
+    end)
   end)
 
   describe("roles and name cards", function()

@@ -307,6 +307,33 @@ static void check_kept(fixture *f, uint64_t from, uint64_t seconds, uint64_t due
     tm_message_clear(&letter.message);
 }
 
+static void check_admins(fixture *f, const char *wanted)
+{
+    char *admins = tm_mirror_admins(f->mirror, GROUP);
+    if (wanted)
+        assert_string_equal(admins, wanted);
+    else
+        assert_null(admins);
+    tm_free(admins);
+}
+
+static void the_admins_of_a_group_are_known_while_the_user_is_in_it(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(tm_mirror_note_admins(f->mirror, GROUP, "[\"bob\"]", &f->err), 0);
+    check_admins(f, NULL);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    check_admins(f, NULL);
+    assert_int_equal(tm_mirror_note_admins(f->mirror, GROUP, "[\"bob\"]", &f->err), 0);
+    check_admins(f, "[\"bob\"]");
+    assert_int_equal(tm_mirror_note_admins(f->mirror, GROUP, "[]", &f->err), 0);
+    check_admins(f, "[]");
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    check_admins(f, NULL);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    check_admins(f, NULL);
+}
+
 /* One that has the rows that an earlier version wrote. */
 static void a_mirror_of_an_earlier_version_goes_on(void **state)
 {
@@ -331,6 +358,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN since");
     execute(f, "ALTER TABLE groups DROP COLUMN last");
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
+    execute(f, "ALTER TABLE groups DROP COLUMN admins");
     execute(f, "DROP INDEX log_foreign");
     execute(f, "DROP INDEX log_retraction");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
@@ -1792,6 +1820,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_threads_may_open_it_at_once),
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
+        TEST(the_admins_of_a_group_are_known_while_the_user_is_in_it),
         TEST(a_mirror_of_an_earlier_version_goes_on),
         TEST(what_was_rolled_back_was_never_there),
         TEST(news_of_one_second_keep_their_order),

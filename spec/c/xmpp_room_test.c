@@ -304,6 +304,26 @@ static void what_a_member_was_counts_before_what_he_is(void **state)
     assert_true(tm_rooms_may_revoke(&f->x, &item));
 }
 
+static void whose_powers_change_has_the_room_asked(void **state)
+{
+    fixture *f = *state;
+    comes(f, "carol", "carol", "none");
+    comes(f, "carol", "carol", "member");
+    goes(f, "carol", "member");
+    assert_false(f->room->powers_changed);
+    comes(f, "bob", "bob", "admin");
+    assert_true(f->room->powers_changed);
+    f->room->powers_changed = false;
+    goes(f, "bob", "admin");
+    comes(f, "bob", "bob", "admin");
+    assert_false(f->room->powers_changed);
+    notice(f, "<item affiliation='member' jid='bob@im.test'/>", "");
+    assert_true(f->room->powers_changed);
+    f->room->powers_changed = false;
+    notice(f, "<item affiliation='admin' jid='carol@im.test'/>", "");
+    assert_true(f->room->powers_changed);
+}
+
 static void an_error_under_anothers_nick_keeps_nobody_out(void **state)
 {
     fixture *f = *state;
@@ -384,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_quits_is_nothing_until_he_is_back, start, stop),
         cmocka_unit_test_setup_teardown(who_is_taken_out_of_the_list_is_no_member, start, stop),
         cmocka_unit_test_setup_teardown(what_a_member_was_counts_before_what_he_is, start, stop),
+        cmocka_unit_test_setup_teardown(whose_powers_change_has_the_room_asked, start, stop),
         cmocka_unit_test_setup_teardown(an_error_under_anothers_nick_keeps_nobody_out, start, stop),
         cmocka_unit_test_setup_teardown(a_plain_member_is_believed_500_names_an_hour, start, stop),
         cmocka_unit_test_setup_teardown(one_tip_names_no_more_than_a_call, start, stop),

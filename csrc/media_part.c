@@ -72,13 +72,23 @@ static int32_t check_target(const char *path, tm_error *err)
     return failed(err, path);
 }
 
+/* Whether the file is this user's, and nobody else can open it. */
+static bool is_private(const struct stat *info)
+{
+    return info->st_uid == geteuid() && (info->st_mode & 077) == 0;
+}
+
 /* Opens and locks. Another transfer may rename or remove the file between our open and our lock; then what we
- * hold is not the part file any more, perhaps it is somebody's finished download, and we try again. */
+ * hold is not the part file any more, perhaps it is somebody's finished download, and we try again.
+ *
+ * A file that others made, or may open, gives way to a new one: they would have what is written into it, and have a say in
+ * what it holds. The new one is right whatever its owner and mode say: not all file systems know any. */
 static int32_t open_locked(tm_part *part, const char *path, tm_error *err)
 {
-    for (;;) {
+    for (bool is_new = false;;) {
         struct stat held, named;
-        part->fd = open(part->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        part->fd = open(part->name,
+                        O_RDWR | O_CREAT | (is_new ? O_EXCL : 0) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
         if (part->fd < 0) return failed(err, path);
         if (flock(part->fd, LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK) return failed(err, part->name);
@@ -87,11 +97,14 @@ static int32_t open_locked(tm_part *part, const char *path, tm_error *err)
         if (fstat(part->fd, &held) != 0) return failed(err, part->name);
         bool same =
             lstat(part->name, &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino;
-        if (same && S_ISREG(held.st_mode) && held.st_nlink == 1) {
+        bool plain = S_ISREG(held.st_mode) && held.st_nlink == 1;
+        if (same && plain && (is_new || is_private(&held))) {
             part->size = (uint64_t)held.st_size;
             return 0;
         }
-        if (same) return tm_fail(err, ERR_IO_OPERATION_FAILED, "%s: not a file of ours", part->name);
+        if (same && (!plain || unlink(part->name) != 0))
+            return tm_fail(err, ERR_IO_OPERATION_FAILED, "%s: not a file of ours", part->name);
+        is_new = same;
         close(part->fd);
         part->fd = -1;
     }
@@ -103,7 +116,7 @@ static char *read_sidecar(const char *meta)
     char *text = NULL;
     int fd = open(meta, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return NULL;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= SIDECAR_MAX) {
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && is_private(&info) && info.st_size <= SIDECAR_MAX) {
         size_t size = (size_t)info.st_size;
         text = tm_malloc(size + 1);
         ssize_t n = text ? read(fd, text, size) : -1;
@@ -251,7 +264,8 @@ int32_t tm_part_save(tm_part *part, const char *key, const char *validator, uint
     char *text = tm_format(SIDECAR_MARK "\n%s\n%s\n%" PRIu64 "\n%s\n", key, validator, total, boot);
     if (!text) return tm_fail_memory(err);
     size_t length = strlen(text);
-    int fd = open(part->meta, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    unlink(part->meta); /* what others may have put there since the part was opened */
+    int fd = open(part->meta, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         code = failed(err, part->meta);
     } else {

@@ -622,6 +622,54 @@ describe("DownloadElemToPath", function()
       assert_same(new, support.read_file(dir .. "/out/a"))
     end)
 
+    -- 400,000 bytes of which the first answer brings half; what the ranges are that were asked for.
+    local function half_then_whole(whole)
+      local ranges = {}
+      local param = serve(function(connection, request, number)
+        local from = tonumber(request:match "[Rr]ange: bytes=(%d+)%-")
+        ranges[number] = from or "none"
+        if from then
+          connection:write(('HTTP/1.1 206 Partial\r\nETag: "x"\r\nContent-Range: bytes %d-399999/400000\r\nContent-Length: %d\r\n\r\n')
+            :format(from, 400000 - from) .. whole:sub(from + 1))
+        else
+          connection:write('HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 400000\r\n\r\n'
+            .. whole:sub(1, number == 1 and 200000 or 400000))
+        end
+        close(connection)
+      end)
+      return param, ranges
+    end
+
+    -- As if it had made them: a part with bytes of its own, and what makes it look like a beginning of ours.
+    for _, name in ipairs { ".a.timmsg-part", ".a.timmsg-part.meta" } do
+      it("rule 38: what is another user's is not gone on with: " .. name, function()
+        if uv.getuid() ~= 0 then return pending "only root can give files away" end
+        local whole = content(400000)
+        local param, ranges = half_then_whole(whole)
+        assert_fails(timmsg.ERR_SDK_NET_DISCONNECT, download(param, dir .. "/out/a", look))
+        assert(uv.fs_chown(dir .. "/out/" .. name, 65534, 65534))
+        assert_good_calls(download(param, dir .. "/out/a", look), 400000)
+        assert_same(whole, support.read_file(dir .. "/out/a"))
+        assert.same({ "none", "none" }, ranges)
+        assert.same({ "a" }, names())
+      end)
+    end
+
+    it("rule 38: what is written down about a part is not written into another's file", function()
+      local meta, kept = dir .. "/out/.a.timmsg-part.meta", nil
+      finally(function() if kept then kept:close() end end)
+      local param = serve(function(connection)
+        kept = assert(io.open(support.write_file(meta, ""), "rb")) -- the part is open by now
+        assert(uv.fs_chmod(meta, tonumber("666", 8)))
+        connection:write 'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 100\r\n\r\nsome of it'
+        close(connection)
+      end)
+      assert_fails(timmsg.ERR_SDK_NET_DISCONNECT, download(param, dir .. "/out/a", look))
+      assert.equal("", kept:read "a")
+      assert.equal("rw-------", lfs.attributes(meta, "permissions"))
+      assert.matches(param.msg_download_elem_param_url, support.read_file(meta), 1, true)
+    end)
+
     it("rule 6: a server that says nothing is 6012", function()
       tim = support.new_client(dir, "tina", { request_timeout_ms = 200 })
       local param = serve(function(connection, _, number)

@@ -169,4 +169,27 @@ describe("walls:", function()
     look(dir .. "/data")
     assert.is_true(seen >= 10)
   end)
+
+  -- What another user may have put where a download will write, in a directory that both may write to.
+  for what, trap in pairs {
+    ["one that everybody may read"] = { mode = "0666" },
+    ["another user's"] = { mode = "0600", owner = 65534 },
+  } do
+    support.hub_only(it)("a download is its owner's alone, whatever file lies at its part's place: " .. what, function()
+      if trap.owner and uv.getuid() ~= 0 then return pending "only root can give files away" end
+      local alice, out = support.new_client(dir, "alice"), dir .. "/out"
+      local msg = support.must(alice, "send_new_msg", "alice", C2C, timmsg.file(support.write_file(dir .. "/" .. NAME, TEXT)))
+      assert(lfs.mkdir(out))
+      local part = support.write_file(out .. "/.a.timmsg-part", "")
+      assert(uv.fs_chmod(part, tonumber(trap.mode, 8)))
+      if trap.owner then assert(uv.fs_chown(part, trap.owner, trap.owner)) end
+      local kept <close> = assert(io.open(part, "rb"))
+      support.must(alice, "download_elem_to_path", { msg_download_elem_param_url = msg.message_elem_array[1].file_elem_url }, out .. "/a")
+      assert.equal(TEXT, support.read_file(out .. "/a"))
+      local info = lfs.attributes(out .. "/a")
+      assert.equal("rw-------", info.permissions)
+      assert.equal(uv.getuid(), info.uid)
+      assert.equal("", kept:read "a")
+    end)
+  end
 end)

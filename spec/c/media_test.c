@@ -9,6 +9,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+/* A user id that is not root's. */
+#define SOMEBODY 65534
+
 static bool finish_other; /* set before the media thread comes to it */
 static bool hold_fsync, in_fsync, hold_resolver, in_resolver;
 
@@ -473,6 +476,34 @@ static void paths_that_cannot_be_written(void **state)
     assert_left(2);
 }
 
+/* Root goes on as a user who may not do everything, until after_somebody. */
+static void become_somebody(void)
+{
+    assert_int_equal(chmod(directory, 0711), 0);
+    assert_int_equal(seteuid(SOMEBODY), 0);
+}
+
+static int after_somebody(void **state)
+{
+    if (seteuid(getuid()) != 0 || chmod(at("out"), 0700) != 0) return -1;
+    return after_each(state);
+}
+
+/* Where another user's file cannot be removed, nothing is written into it. */
+static void part_of_another_user_that_stays(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) skip();
+    make_file(at("out/.file.timmsg-part"), 0, 1);
+    assert_int_equal(chmod(at("out/.file.timmsg-part"), 0666), 0);
+    assert_int_equal(chmod(at("out"), 01777), 0);
+    become_somebody();
+    seen entry = wait_done(start_fetch("/whole.bin", at("out/file")));
+    assert_int_equal(entry.last.code, ERR_IO_OPERATION_FAILED);
+    assert_int_equal(size_of(at("out/.file.timmsg-part")), 0);
+    assert_left(1);
+}
+
 static void full_disk(void **state)
 {
     (void)state;
@@ -935,6 +966,7 @@ int main(void)
         CASE(without_validator_nothing_is_kept),
         CASE(error_page_stays_out_of_the_part),
         CASE(paths_that_cannot_be_written),
+        cmocka_unit_test_setup_teardown(part_of_another_user_that_stays, before_each, after_somebody),
         CASE(full_disk),
         CASE(long_names),
         CASE(planted_link_is_not_followed),

@@ -104,13 +104,13 @@ static void run_requests(tm_media *media)
 }
 
 /* Ends the requests of a lane that no byte moved for; returns how long the next one may still be waited for,
- * or `wait` if that is less. */
-static uint64_t check_pauses(tm_media *media, tm_lane lane, uint64_t wait)
+ * or `wait` if that is less. `now` is when run_requests began: a pause is over time only if curl looked after that. However
+ * long the disk held this thread up then, what came meanwhile has not been read yet. */
+static uint64_t check_pauses(tm_media *media, tm_lane lane, uint64_t now, uint64_t wait)
 {
-    uint64_t now = tm_clock_ms();
     for (tm_transfer *transfer = media->running[lane].first, *next; transfer; transfer = next) {
         tm_error err;
-        uint64_t paused = now - transfer->http->active_ms;
+        uint64_t active = transfer->http->active_ms, paused = active < now ? now - active : 0;
         next = transfer->next;
         if (paused < media->timeout_ms) {
             if (media->timeout_ms - paused < wait) wait = media->timeout_ms - paused;
@@ -136,9 +136,10 @@ static bool run_once(tm_media *media, int wait_ms)
 {
     if (!take_news(media)) return false;
     run_copies(media);
+    uint64_t now = tm_clock_ms();
     run_requests(media);
-    uint64_t wait = check_pauses(media, TM_LANE_FETCH, (uint64_t)wait_ms);
-    wait = check_pauses(media, TM_LANE_SEND, wait);
+    uint64_t wait = check_pauses(media, TM_LANE_FETCH, now, (uint64_t)wait_ms);
+    wait = check_pauses(media, TM_LANE_SEND, now, wait);
     if (media->running[TM_LANE_COPY].first || media->hurry) wait = 0;
     curl_multi_poll(media->multi, NULL, 0, (int)wait, NULL);
     return true;

@@ -257,6 +257,28 @@ static void slow_is_no_timeout(void **state)
     assert_same(at("out/file"), at("www/whole.bin"));
 }
 
+/* What comes while the thread waits for the disk, for another download's end, is not read meanwhile: it is no pause of
+ * whoever sends it. */
+static void slow_disk_is_no_timeout(void **state)
+{
+    (void)state;
+    tm_media_free(media);
+    media = open_media(1500);
+    set_slow(true);
+    uint64_t slow = start_fetch("/whole.bin", at("out/file"));
+    wait_progress(slow);
+    hold_fsync = true;
+    in_fsync = false;
+    uint64_t quick = start_odd("/chunked", at("out/quick"));
+    wait_flag(&in_fsync);
+    for (uint64_t begin = tm_clock_ms(); tm_clock_ms() - begin < 2000;)
+        usleep(10000);
+    set_flag(&hold_fsync, false);
+    assert_int_equal(wait_done(quick).last.code, 0);
+    assert_int_equal(wait_done(slow).last.code, 0);
+    assert_same(at("out/file"), at("www/whole.bin"));
+}
+
 static void slow_resolver_is_a_timeout(void **state)
 {
     (void)state;
@@ -950,6 +972,7 @@ int main(void)
         CASE(proxy_is_used),
         CASE(no_byte_is_a_timeout),
         CASE(slow_is_no_timeout),
+        CASE(slow_disk_is_no_timeout),
         CASE(slow_resolver_is_a_timeout),
         CASE(resumes_with_range),
         CASE(changed_content_starts_over),

@@ -65,7 +65,8 @@ static bool take_number(const char **text, uint64_t *number)
     return errno == 0;
 }
 
-/* Whether a 206 goes on exactly where the part ends, in the same content. */
+/* Whether a 206 goes on exactly where the part ends, in the same content, whose size is known: else it could be any piece of
+ * the rest, and nothing would tell that more is missing. */
 static bool continues(const tm_transfer *transfer)
 {
     tm_part *part = &transfer->fetch->part;
@@ -77,6 +78,7 @@ static bool continues(const tm_transfer *transfer)
     if (!take_number(&range, &last) || *range++ != '/') return false;
     if (strcmp(range, "*") != 0 && (!take_number(&range, &total) || *range || last >= total)) return false;
     if (first != part->size || last < first) return false;
+    if (!part->total && !total) return false;
     if (part->total && total && total != part->total) return false;
     if (etag && *part->validator == '"' && strcmp(etag, part->validator) != 0) return false;
     if (total) part->total = total;

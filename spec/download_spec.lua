@@ -670,6 +670,29 @@ describe("DownloadElemToPath", function()
       assert.matches(param.msg_download_elem_param_url, support.read_file(meta), 1, true)
     end)
 
+    it("rule 38: where nothing says how long the whole is, it starts over", function()
+      local whole, ranges = content(100000), {}
+      local param = serve(function(connection, request, number)
+        local from = tonumber(request:match "[Rr]ange: bytes=(%d+)%-")
+        ranges[number] = from or "none"
+        if number == 1 then
+          connection:write('HTTP/1.1 200 OK\r\nETag: "x"\r\nTransfer-Encoding: chunked\r\n\r\n7530\r\n' .. whole:sub(1, 30000) .. "\r\n")
+        elseif from then
+          connection:write(('HTTP/1.1 206 Partial\r\nETag: "x"\r\nContent-Range: bytes %d-%d/*\r\nContent-Length: 20000\r\n\r\n')
+            :format(from, from + 19999) .. whole:sub(from + 1, from + 20000))
+        else
+          connection:write('HTTP/1.1 200 OK\r\nETag: "x"\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n' .. whole .. "\r\n0\r\n\r\n")
+        end
+        close(connection)
+      end)
+      assert_fails(timmsg.ERR_SDK_NET_DISCONNECT, download(param, dir .. "/out/a", look))
+      local list = download(param, dir .. "/out/a", look)
+      assert.equal(0, list.ended.code)
+      assert_same(whole, support.read_file(dir .. "/out/a"))
+      assert.same({ "none", 30000, "none" }, ranges)
+      assert.same({ "a" }, names())
+    end)
+
     it("rule 6: a server that says nothing is 6012", function()
       tim = support.new_client(dir, "tina", { request_timeout_ms = 200 })
       local param = serve(function(connection, _, number)

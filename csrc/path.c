@@ -110,7 +110,7 @@ static int make_one(const char *path)
     struct stat info;
     tm_error unsynced;
     if (mkdir(path, 0700) == 0) {
-        /* What is synced in it would go with its name. A parent that may not be read cannot be synced. */
+        /* What is synced in it would go with its name. That it cannot be is no reason to do without. */
         tm_path_sync_parent(path, &unsynced);
         return 0;
     }
@@ -198,7 +198,8 @@ int32_t tm_path_sync_parent(const char *path, tm_error *err)
     int32_t code = 0;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        code = tm_path_fail(err, ERR_IO_OPERATION_FAILED, directory, errno);
+        /* EACCES: who may write into a directory but not read it cannot sync it. What was done in it is done. */
+        if (errno != EACCES) code = tm_path_fail(err, ERR_IO_OPERATION_FAILED, directory, errno);
     } else {
         /* EINVAL: this file system cannot sync directories, and has nothing to gain from it. */
         if (fsync(fd) != 0 && errno != EINVAL) {

@@ -24,7 +24,8 @@ int32_t tm_path_make_directory(const char *path, tm_error *err);
 /* A regular file's size: ERR_SDK_COMM_FILE_NOT_FOUND, or ERR_SDK_COMM_FILE_OPEN_FAILED if it is no readable
  * regular file, or a database that this process has open. */
 int32_t tm_path_file_size(const char *path, uint64_t *size, tm_error *err);
-/* fsync of the directory that holds `path`, so that a rename survives power loss. ERR_IO_OPERATION_FAILED. */
+/* fsync of the directory that holds `path`, so that a rename survives power loss. One that this user may not read is left to
+ * the system. ERR_IO_OPERATION_FAILED. */
 int32_t tm_path_sync_parent(const char *path, tm_error *err);
 /* Writes `code` with the sentence "<path>: <what the system says about the errno value `number`>", in English
  * whatever the locale is, and returns `code`. */

@@ -511,6 +511,20 @@ static int after_somebody(void **state)
     return after_each(state);
 }
 
+/* A drop box: who cannot read it cannot sync it, and the file is there all the same. */
+static void directory_that_cannot_be_read(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(at("out"), 0300), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(at("out"), SOMEBODY, SOMEBODY), 0);
+        become_somebody();
+    }
+    assert_int_not_equal(faccessat(AT_FDCWD, at("out"), R_OK, AT_EACCESS), 0);
+    assert_int_equal(wait_done(start_fetch("/whole.bin", at("out/file"))).last.code, 0);
+    assert_same(at("out/file"), at("www/whole.bin"));
+}
+
 /* Where another user's file cannot be removed, nothing is written into it. */
 static void part_of_another_user_that_stays(void **state)
 {
@@ -989,6 +1003,7 @@ int main(void)
         CASE(without_validator_nothing_is_kept),
         CASE(error_page_stays_out_of_the_part),
         CASE(paths_that_cannot_be_written),
+        cmocka_unit_test_setup_teardown(directory_that_cannot_be_read, before_each, after_somebody),
         cmocka_unit_test_setup_teardown(part_of_another_user_that_stays, before_each, after_somebody),
         CASE(full_disk),
         CASE(long_names),

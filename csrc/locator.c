@@ -47,6 +47,11 @@ static int32_t to_message(cJSON *object, int index_base, tm_error *err)
     if (!has_key_of(&tm_schema_locator, object)) return 0;
     int32_t code = tm_schema_check(&tm_schema_locator, false, TM_CHECK_PLAIN, object, index_base, err);
     if (code) return code;
+    /* First of all: what is null is as good as absent (rule 4), it must not keep a locator's key out. */
+    for (cJSON *item = object->child, *next; item; item = next) {
+        next = item->next;
+        if (cJSON_IsNull(item)) cJSON_Delete(cJSON_DetachItemViaPointer(object, item));
+    }
     for (cJSON *item = object->child, *next; item; item = next) {
         next = item->next;
         rename_item(object, item);

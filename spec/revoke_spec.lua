@@ -124,6 +124,16 @@ describe("revoke", function()
             message_locator_time = msg.message_server_time,
           }
         end,
+        ["a locator's keys beside a Message's that are null (rule 4)"] = function(msg)
+          return {
+            message_locator_seq = msg.message_seq,
+            message_locator_rand = msg.message_rand,
+            message_locator_is_self = true,
+            message_seq = timmsg.null,
+            message_rand = timmsg.null,
+            message_is_from_self = timmsg.null,
+          }
+        end,
       }
       for form, make in pairs(forms) do
         it("rule 28: takes " .. form .. ", from a device that never had it too", function()

@@ -243,6 +243,19 @@ static bool look_for_expected(tm_xmpp *x, tm_archive *archive, const tm_page *pa
     return inverted;
 }
 
+/* All that was asked for from `from` on is in the mirror. */
+static void forget_from(tm_xmpp *x, tm_archive *archive)
+{
+    tm_error err = {0};
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_is_told(x->mirror, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code)
+        tm_mirror_rollback(x->mirror); /* it is read from there again, which tells nothing twice */
+    else
+        archive->from = 0;
+}
+
 /* The archive was read to its end. */
 static void end_reached(tm_xmpp *x, tm_archive *archive)
 {
@@ -251,6 +264,8 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     tm_free(archive->walk);
     archive->walk = NULL;
     archive->read = archive->asked;
+    bool told = walked && !archive->rewind && archive->walk_since <= archive->from;
+    if (archive->from && told) forget_from(x, archive);
     if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
     if (archive->rings || archive->rewind) return;   /* there may be more by now */
     if (archive->expected_count && !swept) {
@@ -421,7 +436,6 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
         if (archive->from && archive->from < query.start) query.start = archive->from;
         archive->rewind = archive->fast = false;
         archive->rewound = true;
-        archive->from = 0;
         tm_free(archive->walk);
         archive->walk = tm_strdup("");
     } else if (archive->walk) {

@@ -58,7 +58,7 @@ struct tm_archive {
     bool rings;                  /* something new may be there */
     bool rewind;                 /* read from a little earlier on */
     bool rewound;                /* that is what is being done */
-    uint64_t from;               /* or from here, if that is earlier still; 0: not asked for */
+    uint64_t from;               /* or from here, if that is earlier still, until it was; 0: not asked for */
     bool busy;                   /* a page is under way */
     bool closed;                 /* frees itself once the page has come */
     bool caught_up;              /* read to its end on this connection */
@@ -78,7 +78,8 @@ void tm_archive_rewind(tm_xmpp *x, tm_archive *archive);
 void tm_archive_look_again(tm_archive *archive, uint32_t ms);
 /* The user's new device begins behind what that page (its last one) shows: nothing of it is news. */
 int32_t tm_archive_begin_at(tm_xmpp *x, const char *group, const tm_page *page, tm_error *err);
-/* The next rewind goes back to that time (microseconds) at least. */
+/* Rewinds go back to that time (microseconds) at least, until the archive was read from there to its end. For the user's own:
+ * see tm_mirror_tell_from. */
 void tm_archive_read_from(tm_archive *archive, uint64_t stamp);
 /* Sweeps that are due; and when the next is (tm_clock_ms, 0: none). Called by the loop. */
 void tm_archives_run(tm_xmpp *x);

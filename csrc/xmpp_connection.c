@@ -75,6 +75,13 @@ static void set_up_one(tm_xmpp *x)
         tm_link_drop(x->link, err.text);
         return;
     }
+    /* what waited for the user's first device may be from long before, and of an earlier connection, or life */
+    uint64_t untold = tm_mirror_untold(x->mirror, &err);
+    if (err.code) {
+        tm_link_drop(x->link, err.text);
+        return;
+    }
+    if (untold) tm_archive_read_from(x->own, untold);
     if (!x->was_welcome) tm_outbox_hasten(x);
     x->welcome = x->was_welcome = true;
     x->failures = x->refusals = 0;
@@ -82,8 +89,6 @@ static void set_up_one(tm_xmpp *x)
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
     x->settle_until = tm_clock_ms() + SETTLE_MS;
     if (!x->login) tell_network(x, true, false, NULL);
-    if (x->wanted_since) tm_archive_read_from(x->own, x->wanted_since);
-    x->wanted_since = 0;
     tm_archive_rewind(x, x->own);
     tm_rooms_enter(x);
 }

@@ -48,6 +48,7 @@ static void want(tm_xmpp *x, const char *archive_id, uint64_t kept)
     if (!x->fresh && !kept) return;
     int32_t code = tm_mirror_begin(x->mirror, &err);
     if (!code) code = tm_mirror_want(x->mirror, "", archive_id, &err);
+    if (!code && kept) code = tm_mirror_tell_from(x->mirror, kept, &err);
     if (!code) code = tm_mirror_commit(x->mirror, &err);
     if (code) {
         tm_mirror_rollback(x->mirror);
@@ -55,8 +56,6 @@ static void want(tm_xmpp *x, const char *archive_id, uint64_t kept)
     } else if (kept && x->own) {
         tm_archive_read_from(x->own, kept);
         tm_archive_rewind(x, x->own);
-    } else if (kept && (!x->wanted_since || kept < x->wanted_since)) {
-        x->wanted_since = kept;
     }
 }
 

@@ -189,6 +189,24 @@ int32_t tm_mirror_want(tm_mirror *mirror, const char *archive, const char *archi
         archive, archive_id);
 }
 
+int32_t tm_mirror_tell_from(tm_mirror *mirror, uint64_t stamp, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "INSERT INTO meta VALUES('untold', ?) ON CONFLICT DO UPDATE SET"
+                      " value = min(value, excluded.value)",
+                      "u", stamp);
+}
+
+int32_t tm_mirror_is_told(tm_mirror *mirror, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "DELETE FROM meta WHERE name = 'untold'", "");
+}
+
+uint64_t tm_mirror_untold(tm_mirror *mirror, tm_error *err)
+{
+    return (uint64_t)tm_sql_int(mirror->sql, err, 0, "SELECT value FROM meta WHERE name = 'untold'", "");
+}
+
 int32_t tm_mirror_pass(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err)
 {
     return tm_sql_run(mirror->sql, err, "INSERT OR IGNORE INTO known VALUES(?, ?, 0)", "tt", archive,

@@ -51,6 +51,12 @@ int32_t tm_mirror_set_archive(tm_mirror *mirror, const char *group, const char *
 int32_t tm_mirror_set_start(tm_mirror *mirror, const char *group, uint64_t stamp, tm_error *err);
 /* An item that is older than the device, and is news all the same: it waited for the user's first device. */
 int32_t tm_mirror_want(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err);
+/* The user's archive has something that is still to be told, of that time (microseconds) or later: to be kept in mind until it
+ * was read from there to its end. Then tm_mirror_is_told. */
+int32_t tm_mirror_tell_from(tm_mirror *mirror, uint64_t stamp, tm_error *err);
+int32_t tm_mirror_is_told(tm_mirror *mirror, tm_error *err);
+/* That time; 0: there is nothing (or on failure, err->code). */
+uint64_t tm_mirror_untold(tm_mirror *mirror, tm_error *err);
 /* An item that is no news, unless it is wanted. */
 int32_t tm_mirror_pass(tm_mirror *mirror, const char *archive, const char *archive_id, tm_error *err);
 int32_t tm_mirror_drop_archive(tm_mirror *mirror, const char *group, tm_error *err);

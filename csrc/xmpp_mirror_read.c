@@ -249,10 +249,14 @@ int64_t tm_mirror_next_receipt(tm_mirror *mirror, int64_t number, int64_t end, c
 
 /* The oldest rows that may go: numbers are times. What only the mirror can name stays, a reader's last marker in
  * each conversation, and what the peer said last there: a marker of this user's names it. So does what comes again, and
- * would be news: ?3 is how far back archives are read. */
+ * would be news: ?3 is how far back archives are read, the user's also from what is still to be told on. */
+#define AGAIN                                                                                                \
+    "min(a.stamp, CASE a.name WHEN '' THEN coalesce((SELECT value FROM meta WHERE name = 'untold'), "        \
+    "a.stamp)"                                                                                               \
+    " ELSE a.stamp END) - ?3"
 #define PASSED                                                                                               \
     "(SELECT number FROM log WHERE number < ?1 AND (kind NOT IN (1, 6) OR ours)"                             \
-    " AND NOT EXISTS(SELECT 1 FROM archives a WHERE a.name = log.archive AND log.stamp >= a.stamp - ?3)"     \
+    " AND NOT EXISTS(SELECT 1 FROM archives a WHERE a.name = log.archive AND log.stamp >= " AGAIN ")"        \
     " AND (kind <> 1 OR is_self OR EXISTS(SELECT 1 FROM log n WHERE n.conv = log.conv AND"                   \
     " n.conv_type = log.conv_type AND n.kind = 1 AND NOT n.is_self AND"                                      \
     " n.number > log.number))"                                                                               \
@@ -288,7 +292,7 @@ int32_t tm_mirror_forget(tm_mirror *mirror, int64_t number, bool *more, tm_error
         code = tm_sql_run(mirror->sql, err,
                           "DELETE FROM known WHERE (archive, archive_id) IN (SELECT archive, archive_id FROM "
                           "known WHERE number < -1 AND number > -?1 AND NOT EXISTS(SELECT 1 FROM archives a"
-                          " WHERE a.name = known.archive AND -known.number >= a.stamp - ?3) LIMIT ?2)",
+                          " WHERE a.name = known.archive AND -known.number >= " AGAIN ") LIMIT ?2)",
                           "iii", old, limit, back);
     if (!code) *more |= tm_sql_changes(mirror->sql) == limit;
     return code;

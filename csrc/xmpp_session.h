@@ -133,7 +133,6 @@ struct tm_xmpp {
     uint64_t services_until; /* no longer than that, if the rooms' one is known (tm_clock_ms) */
     bool fresh;              /* a new device: its start in the archive is looked for */
     bool is_new;             /* it was that when this session began: what waited for the user comes to it */
-    uint64_t wanted_since;   /* of that: the oldest, by its time in microseconds; 0: nothing */
     char *rooms;             /* domain of the rooms' service; "" if there is none; owned */
     uint64_t settle_until;   /* a new device waits for its groups until then (tm_clock_ms) */
     bool bookmarked;         /* the list of groups was read on this connection */

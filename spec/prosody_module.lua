@@ -7,8 +7,8 @@
 -- And what else happens by chance, when rooms end while somebody enters them:
 --   POST /api/end_room {"room":…}                          the room's end, just before the next one enters
 --   POST /api/lose {"to":…,"what":…}                       the next presence or message to the room goes lost, or change of
---                                                          its lists, or question for a page of its archive, or what is to
---                                                          end it, or a ping to the host
+--                                                          its lists, or question for a page of its archive (or of a
+--                                                          user's own), or what is to end it, or a ping to the host
 --   POST /api/delay {"to":…,"what":…,"seconds":…}          the next of these comes late
 --   POST /api/refuse {"to":…,"what":…,"condition":…}       the next of these is refused, with that condition
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
@@ -62,17 +62,20 @@ end
 
 local EVENTS = {
   presence = "presence/full", message = "message/bare", ping = "iq-get/host/urn:xmpp:ping:ping",
-  page = "iq-set/bare/urn:xmpp:mam:2:query", info = "iq-get/bare/http://jabber.org/protocol/disco#info:query",
+  page = "iq-set/bare/urn:xmpp:mam:2:query", own_page = "iq-set/self/urn:xmpp:mam:2:query",
+  info = "iq-get/bare/http://jabber.org/protocol/disco#info:query",
   change = "iq-set/bare/http://jabber.org/protocol/muc#admin:query", ["end"] = "iq-set/bare/http://jabber.org/protocol/muc#owner:query",
 }
 
--- Calls `act` with the next of these that comes to a room or host, and its host; it then goes on, or not if the result is true.
+-- Calls `act` with the next of these that comes to a room or host (or to his own account from a user), and its host; it then
+-- goes on, or not if the result is true.
 local function at_next(what, to, act)
   local host = select(2, jid.split(to))
   local events = prosody.hosts[host].events
   local name = EVENTS[what]
   local function handler(event)
-    if jid.bare(event.stanza.attr.to) ~= to or what == "end" and not event.stanza.tags[1]:get_child "destroy" then return nil end
+    local attr = event.stanza.attr
+    if jid.bare(attr.to or attr.from) ~= to or what == "end" and not event.stanza.tags[1]:get_child "destroy" then return nil end
     events.remove_handler(name, handler)
     return act(host, event)
   end

@@ -61,6 +61,54 @@ describe("the mirror", function()
     assert.is_nil(support.conv(ben, "crew", GROUP))
   end)
 
+  if support.backend == "prosody" then
+    -- His first device knows what waited for him, and that the newest of it is ten minutes younger than all the rest.
+    local function begin_log_in(server, host)
+      support.account(dir, "mallory")
+      support.account(dir, "ben")
+      local mallory = assert(xmpp_stream.connect(server, host, "mallory", "sig"))
+      for i = 1, 3 do
+        mallory:send(("<message type='chat' to='ben@%s' id='%d'><body>waiting %d</body></message>"):format(host, i, i))
+      end
+      mallory:send "<iq type='get' id='all'><ping xmlns='urn:xmpp:ping'/></iq>"
+      mallory:expect "<iq[^>]*id=['\"]all"
+      server:slow_service(host, "conference") -- the log-in waits for it
+      local ben = support.new_client(dir, nil, { data_dir = dir .. "/ben" })
+      local at_ben, code = support.watch(ben), nil
+      assert(ben:login("ben", "sig", function(got) code = got end))
+      support.eventually(function()
+        return lfs.attributes(dir .. "/ben/ben.mirror") and
+          tamper("mirror", "SELECT count(*) FROM sqlite_master WHERE name = 'archives'") == "1\n" and
+          tamper("mirror", "SELECT count(*) FROM archives, known WHERE number = -1") == "3\n"
+      end, ben)
+      tamper("mirror", "UPDATE archives SET stamp = stamp + 600000000")
+      return ben, at_ben, function() return code end
+    end
+
+    it("knows what waited for the user though the connection breaks before it is read (rules 23, 24)", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      local ben, at_ben, code = begin_log_in(server, host)
+      server:refuse("own_page", "ben@" .. host, "internal-server-error")
+      support.arrival(at_ben, "waiting 3")
+      assert.equal(0, code())
+      assert.same(support.numbered("waiting ", 3), support.texts(at_ben.messages))
+      -- it need not be read from there for ever
+      support.eventually(function() return tamper("mirror", "SELECT count(*) FROM meta WHERE name = 'untold'") == "0\n" end, ben)
+    end)
+
+    it("knows what waited for the user though the program ends before it is read (rules 23, 24)", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      local ben, at_ben, code = begin_log_in(server, host)
+      server:lose("own_page", "ben@" .. host)
+      support.eventually(code, ben)
+      ben:close()
+      assert.same({ {}, 0 }, { at_ben.messages, code() })
+      ben, at_ben = support.device(dir, "ben")
+      support.arrival(at_ben, "waiting 3", ben)
+      assert.same(support.numbered("waiting ", 3), support.texts(at_ben.messages))
+    end)
+  end
+
   -- What the message of that rand is in ben's store, and how often he heard that it was revoked.
   local function state_of(ben, at_ben, bad)
     local status, heard = nil, 0

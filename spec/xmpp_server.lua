@@ -293,7 +293,7 @@ function methods:end_room(room)
 end
 
 -- The next "presence" or "message" to the room goes lost, or "change" of its lists, or question for a "page" of its archive, or
--- what is to "end" it, or a "ping" to the host (Prosody).
+-- what is to "end" it, or a "ping" to the host, or a user's question for an "own_page" (Prosody).
 function methods:lose(what, to)
   assert(self:call("lose", ('{"to":%s,"what":%s}'):format(quote(to), quote(what))))
 end

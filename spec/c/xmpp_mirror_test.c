@@ -1565,6 +1565,32 @@ static void what_is_read_again_is_not_forgotten(void **state)
     assert_false(tm_mirror_has(f->mirror, GROUP, "nothing"));
 }
 
+static void what_is_still_to_be_told_is_read_again_and_not_forgotten(void **state)
+{
+    fixture *f = *state;
+    uint64_t old = NOW - 40 * DAY;
+    put(f, message_of("bob", ME, "tm-1-1-1", old - 10 * DAY), "before", TM_MIRROR_NEWS, 0);
+    put(f, message_of("bob", ME, "tm-2-2-2", old), "said", TM_MIRROR_NEWS, 0);
+    put(f, item_of(TM_ITEM_NOTHING, NULL, "bob", "bob", old), "nothing", TM_MIRROR_NEWS, 0);
+    assert_int_equal(tm_mirror_set_archive(f->mirror, "", "now", NOW, &f->err), 0);
+    assert_int_equal(tm_mirror_untold(f->mirror, &f->err), 0);
+    assert_int_equal(tm_mirror_tell_from(f->mirror, old, &f->err), 0);
+    assert_int_equal(tm_mirror_tell_from(f->mirror, old + DAY, &f->err), 0);
+    close_both(f);
+    open_both(f);
+    assert_int_equal(tm_mirror_untold(f->mirror, &f->err), old);
+    tm_mirrored now = put(f, message_of("eve", "eve", "tm-4-4-4", NOW), "now", TM_MIRROR_NEWS, 0);
+    trim(f, now.number);
+    assert_false(tm_mirror_has(f->mirror, "", "before"));
+    assert_true(tm_mirror_has(f->mirror, "", "said"));
+    assert_true(tm_mirror_has(f->mirror, "", "nothing"));
+    assert_int_equal(tm_mirror_is_told(f->mirror, &f->err), 0);
+    assert_int_equal(tm_mirror_untold(f->mirror, &f->err), 0);
+    trim(f, now.number);
+    assert_false(tm_mirror_has(f->mirror, "", "said"));
+    assert_false(tm_mirror_has(f->mirror, "", "nothing"));
+}
+
 static void many_old_rows_go_in_parts(void **state)
 {
     fixture *f = *state;
@@ -1867,6 +1893,7 @@ int main(void)
         TEST(what_is_old_is_forgotten_but_not_what_only_the_mirror_knows),
         TEST(what_the_peer_said_last_is_not_forgotten),
         TEST(what_is_read_again_is_not_forgotten),
+        TEST(what_is_still_to_be_told_is_read_again_and_not_forgotten),
         TEST(many_old_rows_go_in_parts),
         TEST(what_is_retracted_goes_out_no_more),
         TEST(letters_wait_until_they_are_due),

@@ -279,6 +279,7 @@ static bool ready(tm_backend *self, bool drop_online)
         else
             backend->host.online(backend->host.worker, event);
     }
+    if (network.blinked) backend->host.network(backend->host.worker, !network.up, false, &network.error);
     if (network.changed)
         backend->host.network(backend->host.worker, network.up, network.kicked, &network.error);
     return news;

@@ -267,7 +267,9 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     bool told = walked && !archive->rewind && archive->walk_since <= archive->from;
     if (archive->from && told) forget_from(x, archive);
     if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
-    if (archive->rings || archive->rewind) return;   /* there may be more by now */
+    /* a server that lets the user in and shows him nothing, or a disk that cannot take it, is no success */
+    if (archive->caught_up && !*archive->group) x->failures = 0;
+    if (archive->rings || archive->rewind) return; /* there may be more by now */
     if (archive->expected_count && !swept) {
         want_sweep(archive);
         return;

@@ -23,6 +23,7 @@
 static void tell_network(tm_xmpp *x, bool up, bool kicked, const tm_error *err)
 {
     pthread_mutex_lock(&x->lock);
+    if (x->network.changed && x->network.up != up) x->network.blinked = !x->network.blinked;
     x->network.changed = true;
     x->network.up = up;
     x->network.kicked = kicked;
@@ -84,7 +85,7 @@ static void set_up_one(tm_xmpp *x)
     if (untold) tm_archive_read_from(x->own, untold);
     if (!x->was_welcome) tm_outbox_hasten(x);
     x->welcome = x->was_welcome = true;
-    x->failures = x->refusals = 0;
+    x->refusals = 0;
     x->down_since = 0;
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));
     x->settle_until = tm_clock_ms() + SETTLE_MS;

@@ -377,7 +377,7 @@ void tm_xmpp_take(tm_xmpp *x, tm_task **answered, tm_event **online, bool *news,
     *news = x->news;
     x->news = false;
     *network = x->network;
-    x->network.changed = false;
+    x->network.changed = x->network.blinked = false;
     pthread_mutex_unlock(&x->lock);
 }
 

@@ -62,7 +62,8 @@ typedef struct tm_task {
 /* A change of the connection, for the host's events. */
 typedef struct tm_network {
     bool changed, up, kicked;
-    tm_error error;
+    bool blinked;   /* it was the other way in between, which nobody has heard of */
+    tm_error error; /* of the last time that it went down */
 } tm_network;
 
 /* ---- the worker's side: worker thread only ---- */
@@ -142,7 +143,7 @@ struct tm_xmpp {
     uint64_t retry_at;   /* when to connect again; 0: not waiting */
     uint64_t down_since; /* tm_clock_ms; 0: it is not down, or was never up */
     int refusals;        /* how often in a row the password was refused */
-    int failures;        /* connection attempts in a row that failed */
+    int failures;        /* connections in a row that failed, or broke before the user's archive was read */
     tm_archive *own;     /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;

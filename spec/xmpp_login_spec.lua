@@ -406,6 +406,30 @@ describe("logging in on XMPP", function()
     assert.equal(0, (support.call(ann, "login", "ann", "another")))
   end)
 
+  it("connects again with growing pauses where a full disk can't take what was said (rule 46)", function()
+    finally(support.limit_files)
+    local ann, told = watched "ann"
+    local seen = support.watch(ann)
+    support.account(dir, "bob")
+    local bob = assert(xmpp_stream.connect(server, host, "bob", "sig"))
+    local function say(text)
+      bob:send(("<message type='chat' to='ann@%s' id='%s'><body>%s</body></message>"):format(host, text, text))
+      bob:send(("<iq type='get' id='%s'><ping xmlns='urn:xmpp:ping'/></iq>"):format(text))
+      bob:expect("<iq[^>]*id=['\"]" .. text)
+    end
+    support.limit_files(20000)
+    say "meanwhile"
+    support.idle(8000, ann)
+    local downs = 0
+    for i, change in ipairs(told) do
+      assert.equal(i % 2 == 1 and timmsg.TIMDisconnected or timmsg.TIMConnected, change.status)
+      if change.status == timmsg.TIMDisconnected then downs = downs + 1 end
+    end
+    assert.is_true(downs > 1 and downs < 8, downs)
+    support.limit_files()
+    support.arrival(seen, "meanwhile")
+  end)
+
   it("tells one whose very device came in again", function()
     local ann = support.new_client(dir, "ann", { data_dir = dir .. "/one" })
     support.must(ann, "logout")

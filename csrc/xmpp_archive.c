@@ -145,6 +145,7 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
         code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                              x->window_s, &mirrored[i], err);
+        if (mirrored[i].unclear) tm_archive_read_from(archive, item->stamp);
         if (!code && item->kind == TM_ITEM_INVITATION && mirrored[i].fresh)
             code = tm_rooms_keep_invitation(x, item, err);
         /* one that is known, or from before, was put right since: the user is in the room */
@@ -264,7 +265,7 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     tm_free(archive->walk);
     archive->walk = NULL;
     archive->read = archive->asked;
-    bool told = walked && !archive->rewind && archive->walk_since <= archive->from;
+    bool told = walked && !archive->rewind && x->rooms && archive->walk_since <= archive->from;
     if (archive->from && told) forget_from(x, archive);
     if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
     /* a server that lets the user in and shows him nothing, or a disk that cannot take it, is no success */

@@ -99,12 +99,15 @@ static bool is_another_entry(tm_xmpp *x, const char *group, uint64_t joined, con
 static int32_t take_over(tm_xmpp *x, const bookmark *of, tm_error *err)
 {
     uint64_t start = of->since ? of->since : of->joined * 1000000;
-    tm_room *room = of->since ? tm_room_make(x, of->group) : NULL;
-    if (room) {
+    /* a new device begins at the ends of the archives, though it may find them only after its log-in */
+    bool at_end = x->is_new && (x->login || !x->has_list);
+    tm_room *room = of->since || at_end ? tm_room_make(x, of->group) : NULL;
+    if (room) room->at_end = at_end;
+    if (room && of->since) {
         room->since = of->since;
         snprintf(room->last, sizeof room->last, "%s", of->last);
     }
-    int32_t code = tm_room_begin(x, of->group, of->joined, x->login && x->is_new ? 0 : start, err);
+    int32_t code = tm_room_begin(x, of->group, of->joined, at_end ? 0 : start, err);
     return code || !*of->born ? code : tm_mirror_note_born(x->mirror, of->group, of->born, err);
 }
 
@@ -178,6 +181,7 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
     xmpp_stanza_t *items = tm_stanza_child(pubsub, "items", NULL);
     /* without a list there is nothing to compare with: nobody has made one, or the server keeps none */
     if (items && strcmp(xmpp_stanza_get_type(answer), "result") == 0) compare(x, items);
+    x->has_list = true;
     /* changes whose answer was lost with a connection */
     if (first) tm_mirror_unlisted(x->mirror, send_unlisted, x, &err);
 }
@@ -185,6 +189,7 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
 void tm_bookmarks_read(tm_xmpp *x)
 {
     tm_stanza iq;
+    if (!x->rooms || !*x->rooms) return; /* which of them are groups is not known: see tm_rooms_enter */
     tm_xmpp_iq(x, &iq, "get", NULL);
     xmpp_stanza_t *pubsub = tm_stanza_add(&iq, NULL, "pubsub", TM_NS_PUBSUB, NULL);
     tm_stanza_set(&iq, tm_stanza_add(&iq, pubsub, "items", NULL, NULL), "node", TM_NS_BOOKMARKS);

@@ -17,6 +17,8 @@
  * listed and dead would keep everybody out. */
 #define SERVICE_MS 15000
 #define SERVICES_MS 2000
+/* So long after a round in which it could not be found out which service has the groups they are asked again. */
+#define ASK_AGAIN_MS 15000
 /* So often a password is tried again that was right once. */
 #define REFUSALS 3
 
@@ -41,6 +43,7 @@ void tm_connection_lost(void *owner, const tm_error *err)
     x->welcome = false;
     if (!x->down_since) x->down_since = tm_clock_ms();
     x->setup = x->services = 0;
+    x->ask_at = 0;
     if (x->own) tm_archive_lost(x->own);
     tm_rooms_lost(x);
     tm_outbox_lost(x);
@@ -122,26 +125,56 @@ static bool is_known(const char *service)
     return service && *service;
 }
 
+/* They all have answered, or will not. That a server has no groups is known only if none of them was silent: else what leads
+ * into a group would be taken for something else, for good. */
+static void services_are_known(tm_xmpp *x)
+{
+    if (!x->rooms && !x->unclear) x->rooms = tm_strdup("");
+    x->ask_at = x->rooms ? 0 : tm_clock_ms() + ASK_AGAIN_MS;
+    if (!x->welcome) {
+        if (!x->rooms) tm_xmpp_log(x, kTIMLog_Warn, "which service has the groups is not known yet");
+        set_up_one(x);
+    } else if (x->rooms) {
+        tm_rooms_enter(x);
+        tm_archive_rewind(x, x->own); /* what was unclear there */
+    }
+}
+
 /* Or will not say it. */
 static void service_is_known(tm_xmpp *x)
 {
     if (!x->services) return; /* it is waited for no more */
     x->services--;
-    if (is_known(x->rooms) && is_known(x->upload)) x->services = 0;
-    if (!x->services) set_up_one(x);
+    if (is_known(x->rooms) && (is_known(x->upload) || x->welcome)) x->services = 0;
+    if (!x->services) services_are_known(x);
 }
 
 uint64_t tm_connection_deadline(const tm_xmpp *x)
 {
+    if (x->welcome) return x->ask_at;
     return x->services && is_known(x->rooms) ? x->services_until : 0;
 }
+
+static void ask_services(tm_xmpp *x);
 
 void tm_connection_run(tm_xmpp *x)
 {
     uint64_t until = tm_connection_deadline(x);
     if (!until || until > tm_clock_ms()) return;
-    x->services = 0;
-    set_up_one(x);
+    if (x->welcome) {
+        ask_services(x);
+    } else {
+        x->services = 0;
+        set_up_one(x);
+    }
+}
+
+/* An answer that says nothing: none came, or the service is not there just now. */
+static bool is_silence(xmpp_stanza_t *answer)
+{
+    const char *type = tm_stanza_attribute(tm_stanza_child(answer, "error", NULL), "type");
+    return !answer || strcmp(type, "wait") == 0 ||
+           strncmp(tm_stanza_error(answer), "remote-server-", 14) == 0;
 }
 
 /* One of the server's services says what it is. */
@@ -160,8 +193,10 @@ static void service_answered(void *owner, void *argument, xmpp_stanza_t *answer)
         if (!service || is_known(*service)) continue;
         tm_free(*service);
         *service = tm_strdup(jid);
+        x->unclear |= !*service;
     }
     tm_free(jid);
+    x->unclear |= is_silence(answer);
     service_is_known(x);
 }
 
@@ -169,7 +204,10 @@ static void ask_service(tm_xmpp *x, const char *jid)
 {
     char *copy = tm_strdup(jid);
     tm_stanza iq;
-    if (!copy) return;
+    if (!copy) {
+        x->unclear = true;
+        return;
+    }
     x->services++;
     tm_xmpp_iq(x, &iq, "get", jid);
     tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_INFO, NULL);
@@ -186,7 +224,20 @@ static void services_answered(void *owner, void *argument, xmpp_stanza_t *answer
         const char *name = xmpp_stanza_get_name(at), *jid = tm_stanza_attribute(at, "jid");
         if (name && strcmp(name, "item") == 0 && *jid) ask_service(x, jid);
     }
+    x->unclear |= is_silence(answer);
     service_is_known(x);
+}
+
+static void ask_services(tm_xmpp *x)
+{
+    tm_stanza iq;
+    x->services = 1; /* the question which there are */
+    x->services_until = tm_clock_ms() + SERVICES_MS;
+    x->unclear = false;
+    x->ask_at = 0;
+    tm_xmpp_iq(x, &iq, "get", x->address.domain);
+    tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_ITEMS, NULL);
+    tm_xmpp_ask(x, &iq, services_answered, NULL);
 }
 
 /* Where a new device begins: at the present end of the archive. */
@@ -226,13 +277,13 @@ void tm_connection_made(void *owner)
     tm_xmpp_iq(x, &iq, "set", NULL);
     tm_stanza_add(&iq, NULL, "enable", TM_NS_CARBONS, NULL);
     tm_xmpp_ask(x, &iq, carbons_answered, NULL);
+    if (!is_known(x->rooms)) { /* the server may have some since */
+        tm_free(x->rooms);
+        x->rooms = NULL;
+    }
     if (!is_known(x->rooms) || !is_known(x->upload)) {
         x->setup++;
-        x->services = 1; /* the question which there are */
-        x->services_until = tm_clock_ms() + SERVICES_MS;
-        tm_xmpp_iq(x, &iq, "get", x->address.domain);
-        tm_stanza_add(&iq, NULL, "query", TM_NS_DISCO_ITEMS, NULL);
-        tm_xmpp_ask(x, &iq, services_answered, NULL);
+        ask_services(x);
     }
     if (x->fresh) {
         x->setup++;

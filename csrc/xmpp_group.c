@@ -343,6 +343,7 @@ static bool is_up_to_date(tm_xmpp *x, tm_task *task)
     bool needs_room = task->op.kind != TM_OP_SEND;
     bool of_user = task->op.kind != TM_OP_GROUP && task->op.message->conv_type != kTIMConv_Group;
     if (!x->welcome || waits_for_another(x, task)) return false;
+    if (!of_user && !x->rooms) return false; /* where the groups are is asked again */
     if (task->step == STEP_PARKED) {
         task->step = STEP_READING;
         read_for(x, task, x->own);

@@ -340,6 +340,10 @@ static bool read_invitation(const tm_item_reader *reader, xmpp_stanza_t *message
     if (!invite && !direct) return false;
     if (tm_jid_id(inviter, reader->domain, TM_MAX_USER_ID, who) && strcmp(who, reader->user) == 0)
         return true; /* one that the user sent: nothing that was said */
+    if (!reader->rooms) {
+        item->kind = TM_ITEM_UNCLEAR;
+        return true;
+    }
     if (!tm_jid_id(room, reader->rooms, TM_MAX_GROUP_ID, item->conv_id) ||
         !tm_jid_id(inviter, reader->domain, TM_MAX_USER_ID, who) || !set_user(item, reader->user, who)) {
         item->conv_id[0] = '\0';
@@ -385,7 +389,8 @@ int32_t tm_item_read(const tm_item_reader *reader, xmpp_stanza_t *message, const
     if (!code) code = set_identity(out, message, err);
     if (code) goto fail;
     if (!reader->group && !is_own_type(tm_stanza_attribute(message, "type"))) return 0;
-    if (!reader->group && *reader->rooms && read_invitation(reader, message, out)) return 0;
+    bool groups = !reader->rooms || *reader->rooms;
+    if (!reader->group && groups && read_invitation(reader, message, out)) return 0;
     bool known = reader->group ? read_room(reader, message, out) : read_own(reader, message, out);
     if (known) code = read_content(out, message, reader, err);
     if (!code) return 0;

@@ -18,8 +18,9 @@ typedef enum tm_item_kind {
     TM_ITEM_DISPLAYED, /* `target`: the id of the last message read */
     TM_ITEM_RECEIVED,  /* `targets`: the ids of messages that a device has */
     TM_ITEM_INVITATION, /* into the group `conv_id` by `sender`; `target`: which of that id (tm_room.born), or NULL */
-    TM_ITEM_TIPS,   /* a GroupTips message: `elems`; its sender is @TIM#SYSTEM, said by `actor` */
-    TM_ITEM_GROUPS, /* a note to oneself: the list of groups has changed */
+    TM_ITEM_TIPS,    /* a GroupTips message: `elems`; its sender is @TIM#SYSTEM, said by `actor` */
+    TM_ITEM_GROUPS,  /* a note to oneself: the list of groups has changed */
+    TM_ITEM_UNCLEAR, /* an invitation, if that is into a room of the domain's: read again once that is known */
 } tm_item_kind;
 
 /* Ids of other clients may be long; longer ones are cut, and so is what names them. */
@@ -57,7 +58,7 @@ void tm_item_clear(tm_item *item);
 typedef struct tm_item_reader {
     const char *user;   /* user id */
     const char *domain; /* of users */
-    const char *rooms;  /* domain of the rooms' service; "" if there is none */
+    const char *rooms;  /* domain of the rooms' service; "" if there is none; NULL: not known yet */
     const char *group;  /* the archive's group id; NULL: the user's own archive */
 } tm_item_reader;
 

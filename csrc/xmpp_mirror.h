@@ -84,6 +84,7 @@ typedef struct tm_mirrored {
     bool denied;    /* a retraction whose actor may not do that */
     bool late;      /* one that would count if it had come in time */
     int64_t target; /* the number of the message that a retraction or marker means; 0: not known */
+    bool unclear;   /* nothing is noted of it but that it is to be read again: see tm_mirror_tell_from */
 } tm_mirrored;
 
 /* Adds what an item says. `floor`: for HISTORY, the number before it in the same walk; for NEWS the archive's

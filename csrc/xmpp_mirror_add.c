@@ -359,6 +359,11 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     if (wanted) way = TM_MIRROR_NEWS;
     bool older = way == TM_MIRROR_NEWS && !wanted && item->stamp < (uint64_t)floor;
     if (older || item->kind == TM_ITEM_NOTHING) return note_known(mirror, archive, item, not_kept(item), err);
+    out->unclear = item->kind == TM_ITEM_UNCLEAR && way == TM_MIRROR_NEWS;
+    if (out->unclear) return tm_mirror_tell_from(mirror, item->stamp, err);
+    /* history leads into no group: what is read again there may be news all the same */
+    bool leads = item->kind == TM_ITEM_UNCLEAR || item->kind == TM_ITEM_INVITATION;
+    if (leads && way != TM_MIRROR_NEWS) return 0;
     out->again = out->number != 0;
     if (out->number) return note_known(mirror, archive, item, out->number, err);
     if (item->kind == TM_ITEM_MESSAGE && item->is_self &&

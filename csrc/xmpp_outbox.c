@@ -148,9 +148,14 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
 {
     tm_error err = {0};
     int32_t code = 0;
-    bool unknown =
-        is_group(task) && task->op.kind != TM_OP_READ && !task->done &&
-        (!tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL) || tm_group_must_wait(x, task));
+    /* what a group's message was read is nobody else's business (rules 27, 45) */
+    if (is_group(task) && task->op.kind == TM_OP_READ) {
+        tm_xmpp_answer(x, task);
+        return;
+    }
+    bool unknown = is_group(task) && !task->done &&
+                   (!x->rooms || !tm_mirror_in_group(x->mirror, task->op.message->conv_id, NULL) ||
+                    tm_group_must_wait(x, task));
     /* what may be revoked, and by whom, is what was said last */
     if (unknown || (task->op.kind == TM_OP_REVOKE && task->step == 0)) {
         tm_group_start(x, task);
@@ -170,9 +175,8 @@ void tm_outbox_add(tm_xmpp *x, tm_task *task)
         tm_xmpp_fail(x, task, code, err.text);
         return;
     }
-    /* what a group's message was read is nobody else's business (rules 27, 45); and there is nothing to say
-     * of what no archive has */
-    if (task->op.kind == TM_OP_READ && (is_group(task) || !task->target || !*task->target)) {
+    /* there is nothing to say of what no archive has */
+    if (task->op.kind == TM_OP_READ && (!task->target || !*task->target)) {
         tm_xmpp_answer(x, task);
         return;
     }

@@ -136,7 +136,7 @@ static int32_t add_item(tm_collecting *of, xmpp_stanza_t *result, tm_error *err)
     }
     tm_item_reader reader = {.user = x->user,
                              .domain = x->address.domain,
-                             .rooms = x->rooms ? x->rooms : "",
+                             .rooms = x->rooms,
                              .group = *of->group ? of->group : NULL};
     tm_item *item = &page->items[page->count];
     memset(item, 0, sizeof *item);

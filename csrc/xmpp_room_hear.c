@@ -54,7 +54,8 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         return;
     }
     uint64_t since = tm_mirror_since(x->mirror, room->group, NULL);
-    if (!room->start && !(x->is_new && x->login)) room->start = since ? since : microseconds(joined);
+    bool at_end = room->at_end || (x->is_new && x->login);
+    if (!room->start && !at_end) room->start = since ? since : microseconds(joined);
     if (!room->archive && !(room->archive = tm_archive_open(x, room->group, room->start, &err))) {
         tm_link_drop(x->link, err.text); /* it is entered again */
         return;

@@ -132,19 +132,22 @@ struct tm_xmpp {
     int setup;               /* questions of the set-up that are out */
     int services;            /* of those: what the server's services are, while that is waited for */
     uint64_t services_until; /* no longer than that, if the rooms' one is known (tm_clock_ms) */
+    bool unclear;            /* one of them could not say it */
+    uint64_t ask_at;         /* then they are asked again (tm_clock_ms); 0: they need not be */
     bool fresh;              /* a new device: its start in the archive is looked for */
     bool is_new;             /* it was that when this session began: what waited for the user comes to it */
-    char *rooms;             /* domain of the rooms' service; "" if there is none; owned */
-    uint64_t settle_until;   /* a new device waits for its groups until then (tm_clock_ms) */
-    bool bookmarked;         /* the list of groups was read on this connection */
-    bool list_is_full;       /* that was said */
-    uintptr_t listings;  /* changes of it that were answered: what was read before one counts for nothing */
-    char *upload;        /* JID of the upload service; "" if there is none; owned */
-    uint64_t retry_at;   /* when to connect again; 0: not waiting */
-    uint64_t down_since; /* tm_clock_ms; 0: it is not down, or was never up */
-    int refusals;        /* how often in a row the password was refused */
-    int failures;        /* connections in a row that failed, or broke before the user's archive was read */
-    tm_archive *own;     /* the user's archive */
+    char *rooms;           /* domain of the rooms' service; "" if there is none; NULL: not known yet; owned */
+    uint64_t settle_until; /* a new device waits for its groups until then (tm_clock_ms) */
+    bool bookmarked;       /* the list of groups was read on this connection */
+    bool has_list;         /* the same, on any connection of this session; there may be none */
+    bool list_is_full;     /* that was said */
+    uintptr_t listings;    /* changes of it that were answered: what was read before one counts for nothing */
+    char *upload;          /* JID of the upload service; NULL: there is none, or it has not said so; owned */
+    uint64_t retry_at;     /* when to connect again; 0: not waiting */
+    uint64_t down_since;   /* tm_clock_ms; 0: it is not down, or was never up */
+    int refusals;          /* how often in a row the password was refused */
+    int failures;          /* connections in a row that failed, or broke before the user's archive was read */
+    tm_archive *own;       /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;
     tm_task *sending, *last_sending; /* xmpp_outbox.c */
@@ -205,8 +208,8 @@ void tm_connection_made(void *owner);
 void tm_connection_lost(void *owner, const tm_error *err);
 /* Answers the log-in, if all that it waits for is there. Called by the loop. */
 void tm_connection_answer_login(tm_xmpp *x);
-/* Goes on without services that do not answer. Called by the loop; and when it must be at the latest (tm_clock_ms, 0: no
- * such time). */
+/* Goes on without services that do not answer, and asks again where the groups are. Called by the loop; and when it must be at
+ * the latest (tm_clock_ms, 0: no such time). */
 void tm_connection_run(tm_xmpp *x);
 uint64_t tm_connection_deadline(const tm_xmpp *x);
 
@@ -324,6 +327,7 @@ struct tm_room {
         invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
     char invited_to[TM_LINK_ID]; /* the `born` of what that was into; "": not known */
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
+    bool at_end;    /* the latter: the device is new */
     uint64_t since; /* where its archive ended when the user came in (microseconds); 0: not known */
     char last[TM_ITEM_ID + 1]; /* the archive id of the last item there, or "" */
     uint64_t joining;          /* number of the GROUP task that asks for that; 0: none */

@@ -626,6 +626,43 @@ describe("Groups", function()
       assert.equal(0, send_code(ben, "team"))
     end)
 
+    only_prosody("rule 23: leads in though the server could not say at the log-in where its groups are", function()
+      local server, host = support.xmpp_server(), support.xmpp_host(dir)
+      user "ben":close()
+      local cora, cora_seen = user "cora"
+      create { group_id = "team", group_member_array = { { group_member_info_identifier = "cora" } } }
+      support.say(anna, "team", GROUP, "before")
+      support.arrival(cora_seen, "before", anna)
+      support.pass(os.time() + 1, anna, cora)
+      invite(anna, "team", "ben")
+      support.say(anna, "team", GROUP, "welcome")
+      support.say(anna, "ben", timmsg.C2C, "hello")
+      support.pass(os.time() + 1, anna, cora)
+      server:kill_service(host, "conference")
+      local options = { request_timeout_ms = math.floor(3000 * support.PATIENCE) }
+      local ben, ben_seen = support.device(dir, "ben", nil, options)
+      local desk, desk_seen = support.device(dir, "cora", "desk", options)
+      -- meanwhile all else goes on, and calls about groups can be made again
+      support.arrival(ben_seen, "hello", anna)
+      assert.equal(timmsg.ERR_REQUEST_TIMEOUT, send_code(ben, "team"))
+      assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(desk, "group_get_joined_group_list")))
+      assert.equal(0, (support.call(desk, "report_readed", "team", GROUP)))
+      assert.same({ "hello" }, texts(ben_seen.messages)) -- the invitation is no message
+      server:revive_service(host, "conference")
+      support.arrival(ben_seen, "welcome", anna, desk)
+      assert.same({ "hello", "welcome" }, texts(ben_seen.messages))
+      assert.same({ "team" }, joined(ben))
+      -- and a new device begins at the end
+      support.eventually(function()
+        local code, _, list = support.call(desk, "group_get_joined_group_list")
+        return code == 0 and list[1]
+      end, anna)
+      support.page(desk, "team", GROUP, { is_remble = true }) -- it is in
+      support.say(ben, "team", GROUP, "thanks")
+      support.arrival(desk_seen, "thanks", anna, ben)
+      assert.same({ "thanks" }, texts(desk_seen.messages))
+    end)
+
     it("rule 23: reaches those who are away", function()
       user "ben":close()
       create { group_id = "team", group_type = timmsg.TIMGroup_Private }

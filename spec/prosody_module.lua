@@ -13,6 +13,7 @@
 --   POST /api/refuse {"to":…,"what":…,"condition":…}       the next of these is refused, with that condition
 --   POST /api/add_dead_service {"host":…}                  the host lists one that answers nobody
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
+--   POST /api/revive_service {"host":…,"name":…}           that one answers again
 --   POST /api/slow_service {"host":…,"name":…}             one of them answers a second late
 -- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
@@ -109,13 +110,18 @@ local function refuse(event)
   end)
 end
 
+-- By their JIDs: handlers of what services are asked.
+local intercepted = {}
+
 -- Calls `act` with what the host's users ask the service, which then doesn't get it.
 local function intercept(host, name, act)
-  prosody.hosts[host].events.add_handler("pre-iq/host", function(iq)
-    if iq.stanza.attr.to ~= name .. "." .. host then return nil end
+  local service = name .. "." .. host
+  intercepted[service] = function(iq)
+    if iq.stanza.attr.to ~= service then return nil end
     act(iq)
     return true
-  end, 1000)
+  end
+  prosody.hosts[host].events.add_handler("pre-iq/host", intercepted[service], 1000)
   return 200
 end
 
@@ -130,6 +136,12 @@ end
 local function kill_service(event)
   local body = json.decode(event.request.body)
   return intercept(body.host, body.name, function() end)
+end
+
+local function revive_service(event)
+  local body = json.decode(event.request.body)
+  prosody.hosts[body.host].events.remove_handler("pre-iq/host", intercepted[body.name .. "." .. body.host])
+  return 200
 end
 
 local function slow_service(event)
@@ -159,6 +171,7 @@ module:provides("http", {
     ["POST /refuse"] = refuse,
     ["POST /add_dead_service"] = add_dead_service,
     ["POST /kill_service"] = kill_service,
+    ["POST /revive_service"] = revive_service,
     ["POST /slow_service"] = slow_service,
     ["POST /status"] = function() return 200 end,
   },

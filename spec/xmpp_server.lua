@@ -313,9 +313,13 @@ function methods:add_dead_service(host)
   assert(self:call("add_dead_service", ('{"host":%s}'):format(quote(host))))
 end
 
--- One of the host's services, as "upload", answers nobody any more, or a second late (Prosody).
+-- One of the host's services, as "upload", answers nobody any more, or again, or a second late (Prosody).
 function methods:kill_service(host, name)
   assert(self:call("kill_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
+end
+
+function methods:revive_service(host, name)
+  assert(self:call("revive_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
 end
 
 function methods:slow_service(host, name)

@@ -877,6 +877,18 @@ static void invitations_are_understood(void **state)
     check_kind(&alone,
                "<message from='alice@im.test' to='bob@im.test'>" DIRECT(ROOM) "<body>come</body></message>",
                TM_ITEM_MESSAGE);
+    /* and where that is not known yet, what may be one is nothing else before it is */
+    alone.rooms = NULL;
+    const char *const unclear[] = {
+        "<message from='alice@im.test' to='bob@im.test'>" DIRECT(ROOM) "<body>come</body></message>",
+        "<message from='" ROOM "' to='bob@im.test'>" MEDIATED("alice@im.test") "</message>"};
+    for (size_t i = 0; i < sizeof unclear / sizeof *unclear; i++)
+        check_kind(&alone, unclear[i], TM_ITEM_UNCLEAR);
+    check_kind(&alone, "<message from='alice@im.test' to='bob@im.test'><body>come</body></message>",
+               TM_ITEM_MESSAGE);
+    check_kind(&alone,
+               "<message from='bob@im.test/x' to='alice@im.test'>" DIRECT(ROOM) "<body>come</body></message>",
+               TM_ITEM_NOTHING);
     /* in a room's archive there are none */
     check_kind(&team,
                "<message type='groupchat' from='" ROOM "/a'>" DIRECT(ROOM)

@@ -1591,6 +1591,33 @@ static void what_is_still_to_be_told_is_read_again_and_not_forgotten(void **stat
     assert_false(tm_mirror_has(f->mirror, "", "nothing"));
 }
 
+static void what_is_unclear_is_read_again(void **state)
+{
+    fixture *f = *state;
+    tm_item unclear = item_of(TM_ITEM_UNCLEAR, NULL, "bob", "bob", NOW);
+    assert_false(put(f, unclear, "history", TM_MIRROR_HISTORY, 0).unclear);
+    assert_false(put(f, unclear, "older", TM_MIRROR_NEWS, (int64_t)NOW + 1).unclear);
+    assert_true(tm_mirror_has(f->mirror, "", "older"));
+    assert_int_equal(tm_mirror_untold(f->mirror, &f->err), 0);
+    tm_mirrored out = put(f, unclear, "news", TM_MIRROR_NEWS, (int64_t)NOW);
+    assert_true(out.unclear && !out.fresh && !out.number);
+    assert_int_equal(tm_mirror_untold(f->mirror, &f->err), NOW);
+    tm_item invitation = item_of(TM_ITEM_INVITATION, GROUP, NULL, "bob", NOW);
+    tm_mirrored added;
+    static const char *const ids[] = {"history", "news"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        invitation.archive_id = (char *)(uintptr_t)ids[i];
+        for (tm_mirror_way way = TM_MIRROR_HISTORY;; way = TM_MIRROR_NEWS) {
+            assert_int_equal(tm_mirror_begin(f->mirror, &f->err), 0);
+            assert_int_equal(
+                tm_mirror_add(f->mirror, "", &invitation, way, (int64_t)NOW, WINDOW, &added, &f->err), 0);
+            assert_int_equal(tm_mirror_commit(f->mirror, &f->err), 0);
+            assert_int_equal(added.fresh, way == TM_MIRROR_NEWS);
+            if (way == TM_MIRROR_NEWS) break;
+        }
+    }
+}
+
 static void many_old_rows_go_in_parts(void **state)
 {
     fixture *f = *state;
@@ -1894,6 +1921,7 @@ int main(void)
         TEST(what_the_peer_said_last_is_not_forgotten),
         TEST(what_is_read_again_is_not_forgotten),
         TEST(what_is_still_to_be_told_is_read_again_and_not_forgotten),
+        TEST(what_is_unclear_is_read_again),
         TEST(many_old_rows_go_in_parts),
         TEST(what_is_retracted_goes_out_no_more),
         TEST(letters_wait_until_they_are_due),

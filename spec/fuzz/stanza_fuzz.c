@@ -148,7 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static xmpp_ctx_t *ctx;
     static const tm_item_reader readers[] = {{"bob", "im.test", "rooms.im.test", NULL},
                                              {"bob", "im.test", "rooms.im.test", "Team"},
-                                             {"bob", "im.test", "", NULL}};
+                                             {"bob", "im.test", "", NULL},
+                                             {"bob", "im.test", NULL, NULL}};
     bytes from = {data, data + size};
     tm_error err = {0};
     tm_item item;
@@ -159,7 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int32_t code =
         how & 4 ? tm_item_read_online(message, "bob", how & 8 ? kTIMConv_Group : kTIMConv_C2C,
                                       how & 8 ? "Team" : "alice", how & 16 ? "alice" : "bob", &item, &err)
-                : tm_item_read(&readers[how % 3], message, "archive-1", STAMP, &item, &err);
+                : tm_item_read(&readers[how % (sizeof readers / sizeof *readers)], message, "archive-1",
+                               STAMP, &item, &err);
     if (code) stage_wrong(err.text);
     if (item.kind != TM_ITEM_NOTHING) check(&item);
     tm_item_clear(&item);

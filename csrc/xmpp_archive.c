@@ -128,46 +128,79 @@ static size_t last_return(tm_xmpp *x, const tm_page *page)
     return 0;
 }
 
-static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored, tm_error *err)
+/* The user was put out of a group, or came back: up to there what this device has of it is whole, and from there on, but not
+ * between. */
+static int32_t note_turn(tm_xmpp *x, const tm_item *item, bool back, tm_error *err)
+{
+    int32_t code = tm_mirror_add_membership(x->mirror, item->conv_id, back, item->stamp / 1000000, err);
+    return code || !back ? code : tm_mirror_note_since(x->mirror, item->conv_id, item->stamp, "", err);
+}
+
+/* The user is out for good: kept in the transaction with what told of it, which is not read again after a crash. */
+static int32_t note_out(tm_xmpp *x, const char *group, tm_error *err)
+{
+    int32_t code = tm_mirror_set_group(x->mirror, group, false, 0, err);
+    if (!code) code = tm_mirror_drop_archive(x->mirror, group, err);
+    return code ? code : tm_mirror_commit(x->mirror, err);
+}
+
+/* *out_at: when the user was put out of the group, in microseconds; 0: he is in. */
+static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored,
+                         uint64_t *out_at, tm_error *err)
 {
     bool out = false;
     size_t back_at = last_return(x, page);
+    tm_room *room = *archive->group ? tm_room_find(x, archive->group) : NULL;
     int32_t code = tm_mirror_begin(x->mirror, err);
+    *out_at = 0;
     for (size_t i = 0; i < page->count && !code; i++) {
         tm_item *item = &page->items[i];
         /* not every room's archive says what its writers were */
-        if (item->kind == TM_ITEM_RETRACT && *archive->group) item->may_revoke = tm_rooms_may_revoke(x, item);
+        if (item->kind == TM_ITEM_RETRACT && room) item->may_revoke = tm_rooms_may_revoke(x, item);
         /* who quits need not be told */
-        tm_room *room = item->kind == TM_ITEM_TIPS && item->is_self ? tm_room_find(x, archive->group) : NULL;
-        if (room && room->leaving) item->kind = TM_ITEM_NOTHING;
+        if (item->kind == TM_ITEM_TIPS && item->is_self && room && room->leaving)
+            item->kind = TM_ITEM_NOTHING;
         int turn = item->kind == TM_ITEM_TIPS ? tm_member_turn(x, item) : 0;
-        if (turn > 0) out = false;
+        if (turn > 0) {
+            if (*out_at) code = note_turn(x, item, true, err);
+            *out_at = 0;
+            out = false;
+        }
         if (out) item->kind = TM_ITEM_NOTHING; /* what was said after the user was put out is not for it */
-        code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
-                             x->window_s, &mirrored[i], err);
+        if (!code)
+            code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
+                                 x->window_s, &mirrored[i], err);
         if (mirrored[i].unclear) tm_archive_read_from(archive, item->stamp);
         if (!code && item->kind == TM_ITEM_INVITATION && mirrored[i].fresh)
             code = tm_rooms_keep_invitation(x, item, err);
         /* one that is known, or from before, was put right since: the user is in the room */
-        out |= turn < 0 && (i < back_at || (mirrored[i].fresh && item->stamp >= archive->start));
+        bool fresh = mirrored[i].fresh && item->stamp >= archive->start;
+        out |= turn < 0 && (i < back_at || fresh);
+        if (turn < 0 && fresh) {
+            if (!code) code = note_turn(x, item, false, err);
+            *out_at = item->stamp;
+        }
         if (!code && mirrored[i].number && item->is_self && item->kind == TM_ITEM_MESSAGE && !*archive->group)
             code = tm_mirror_release_letter(x->mirror, item->conv_id, item->id, err);
         if (!code && mirrored[i].fresh && mirrored[i].number && item->is_self && !*archive->group)
             tm_outbox_hold(x, item, mirrored[i].number);
     }
+    if (room && room->leaving) *out_at = 0; /* that ends it */
     /* reading from earlier on passes what is known first: the place only moves on */
     bool further = page->last && (page->last_stamp > archive->stamp || page->complete);
-    if (!code) code = further ? move_on(x, archive, page, err) : tm_mirror_commit(x->mirror, err);
+    if (!code && *out_at)
+        code = note_out(x, archive->group, err);
+    else if (!code)
+        code = further ? move_on(x, archive, page, err) : tm_mirror_commit(x->mirror, err);
     if (code) tm_mirror_rollback(x->mirror);
     return code;
 }
 
 /* What items mean for the rest of the session, once they are in the mirror. */
 static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *page,
-                       const tm_mirrored *mirrored)
+                       const tm_mirrored *mirrored, uint64_t out_at)
 {
-    bool news = false, out = false;
-    uint64_t out_at = 0;
+    bool news = false;
     for (size_t i = 0; i < page->count; i++) {
         const tm_item *item = &page->items[i];
         news |= mirrored[i].fresh;
@@ -178,17 +211,12 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
             tm_receipt_again(x, item->sender, item->id);
         if (item->kind == TM_ITEM_GROUPS && mirrored[i].fresh) tm_bookmarks_read(x);
         if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
-        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) {
-            int turn = tm_member_turn(x, item);
-            if (turn) out = turn < 0;
-            if (turn < 0) out_at = item->stamp;
-            tm_member_tips(x, item);
-        }
+        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
     }
     if (news) tm_xmpp_ring(x);
     /* removed, or gone on another device: an open room would go on letting the user in */
-    tm_room *room = out ? tm_room_find(x, archive->group) : NULL;
-    if (room && !room->leaving) tm_room_put_out(x, room, out_at);
+    tm_room *room = out_at ? tm_room_find(x, archive->group) : NULL;
+    if (room) tm_room_put_out(x, room, out_at);
 }
 
 /* The next reading is a sweep. */
@@ -321,6 +349,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
 {
     tm_archive *archive = argument;
     tm_error err = {0};
+    uint64_t out_at = 0;
     archive->busy = false;
     if (archive->closed) {
         tm_archive_close(archive);
@@ -339,7 +368,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
         return;
     }
     tm_mirrored *mirrored = tm_calloc(page->count + 1, sizeof *mirrored);
-    if (!mirrored ? tm_fail_memory(&err) : add_items(x, archive, page, mirrored, &err)) {
+    if (!mirrored ? tm_fail_memory(&err) : add_items(x, archive, page, mirrored, &out_at, &err)) {
         tm_free(mirrored);
         tm_xmpp_log(x, kTIMLog_Error, "what an archive has was not stored: %s", err.text);
         tm_link_drop(x->link, err.text); /* once that is over it is read again */
@@ -349,7 +378,7 @@ static void take_page(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *
     tm_room *room = *archive->group ? tm_room_find(x, archive->group) : NULL;
     if (room) room->failures = 0;
     archive->busy = true; /* what they mean may close it */
-    tell_items(x, archive, page, mirrored);
+    tell_items(x, archive, page, mirrored, out_at);
     archive->busy = false;
     tm_free(mirrored);
     if (archive->closed) {

@@ -136,7 +136,9 @@ void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
     uint64_t invited = room->invited;
     snprintf(group, sizeof group, "%s", room->group);
     snprintf(born, sizeof born, "%s", room->invited_to);
+    bool noted = !tm_mirror_in_group(x->mirror, group, NULL); /* with what told of it */
     tm_room_found_out(x, room);
+    if (noted) tm_bookmark_set(x, group, false, 0);
     /* the invitation back was read first: it is in another archive */
     if (invited && invited >= out_at) follow_invitation(x, group, invited, born);
 }

@@ -1086,6 +1086,91 @@ describe("What was wrong once:", function()
     assert.equal(1, revoked)
   end)
 
+  describe("pages of a group that one was out of lacked what was said meanwhile (rule 35):", function()
+    local anna
+
+    -- Anna says three things in the group, each in a second of its own.
+    local function say_three(...)
+      for _, text in ipairs(support.numbered("meanwhile ", 3)) do
+        local said = support.say(anna, "crew", GROUP, text)
+        support.pass(said.message_server_time + 1, anna, ...)
+      end
+    end
+
+    local function invite()
+      support.must(anna, "group_invite_member", {
+        group_invite_member_param_group_id = "crew", group_invite_member_param_identifier_array = { "ben" },
+      })
+    end
+
+    local function remove()
+      support.must(anna, "group_delete_member", {
+        group_delete_member_param_group_id = "crew", group_delete_member_param_identifier_array = { "ben" },
+      })
+    end
+
+    -- A device of ben's, who is in the group and has heard what was said; it is logged out then.
+    local function gone(name)
+      local ben, at_ben = device("ben", name)
+      support.say(anna, "crew", GROUP, "before")
+      support.arrival(at_ben, "before", anna)
+      support.must(ben, "logout")
+      return ben, at_ben
+    end
+
+    local function come_back(ben)
+      support.must(ben, "login", "ben", "sig")
+      support.eventually(function() return #support.must(ben, "group_get_joined_group_list") == 0 end, ben, anna)
+      support.must(ben, "group_join", "crew", "")
+    end
+
+    -- That ben has all of it, and that nothing of `meanwhile` is unread (rule 25).
+    local function check(ben, ...)
+      local texts, read = {}, true
+      for _, msg in ipairs(support.page(ben, "crew", GROUP, { count = 100, is_remble = true })) do
+        local text = support.text_of(msg)
+        if text then table.insert(texts, 1, text) end
+        if text and text:find "meanwhile" then read = read and msg.message_is_read end
+      end
+      assert.same({ "before", "meanwhile 1", "meanwhile 2", "meanwhile 3", ... }, texts)
+      assert.is_true(read)
+    end
+
+    before_each(function()
+      anna = device "anna"
+      device("ben"):close()
+      support.group(anna, "crew", "ben")
+    end)
+
+    it("left on another device", function()
+      local ben = gone()
+      local other = device("ben", "other")
+      support.must(other, "group_quit", "crew")
+      say_three(other)
+      come_back(ben)
+      check(ben)
+    end)
+
+    it("removed while away", function()
+      local ben = gone()
+      remove()
+      say_three()
+      come_back(ben)
+      check(ben)
+    end)
+
+    it("removed and invited back while away", function()
+      local ben, at_ben = gone()
+      remove()
+      say_three()
+      invite()
+      support.say(anna, "crew", GROUP, "welcome back")
+      support.must(ben, "login", "ben", "sig")
+      support.arrival(at_ben, "welcome back", anna)
+      check(ben, "welcome back")
+    end)
+  end)
+
   -- An own message in a group whose event has not come when its owner revokes it; `beside`: what happens with it.
   local function revoked_before_its_event(beside)
     local hub <close> = testing.new()

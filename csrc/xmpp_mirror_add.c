@@ -201,6 +201,22 @@ static int32_t was_retracted(tm_mirror *mirror, const tm_item *item, uint32_t wi
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
+/* What is told of a message that was not known tells of this one from now on, if it is that one's. */
+static int32_t settle_told(tm_mirror *mirror, const tm_item *item, int64_t number, uint32_t window_s,
+                           tm_error *err)
+{
+    if (may_come_again(item)) return 0; /* which one of that id is meant is not plain */
+    return tm_sql_run(mirror->sql, err,
+                      "UPDATE log SET target_number = ?1 WHERE conv = ?2 AND target IN (?3, ?4) AND kind = 2"
+                      " AND told AND target_number = 0 AND conv_type = ?5"
+                      " AND coalesce(nullif(sender, ''), actor) = ?6 AND (stamp - ?7) / 1000000 <= ?8",
+                      "itttit"
+                      "ui",
+                      number, item->conv_id, item->id,
+                      item->conv_type == kTIMConv_Group ? item->archive_id : item->id,
+                      (int64_t)item->conv_type, item->sender, item->stamp, (int64_t)window_s);
+}
+
 /* ---- adding ---- */
 
 /* Worker and store know all tips as said by the same sender: those that have the numbers of another member's, or of
@@ -382,6 +398,7 @@ int32_t tm_mirror_add(tm_mirror *mirror, const char *archive, const tm_item *ite
     if (marker) code = judge_marker(mirror, item, out, err);
     if (!code && item->kind == TM_ITEM_MESSAGE)
         code = was_retracted(mirror, item, window_s, &out->revoked, err);
+    if (!code && out->revoked) code = settle_told(mirror, item, out->number, window_s, err);
     if (way == TM_MIRROR_MISSED && (code || !out->valid || !out->target)) {
         memset(out, 0, sizeof *out);
         return code;

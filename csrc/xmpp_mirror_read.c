@@ -187,13 +187,9 @@ uint64_t tm_mirror_top_seq(tm_mirror *mirror, int32_t conv_type, const char *con
 
 bool tm_mirror_revoke_is_to_come(tm_mirror *mirror, int64_t number, int64_t cursor, tm_error *err)
 {
-    /* or by id, of one that came before its message */
     return tm_sql_int(mirror->sql, err, 0,
-                      "SELECT EXISTS(SELECT 1 FROM log WHERE number > ?1 AND kind = 2 AND told AND "
-                      "target_number = ?2)"
-                      " OR EXISTS(SELECT 1 FROM log m CROSS JOIN log r ON r.conv = m.conv AND r.target = m.id"
-                      " WHERE m.number = ?2 AND r.target NOTNULL AND r.kind = 2 AND r.told AND r.number > ?1"
-                      " AND r.conv_type = m.conv_type)",
+                      "SELECT EXISTS(SELECT 1 FROM log WHERE number > ? AND kind = 2 AND told AND "
+                      "target_number = ?)",
                       "ii", cursor, number) != 0;
 }
 

@@ -1268,6 +1268,59 @@ static void a_message_that_was_never_here_is_retracted(void **state)
     assert_false(history(f, message_of("bob", "bob", "tm-7-8-6553f000", NOW - 61 * SECOND)).revoked);
 }
 
+/* What is told once its message is known tells of that one: where it stands, and by which number. */
+static void a_retraction_that_came_first_tells_of_its_message(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    for (int group = 0; group < 2; group++) {
+        const char *peer = group ? NULL : "bob";
+        tm_item retraction = naming(TM_ITEM_RETRACT, peer, "bob", "tm-5-6-7", NOW + SECOND);
+        assert_true(news(f, retraction).valid);
+        assert_false(history(f, message_of(peer, ME, "tm-5-6-7", NOW)).revoked);
+        tm_mirrored said = history(f, message_of(peer, "bob", "tm-5-6-7", NOW));
+        assert_true(said.revoked);
+        assert_true(tm_mirror_revoke_is_to_come(f->mirror, said.number, cursor, &f->err));
+        tm_event *event = only(f, &cursor);
+        assert_string_equal(event->message.sender, "bob");
+        assert_int_equal(event->message.server_time, NOW / SECOND);
+        assert_int_equal(event->message.client_time, 7);
+        assert_int_equal(event->position, said.number);
+        tm_event_free_list(event);
+        assert_false(tm_mirror_revoke_is_to_come(f->mirror, said.number, cursor, &f->err));
+    }
+    /* one that does not count for it tells of none */
+    assert_true(news(f, naming(TM_ITEM_RETRACT, "bob", "bob", "tm-8-8-8", NOW + 2 * DAY)).valid);
+    assert_false(history(f, message_of("bob", "bob", "tm-8-8-8", NOW)).revoked);
+    tm_event *event = only(f, &cursor);
+    assert_int_equal(event->position, 0);
+    tm_event_free_list(event);
+}
+
+/* Whose id somebody else uses: what that one retracts, before or after, does not stand for the other's message. */
+static void a_retraction_of_anothers_id_hides_no_message(void **state)
+{
+    fixture *f = *state;
+    int64_t cursor = 0;
+    for (int i = 0; i < 3; i++) {
+        const char *peer = i == 2 ? "bob" : NULL, *author = peer ? ME : "bob",
+                   *id = i ? "tm-5-6-7" : "tm-8-8-8";
+        tm_item bogus = naming(TM_ITEM_RETRACT, peer, peer ? "bob" : "eve", id, NOW + 2);
+        if (!peer) strcpy(bogus.author, "eve");
+        if (i) assert_true(news(f, bogus).told);
+        tm_mirrored said = history(f, message_of(peer, author, id, NOW));
+        tm_item own = naming(TM_ITEM_RETRACT, peer, author, id, NOW + 1);
+        if (!peer) strcpy(own.author, author);
+        assert_true(history(f, own).valid);
+        assert_true(is_revoked(f, said.number));
+        if (!i) assert_true(news(f, bogus).told);
+        assert_false(tm_mirror_revoke_is_to_come(f->mirror, said.number, cursor, &f->err));
+        tm_event *event = only(f, &cursor);
+        assert_string_not_equal(event->message.sender, author);
+        tm_event_free_list(event);
+    }
+}
+
 /* Nobody's message was said after it was retracted: it must not stand at the top of a conversation for ever. */
 static void a_forged_time_is_not_believed(void **state)
 {
@@ -1908,6 +1961,8 @@ int main(void)
         TEST(what_was_heard_of_a_group_is_known_when_it_is_entered_again),
         TEST(what_a_retraction_tells_can_be_asked),
         TEST(a_message_that_was_never_here_is_retracted),
+        TEST(a_retraction_that_came_first_tells_of_its_message),
+        TEST(a_retraction_of_anothers_id_hides_no_message),
         TEST(a_forged_time_is_not_believed),
         TEST(a_foreign_message_that_was_never_here_is_retracted),
         TEST(a_peer_reads),

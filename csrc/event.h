@@ -26,6 +26,7 @@ typedef struct tm_event {
     bool revoked;
     bool again;       /* the device had it, it seems: the backend has lost what it had noted of that */
     bool unaddressed; /* it was said before the user joined: in the history, but not unread */
+    bool to_come; /* history: an event tells, or has told, that it was revoked; only its place may be news */
     bool joined;
     char reader[TM_MAX_USER_ID + 1]; /* user id */
 } tm_event;

@@ -111,6 +111,13 @@ static int32_t accept_attempt(tm_worker *worker, tm_conv *conv, const tm_event *
                                   message->seq, event->position, &found, err);
 }
 
+/* Whether a row stands for a message of which the backend had told no more than that it was revoked (rule 29): then its time
+ * is what its sender claims. */
+static bool is_stand_in(const tm_stored *stored)
+{
+    return stored->id && stored->message.status == kTIMMsg_Revoked && !stored->position;
+}
+
 /* WAS_REVOKED: known, and in state 6 only since now. */
 typedef enum { KNOWN, WAS_REVOKED, FRESH, DELETED } outcome;
 
@@ -127,6 +134,8 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
         bool unsent = stored.message.status == kTIMMsg_Sending || stored.message.status == kTIMMsg_SendFail;
         if (stored.message.is_self && unsent)
             code = accept_attempt(worker, conv, event, &stored, err);
+        else if (event->revoked && is_stand_in(&stored))
+            code = tm_store_place(worker->store, conv, stored.id, message->server_time, event->position, err);
         else if (stored.message.server_time == message->server_time &&
                  (!stored.position || (event->again && !message->is_self))) /* imported; or called anew */
             code = tm_store_set_position(worker->store, stored.id, event->position, err);
@@ -145,6 +154,19 @@ static int32_t store_message(tm_worker *worker, tm_conv *conv, const tm_event *e
     int64_t id = 0;
     code = tm_store_insert(worker->store, conv, &kept, event->position, &id, err);
     if (id) *out = FRESH;
+    return code;
+}
+
+/* Where a message stands that is not to be seen before the event that it was revoked, which may have been here first. */
+static int32_t place_stand_in(tm_worker *worker, tm_conv *conv, const tm_event *event, tm_error *err)
+{
+    tm_stored stored;
+    int32_t code = find_row(worker, conv, &event->message, &stored, err);
+    if (code) return code;
+    if (is_stand_in(&stored))
+        code =
+            tm_store_place(worker->store, conv, stored.id, event->message.server_time, event->position, err);
+    tm_message_clear(&stored.message);
     return code;
 }
 
@@ -189,6 +211,7 @@ int32_t tm_incoming_store(tm_worker *worker, tm_conv *conv, const tm_event *even
 {
     outcome is;
     if (event->kind == TM_EVENT_REVOKE) return store_revoke(worker, conv, event, err);
+    if (event->to_come) return place_stand_in(worker, conv, event, err);
     int32_t code = store_message(worker, conv, event, false, &is, err);
     note_heard(worker, event->position);
     /* rule 10: what was deleted before it came here is not seen */

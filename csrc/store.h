@@ -126,6 +126,9 @@ int32_t tm_store_accept(tm_store *store, tm_conv *conv, int64_t id, tm_message *
                         uint64_t seq, tm_position position, bool *found, tm_error *err);
 /* The backend has a message that was only kept here: its position. */
 int32_t tm_store_set_position(tm_store *store, int64_t id, tm_position position, tm_error *err);
+/* And where it stands there, if what was known of that was somebody's word: its time, its place and its position. */
+int32_t tm_store_place(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, tm_position position,
+                       tm_error *err);
 /* Status, elements, read flag and the custom fields of a message that is there. */
 int32_t tm_store_rewrite(tm_store *store, const tm_conv *conv, int64_t id, const tm_message *message,
                          tm_error *err);

@@ -223,6 +223,18 @@ int32_t tm_store_set_position(tm_store *store, int64_t id, tm_position position,
     return tm_sql_run(store->sql, err, "UPDATE messages SET position = ? WHERE id = ?", "ii", position, id);
 }
 
+int32_t tm_store_place(tm_store *store, tm_conv *conv, int64_t id, uint64_t server_time, tm_position position,
+                       tm_error *err)
+{
+    int32_t code = tm_store_touch(store, conv, err);
+    if (!code)
+        code = tm_sql_run(store->sql, err,
+                          "UPDATE messages SET place_time = ?1, server_time = ?1, position = nullif(?2, 0) "
+                          "WHERE id = ?3",
+                          "uii", server_time, position, id);
+    return code ? code : tm_store_list_conv(store, conv, true, server_time, err);
+}
+
 int32_t tm_store_rewrite(tm_store *store, const tm_conv *conv, int64_t id, const tm_message *message,
                          tm_error *err)
 {

@@ -210,12 +210,12 @@ static int32_t add_events(tm_xmpp *x, tm_task *task, tm_mirrored *mirrored, tm_e
         /* a retraction may stand behind its message in the same stretch */
         if ((code = look_whether_revoked(x, mirrored[i].number, &mirrored[i].revoked, err))) break;
         tm_error local = {0};
-        if (mirrored[i].revoked &&
-            tm_mirror_revoke_is_to_come(x->mirror, mirrored[i].number, op->position, &local))
-            continue;
+        bool to_come = mirrored[i].revoked &&
+                       tm_mirror_revoke_is_to_come(x->mirror, mirrored[i].number, op->position, &local);
         if (local.code) return tm_fail(err, local.code, "%s", local.text);
         tm_event *event = event_of(op, item, &mirrored[i], joined);
         if (!event) return tm_fail_memory(err);
+        event->to_come = to_come; /* or has come since the page was asked for, before its message was known */
         event->next = op->events;
         op->events = event;
     }

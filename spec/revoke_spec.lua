@@ -439,6 +439,63 @@ describe("revoke", function()
     assert_intact(owner, "crew", GROUP, four)
   end)
 
+  -- What was said between two others under a client_time of long before, and whom it concerns: who was not there.
+  local function said_before(alice, group)
+    support.group(alice, group)
+    support.say(alice, group, GROUP, "before it")
+    local msg = timmsg.text(TEXT)
+    msg.message_client_time = os.time() - 86400
+    msg = support.must(alice, "send_new_msg", group, GROUP, msg)
+    support.say(alice, group, GROUP, "behind it")
+    return msg
+  end
+
+  -- That the client's pages have it where it was said.
+  local function assert_in_place(client, group, msg)
+    local texts = {}
+    for _, one in ipairs(support.page(client, group, GROUP, { count = 100, is_remble = true, is_forward = true })) do
+      if one.message_rand == msg.message_rand then
+        assert.equal(6, one.message_status)
+        assert.equal(msg.message_server_time, one.message_server_time)
+        texts[#texts + 1] = "it"
+      end
+      texts[#texts + 1] = support.text_of(one)
+    end
+    assert.same({ "before it", "it", "behind it" }, texts)
+  end
+
+  it("rule 29: what was revoked before it was known stands where it was said (rule 12)", function()
+    local alice = device "alice"
+    local bob, at_bob = device "bob"
+    local msg = said_before(alice, "crew")
+    support.must(bob, "group_join", "crew", "")
+    assert.equal(0, revoke(alice, "crew", GROUP, msg))
+    support.eventually(function() return #at_bob.revoked == 1 end, bob)
+    assert_in_place(bob, "crew", msg)
+    assert_in_place(bob, "crew", msg)
+    assert.equal(1, #at_bob.revoked)
+  end)
+
+  it("rule 29: and so does what is revoked while the page that has it is on its way", function()
+    local alice = device "alice"
+    local bob, at_bob = device "bob"
+    for i = 1, 9 do
+      local group, answered = "crew" .. i, 0
+      local msg = said_before(alice, group)
+      support.must(bob, "group_join", group, "")
+      local function done(code)
+        assert(code == 0)
+        answered = answered + 1
+      end
+      assert(alice:revoke(group, GROUP, msg, done))
+      local from = support.now_ms() + (i - 1) * 3
+      support.eventually(function() return support.now_ms() >= from end, alice)
+      assert(bob:get_msg_list(group, GROUP, { msg_getmsglist_param_is_remble = true }, done))
+      support.eventually(function() return answered == 2 and #at_bob.revoked == i end, alice, bob)
+      assert_in_place(bob, group, msg)
+    end
+  end)
+
   it("rule 29: in a conversation with oneself", function()
     local phone = device("bob", "phone")
     local desk, at_desk = device("bob", "desk")

@@ -1,6 +1,8 @@
 -- The Lua face: methods, callbacks, events, polling, closing and await.
 
+local core = require "timmsg.core"
 local support = require "support"
+local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
 local uv = require "luv"
 local web = require "web"
@@ -1224,6 +1226,102 @@ describe("the Lua face", function()
       -- One store is open once: another login on it says that it is free.
       local tim <close> = assert(timmsg.new { data_dir = dir .. "/a" })
       assert.equal(0, (support.call(tim, "login", "user1")))
+    end)
+  end)
+
+  describe("a finalizer that closes the client", function()
+    -- Runs `fn` so that the collector, which has slept until then, gets to garbage with the first new thing in there; the
+    -- garbage's finalizer runs `finalize`.
+    local function collecting_in(fn, finalize)
+      local finalized = false
+      collectgarbage()
+      collectgarbage "stop"
+      coroutine.wrap(function() -- whose stack is gone afterwards
+        setmetatable({}, { __gc = function()
+          finalized = true
+          finalize()
+        end })
+      end)()
+      local mode = collectgarbage("incremental", 100, 1000, 40) -- each step a whole turn
+      collectgarbage "restart"
+      local result = table.pack(pcall(fn))
+      collectgarbage("incremental", 200, 100, 13)
+      collectgarbage(mode)
+      assert(result[1], result[2])
+      assert.is_true(finalized)
+      return table.unpack(result, 2, result.n)
+    end
+
+    -- Closes it in the midst of poll: what `log` has then has come before close returned.
+    local function closing(tim, log)
+      return function()
+        assert.same({ nil, "already polling" }, { tim:poll() })
+        tim:close()
+        log[#log + 1] = "closed"
+      end
+    end
+
+    it("rule 2: while poll makes a result, gets that delivered, once and whole", function()
+      local tim, log = new "user1", {}
+      local msgs = {}
+      for i = 1, 200 do
+        msgs[i] = timmsg.text("text " .. i)
+        msgs[i].message_sender, msgs[i].message_client_time = "user1", i
+      end
+      support.must(tim, "import_msg_list", "user1", C2C, msgs)
+      local function on_page(code, _, page)
+        log[#log + 1] = ("%d: %d"):format(code, #page)
+        for i, msg in ipairs(page) do assert.equal("text " .. 201 - i, support.text_of(msg)) end
+      end
+      call_and_wait(tim, "get_msg_list", "user1", C2C, { msg_getmsglist_param_count = 200 }, on_page)
+      assert(tim:after(60000, function(code) log[#log + 1] = code end))
+      assert.equal(1, collecting_in(function() return tim:poll() end, closing(tim, log)))
+      assert.same({ "0: 200", timmsg.ERR_USER_CANCELED, "closed" }, log)
+      assert.matches("closed", tostring(tim))
+    end)
+
+    it("rule 2: while poll makes an event, gets that delivered, to each handler once", function()
+      local hub <close> = testing.new()
+      local tim, other, log = hub:login "alice", hub:login "bob", {}
+      local sent = support.numbered("text ", 50)
+      local function on_messages(msgs)
+        log[#log + 1] = msgs
+        assert.same(sent, support.texts(msgs))
+      end
+      tim:on("recv_new_msg", on_messages)
+      tim:on("recv_new_msg", on_messages)
+      hub:offline(tim)
+      support.send_many(other, "alice", C2C, "text ", 50)
+      hub:flush()
+      core.testing.offline(tim, false)
+      hub.world:pump() -- all in one array, which nobody has polled
+      assert.is_true(collecting_in(function() return tim:poll() end, closing(tim, log)) > 0)
+      assert.same({ 3, log[1], "closed" }, { #log, log[2], log[3] })
+    end)
+
+    it("rule 2: while poll makes an error of a failure, gets that told once", function()
+      local tim, log = new "user1", {}
+      tim:on("error", function(text) log[#log + 1] = text:match "%(%d+%)$" end)
+      call_and_wait(tim, "group_join", "nowhere")
+      assert.equal(1, collecting_in(function() return tim:poll() end, closing(tim, log)))
+      assert.same({ ("(%d)"):format(timmsg.ERR_SVR_GROUP_NOT_FOUND), "closed" }, log)
+    end)
+
+    it("rule 2: while poll begins, leaves it nothing to do", function()
+      -- Calls that find too little room on a coroutine's stack let it grow, and look for garbage then: which calls, the
+      -- number of arguments decides.
+      for count = 8, 20 do
+        local tim, log, full = new("user1", { data_dir = dir .. "/" .. count }), {}, {} -- luacheck: ignore 241
+        local poll = tim.poll
+        call_and_wait(tim, "conv_get_conv_list", function(code) log[#log + 1] = code end)
+        local co, args = coroutine.wrap(function(...)
+          full[1] = ...
+          return pcall(poll, tim)
+        end), table.pack(true, table.unpack({}, 1, count))
+        local ok, handled = collecting_in(function() return co(table.unpack(args, 1, count)) end, function() tim:close() end)
+        assert.is_true(ok and handled <= 1 or handled:find "client is closed" ~= nil, handled)
+        assert.same({ 0 }, log)
+      end
     end)
   end)
 

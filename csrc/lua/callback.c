@@ -15,7 +15,7 @@ void tm_callbacks_open(lua_State *L, int client)
 
 void tm_callbacks_free(tm_callbacks *callbacks)
 {
-    tm_letter_free(callbacks->letter);
+    if (callbacks->letter != callbacks->read) tm_letter_free(callbacks->letter);
     callbacks->letter = NULL;
 }
 
@@ -124,6 +124,24 @@ void tm_callbacks_take(tm_callbacks *callbacks, tm_letter *letter)
     callbacks->limit = -1;
 }
 
+/* Calls `push` with the letter in hand, and leaves what it returns: how many values, or -1 if the letter has been
+ * delivered meanwhile. For what is made there the collector runs finalizers, and one of those may close the client. Then that
+ * close delivers the letter, like all that waits; this only keeps it until nobody reads it any more. [-0, +n, m] */
+static int read_letter(lua_State *L, tm_callbacks *callbacks, lua_CFunction push)
+{
+    tm_letter *letter = callbacks->letter, *outer = callbacks->read;
+    int top = lua_gettop(L);
+    callbacks->read = letter;
+    lua_pushcfunction(L, push);
+    lua_pushlightuserdata(L, letter);
+    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    callbacks->read = outer;
+    bool is_delivered = callbacks->letter != letter;
+    if (is_delivered && letter != outer) tm_letter_free(letter);
+    if (status != LUA_OK) lua_error(L);
+    return is_delivered ? -1 : lua_gettop(L) - top;
+}
+
 /* [-0, +1, m] */
 static void push_content(lua_State *L, const tm_letter *letter)
 {
@@ -133,23 +151,41 @@ static void push_content(lua_State *L, const tm_letter *letter)
         tm_value_push(L, letter->json);
 }
 
-/* A call without a callback has failed: code and sentence go to the handlers of "error". [-0, +0, m] */
-static void tell_failure(lua_State *L, int client, tm_callbacks *callbacks)
+/* For read_letter: what the handlers of "error" are told. */
+static int push_failure(lua_State *L)
 {
-    tm_letter *letter = callbacks->letter;
+    const tm_letter *letter = (const tm_letter *)lua_touserdata(L, 1);
     lua_pushfstring(L, "%s: %s (%d)", tm_call_type_of(kind_of(letter->token))->lua_name, letter->desc,
                     (int)letter->code);
+    return 1;
+}
+
+/* A call without a callback has failed: code and sentence go to the handlers of "error". [-0, +n, m] */
+static void tell_failure(lua_State *L, int client, tm_callbacks *callbacks)
+{
+    if (read_letter(L, callbacks, push_failure) < 0) return;
     tm_callbacks_free(callbacks);
     lua_pushnil(L);
     tell_error(L, client, callbacks);
-    lua_pop(L, 2);
+}
+
+/* For read_letter: the arguments of a call's callback. */
+static int push_result(lua_State *L)
+{
+    const tm_letter *letter = (const tm_letter *)lua_touserdata(L, 1);
+    lua_pushinteger(L, letter->code);
+    lua_pushstring(L, letter->desc);
+    push_content(L, letter);
+    if (letter->kind == TM_LETTER_RESULT) return 3;
+    lua_pushboolean(L, 1); /* more will follow */
+    return 4;
 }
 
 /* Everything that needs memory comes before the callback is forgotten and the letter freed: if it fails, the
  * next delivery can do it all again. */
 static void deliver_result(lua_State *L, int client, tm_callbacks *callbacks)
 {
-    tm_letter *letter = callbacks->letter;
+    const tm_letter *letter = callbacks->letter;
     lua_getiuservalue(L, client, TM_UV_CALLS);
     if (!place_of(letter->token) || lua_rawgeti(L, -1, place_of(letter->token)) != LUA_TFUNCTION) {
         if (letter->kind == TM_LETTER_RESULT && letter->code)
@@ -158,23 +194,17 @@ static void deliver_result(lua_State *L, int client, tm_callbacks *callbacks)
             tm_callbacks_free(callbacks);
         return;
     }
-    lua_pushinteger(L, letter->code);
-    lua_pushstring(L, letter->desc);
-    push_content(L, letter);
-    int count = 3;
-    if (letter->kind == TM_LETTER_PROGRESS) {
-        lua_pushboolean(L, 1); /* more will follow */
-        count++;
-    } else {
-        tm_callbacks_forget(L, client, letter->token);
-    }
+    int count = read_letter(L, callbacks, push_result);
+    if (count < 0) return;
+    if (letter->kind == TM_LETTER_RESULT) tm_callbacks_forget(L, client, letter->token);
     tm_callbacks_free(callbacks);
     if (!tm_raised_call(L, count)) handle_raised(L, client, callbacks);
 }
 
-/* Pushes the arguments of an event's handlers and returns how many. [-0, +n, m] */
-static int push_event(lua_State *L, const tm_letter *letter)
+/* For read_letter: the arguments of an event's handlers. */
+static int push_event(lua_State *L)
 {
+    const tm_letter *letter = (const tm_letter *)lua_touserdata(L, 1);
     switch (letter->kind) {
     case TM_LETTER_UPLOAD_PROGRESS:
         tm_value_push(L, letter->json);
@@ -210,7 +240,8 @@ static void deliver_event(lua_State *L, int client, tm_callbacks *callbacks)
         return;
     }
     lua_pop(L, 1);
-    int first = lua_gettop(L) + 1, count = push_event(L, letter);
+    int first = lua_gettop(L) + 1, count = read_letter(L, callbacks, push_event);
+    if (count < 0) return;
     unsigned hush = tm_hush_get(L);
     if (letter->kind == TM_LETTER_LOG) tm_hush_set(L, hush | TM_HUSH_LOG);
     /* A handler that closes the client has the letter delivered to the others before close returns: then the

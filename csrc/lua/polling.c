@@ -123,7 +123,8 @@ static void raise_first(lua_State *L, tm_lua_client *self)
     if (tm_callbacks_push_raised(L, 1, &self->callbacks)) lua_error(L);
 }
 
-/* run(client, deadline or nil): delivers and returns how many letters. Callbacks may close the client. */
+/* run(client, deadline or nil): delivers and returns how many letters. Callbacks may close the client, and so may a finalizer
+ * that runs where the stack grows for this. */
 static int run_poll(lua_State *L)
 {
     tm_lua_client *self = (tm_lua_client *)lua_touserdata(L, 1);
@@ -131,7 +132,7 @@ static int run_poll(lua_State *L)
     lua_Number deadline = lua_tonumber(L, 2);
     lua_Integer count = 0;
     raise_first(L, self);
-    uint32_t mark = timed ? 0 : put_mark(self);
+    uint32_t mark = timed || !self->client ? 0 : put_mark(self);
     bool more = true;
     while (more && self->client && take_letter(self, mark)) {
         tm_callbacks_deliver(L, 1, &self->callbacks);

@@ -1323,6 +1323,40 @@ describe("the Lua face", function()
         assert.same({ 0 }, log)
       end
     end)
+
+    it("while a handler is added, has none added", function()
+      local tim, ran = new "user1", false
+      local ok, err = collecting_in(function() return pcall(tim.on, tim, "recv_new_msg", nothing) end, function()
+        tim:close()
+        ran = true
+      end)
+      assert.is_true(ran)
+      assert.same({ false, true }, { ok, (tostring(err):find "client is closed") ~= nil })
+    end)
+
+    it("while something is to go wrong for it, has that refused", function()
+      local hub <close> = testing.new()
+      local tim = hub:login "alice"
+      local fault = core.testing.fault -- itself: hub:fail makes new things before
+      local ok, err = collecting_in(function() return pcall(fault, tim, "logout", "fail", 1, 7.5, 0) end, function() tim:close() end)
+      assert.same({ false, true }, { ok, (tostring(err):find "client is closed") ~= nil })
+    end)
+
+    it("or its world, while it is made, has it refused", function()
+      local hub, make, options = testing.new(), core.new, {}
+      local ok, err = collecting_in(function() return pcall(make, options, hub.world) end, function() hub:close() end)
+      assert.same({ false, true }, { ok, (tostring(err):find "the world is closed") ~= nil })
+    end)
+
+    it("or adds a handler while another is added: both are there", function()
+      local tim, order = new "user1", {}
+      local function one() order[#order + 1] = "one" end
+      local function other() order[#order + 1] = "other" end
+      collecting_in(function() tim:on("log", one) end, function() tim:on("log", other) end)
+      assert.is_nil((tim:send_new_msg("user2", C2C, {})))
+      pump(function() return #order > 0 end, tim)
+      assert.same({ "other", "one" }, { order[1], order[2] })
+    end)
   end)
 
   describe("a client", function()

@@ -72,22 +72,23 @@ static int32_t start(lua_State *L, tm_lua_client *self, const lua_Integer *log_l
 int tm_lua_client_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    tm_world *world = tm_lua_world_get(L, 2);
-    lua_settop(L, 1);
+    tm_lua_world_get(L, 2);
+    lua_settop(L, 2);
     tm_lua_client *self = (tm_lua_client *)lua_newuserdatauv(L, sizeof *self, TM_UV_CLIENT_COUNT);
     memset(self, 0, sizeof *self);
     luaL_setmetatable(L, TM_LUA_CLIENT_TYPE);
-    tm_callbacks_open(L, 2);
+    tm_callbacks_open(L, 3);
 
     lua_pushliteral(L, "log_level");
     lua_rawget(L, 1);
     tm_options_push(L);
-    lua_Integer log_level = lua_tointeger(L, 3);
+    lua_Integer log_level = lua_tointeger(L, 4);
+    tm_world *world = tm_lua_world_get(L, 2); /* a finalizer that ran for all this may have closed it */
     tm_error err = {0, ""};
-    int32_t code = start(L, self, lua_isnil(L, 3) ? NULL : &log_level, world, &err);
+    int32_t code = start(L, self, lua_isnil(L, 4) ? NULL : &log_level, world, &err);
     if (code) return tm_lua_client_push_failure(L, code, &err);
-    tm_client_want(self->client, tm_handlers_wanted(L, 2));
-    lua_settop(L, 2);
+    tm_client_want(self->client, tm_handlers_wanted(L, 3));
+    lua_settop(L, 3);
     return 1;
 }
 

@@ -68,11 +68,17 @@ void tm_handlers_add(lua_State *L, int client, lua_Integer *last, int event, int
 {
     if (!push_list(L, client, event)) {
         lua_pop(L, 1);
-        lua_getiuservalue(L, client, TM_UV_HANDLERS);
         lua_createtable(L, 2, 0);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, event + 1);
-        lua_remove(L, -2);
+        /* a finalizer that ran for it may have added a handler too */
+        if (!push_list(L, client, event)) {
+            lua_pop(L, 1);
+            lua_getiuservalue(L, client, TM_UV_HANDLERS);
+            lua_pushvalue(L, -2);
+            lua_rawseti(L, -2, event + 1);
+            lua_pop(L, 1);
+        } else {
+            lua_remove(L, -2);
+        }
     }
     lua_Integer end = (lua_Integer)lua_rawlen(L, -1);
     /* The function first: if memory runs out in between, the list still has its old border. */

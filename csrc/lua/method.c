@@ -19,6 +19,7 @@ static int client_on(lua_State *L)
     int event = tm_handlers_check_event(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     tm_handlers_add(L, 1, &self->callbacks.last_handler, event, 3);
+    tm_lua_client_check_open(L); /* a finalizer that ran for the handler's place may have closed it */
     tm_client_want(self->client, tm_handlers_wanted(L, 1));
     lua_settop(L, 3);
     return 1;

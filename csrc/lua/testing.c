@@ -19,14 +19,16 @@ static tm_call_kind check_call(lua_State *L, int arg)
 static int add_fault(lua_State *L)
 {
     static const char *const kinds[] = {"fail", "slow", "cut", NULL};
-    tm_client *client = tm_lua_client_check_open(L)->client;
     tm_call_kind call = check_call(L, 2);
     tm_fault_kind kind = (tm_fault_kind)luaL_checkoption(L, 3, NULL, kinds);
     lua_Integer code = luaL_checkinteger(L, 4), ms = luaL_checkinteger(L, 6);
     luaL_argcheck(L, code >= INT32_MIN && code <= INT32_MAX, 4, "a code expected");
     luaL_argcheck(L, ms >= 0, 6, "milliseconds expected");
+    const char *desc = luaL_checkstring(L, 5);
+    tm_client *client =
+        tm_lua_client_check_open(L)->client; /* last: a number that becomes a string may run a finalizer */
     tm_error err = {0, ""};
-    if (tm_fault_add(client, call, kind, (int32_t)code, luaL_checkstring(L, 5), (uint64_t)ms, &err))
+    if (tm_fault_add(client, call, kind, (int32_t)code, desc, (uint64_t)ms, &err))
         return luaL_error(L, "%s", err.text);
     return 0;
 }

@@ -466,3 +466,21 @@ int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void
     if (err) *err = local;
     return tm_client_refuse(client, kind, quiet, code, &local);
 }
+
+void tm_client_drop_download(tm_client *client, void *token)
+{
+    tm_request *request = tm_calloc(1, sizeof *request);
+    /* nobody's: the host skips it */
+    if (request) request->letter = tm_letter_new(TM_LETTER_RESULT, NULL, NULL);
+    if (request && request->letter) {
+        request->kind = TM_CALL_DOWNLOAD_ELEM_TO_PATH;
+        request->quiet = true;
+        request->drops = token;
+        pthread_mutex_lock(&client->lock);
+        bool closed = client->closed;
+        if (!closed) enqueue(client, request);
+        pthread_mutex_unlock(&client->lock);
+        if (!closed) return;
+    }
+    request_free(request);
+}

@@ -49,6 +49,10 @@ bool tm_client_pump(tm_client *client);
  * the host skips it). */
 int32_t tm_client_call(tm_client *client, tm_call_kind kind, tm_args *args, void *token, tm_error *err);
 
+/* Ends the download that was called with this token, if it is under way: its letter comes all the same, as a rule with
+ * ERR_USER_CANCELED. A later download to its path need not wait for that. Without memory nothing happens. */
+void tm_client_drop_download(tm_client *client, void *token);
+
 /* The state checks alone: 0, TIM_ERR_SDKUNINIT (closed) or TIM_ERR_NOTLOGIN. tm_client_call makes them
  * too; a face that parses text asks first, so that a caller who is not logged in hears of that and not of
  * its JSON. */

@@ -47,6 +47,7 @@ typedef struct tm_request {
     cJSON *elems;       /* sending.c: the elements while files are uploaded; owned */
     tm_import *import;  /* keeping.c: owned */
     tm_message message; /* what an operation is about; owned */
+    const void *drops;  /* job.c: it is no download, but ends the one with this token */
     uint64_t transfer;  /* job.c: its transfer; 0: none */
     uint64_t due;       /* job.c: in a test world: the download begins then (tm_world_ms); 0: it has begun */
 } tm_request;

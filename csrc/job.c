@@ -213,8 +213,28 @@ bool tm_job_start_due(tm_worker *worker)
 
 /* ---- */
 
+static void drop_download(tm_worker *worker, const void *token)
+{
+    tm_request *request = worker->waiting;
+    while (request && (request->kind != TM_CALL_DOWNLOAD_ELEM_TO_PATH || request->letter->token != token))
+        request = request->next;
+    if (!request) return; /* it has ended */
+    if (!request->due) {
+        tm_media_cancel(worker->media, request->transfer); /* whose last report completes it */
+        return;
+    }
+    tm_worker_stop_waiting(worker, request);
+    tm_request_fail(request, ERR_USER_CANCELED, "cancelled");
+    tm_worker_finish(worker, request);
+}
+
 static int32_t start_download(tm_worker *worker, tm_request *request, tm_error *err)
 {
+    if (request->drops) {
+        drop_download(worker, request->drops);
+        tm_worker_finish(worker, request);
+        return 0;
+    }
     if (!worker->world) return begin_download(worker, request, false, err);
     tm_fault *fault = tm_fault_take(worker->client, request->kind);
     int32_t code = tm_client_is_offline(worker->client)

@@ -3,9 +3,11 @@
 
 local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
+local lfs = require "lfs"
 local support = require "support"
 local testing = require "timmsg.testing"
 local timmsg = require "timmsg"
+local web = require "web"
 
 local describe <const> = support.hub_only(describe)
 local C2C <const> = timmsg.C2C
@@ -20,6 +22,7 @@ describe("in straight-line code", function()
   end)
   after_each(function()
     timmsg.set_scheduler(nil)
+    web.cleanup()
     support.cleanup()
   end)
 
@@ -239,6 +242,99 @@ describe("in straight-line code", function()
     assert.is_true(coroutine.close(co))
     assert.equal(2, closed)
     support.idle(20, alice)
+  end)
+
+  -- How a wait for `download` can end before it does; `go` runs a function in a coroutine until it ends.
+  local ends = {
+    ["with its coroutine"] = function(go, download, has_begun)
+      local co = coroutine.create(download)
+      assert(coroutine.resume(co))
+      go(function()
+        while not has_begun() do alice.await:sleep(1) end
+      end)
+      assert(coroutine.close(co))
+    end,
+    ["when its time is over"] = function(go, download, has_begun)
+      local ms = 100
+      repeat
+        assert.equal(timmsg.ERR_REQUEST_TIMEOUT, select(3, go(function() return alice.await:timeout(ms, download) end)))
+        ms = 2 * ms
+      until has_begun()
+    end,
+    ["with an error in another"] = function(go, download, has_begun)
+      assert.is_false(go(function()
+        return (pcall(alice.await.all, alice.await, download, function()
+          while not has_begun() do alice.await:sleep(1) end
+          error "enough"
+        end))
+      end))
+    end,
+  }
+
+  for how, ends_early in pairs(ends) do
+    it("rule 2: a download ends " .. how, function()
+      local is_over, is_whole, told, told_late, left, path = false, false, 0, 0, 0, dir .. "/file"
+      local server = web.script(function(connection)
+        connection:read_stop()
+        connection:read_start(function(_, data) left = left + (data and 0 or 1) end)
+        local content = is_whole and ("x"):rep(500000) or ("x"):rep(10000)
+        connection:write("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" .. content)
+      end)
+      local function go(fn)
+        local result
+        coroutine.wrap(function() result = table.pack(fn()) end)()
+        support.eventually(function()
+          server.look()
+          return result
+        end, alice)
+        return table.unpack(result, 1, result.n)
+      end
+      local function download(progress)
+        return alice.await:download_elem_to_path({ msg_download_elem_param_url = server:url "/file" }, path, progress)
+      end
+      ends_early(go, function()
+        return download(function()
+          told = told + 1
+          if is_over then told_late = told_late + 1 end
+        end)
+      end, function() return told > 0 end)
+      is_over, is_whole = true, true
+      -- at once
+      assert(go(download))
+      assert.equal(500000, #support.read_file(path))
+      support.eventually(function()
+        server.look()
+        return left >= server.count - 1
+      end, alice)
+      assert.equal(0, told_late)
+    end)
+  end
+
+  it("rule 2: a download that was to begin late does not", function()
+    local hub <close> = testing.new()
+    local carol, code, result = hub:login "carol", nil, nil
+    local sent = assert(carol.await:send_new_msg("carol", C2C, timmsg.file(support.write_file(dir .. "/a", "content"))))
+    local param = { msg_download_elem_param_url = sent.message_elem_array[1].file_elem_url }
+    local function download() return carol.await:download_elem_to_path(param, dir .. "/b") end
+    hub:slow(carol, "download_elem_to_path", 5000)
+    coroutine.wrap(function() code = select(3, carol.await:timeout(1000, download)) end)()
+    hub:advance(1000)
+    assert.equal(timmsg.ERR_REQUEST_TIMEOUT, code)
+    coroutine.wrap(function() result = download() end)()
+    hub:flush()
+    assert.is_table(result)
+    assert(os.remove(dir .. "/b"))
+    hub:advance(10000)
+    assert.is_nil(lfs.attributes(dir .. "/b"))
+  end)
+
+  it("a call that is none goes on", function()
+    coroutine.close((function()
+      local co = coroutine.create(say "all the same")
+      assert(coroutine.resume(co))
+      return co
+    end)())
+    support.arrival(seen, "all the same", bob, alice)
   end)
 
   it("the end of the client ends every wait", function()

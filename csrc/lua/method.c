@@ -61,7 +61,8 @@ static int client_tostring(lua_State *L)
 
 /* ---- Calls ---- */
 
-/* The method of the call whose kind is the upvalue: true, or nil, message, code. */
+/* The method of the call whose kind is the first upvalue: true, and its token if the second one is true; or nil, message,
+ * code. */
 static int client_call(lua_State *L)
 {
     tm_lua_client *self = tm_lua_client_check_open(L);
@@ -92,7 +93,24 @@ static int client_call(lua_State *L)
         return tm_lua_client_push_failure(L, code, &err);
     }
     lua_pushboolean(L, 1);
-    return 1;
+    if (!lua_toboolean(L, lua_upvalueindex(2))) return 1;
+    lua_pushinteger(L, (lua_Integer)(uintptr_t)token);
+    return 2;
+}
+
+void tm_methods_push_begin_download(lua_State *L)
+{
+    lua_pushinteger(L, TM_CALL_DOWNLOAD_ELEM_TO_PATH);
+    lua_pushboolean(L, 1);
+    lua_pushcclosure(L, client_call, 2);
+}
+
+int tm_lua_client_drop_download(lua_State *L)
+{
+    tm_lua_client *self = tm_lua_client_check(L);
+    void *token = (void *)(uintptr_t)luaL_checkinteger(L, 2);
+    if (self->client && token) tm_client_drop_download(self->client, token);
+    return 0;
 }
 
 /* ---- Registration ---- */

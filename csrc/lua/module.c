@@ -59,6 +59,7 @@ static const luaL_Reg functions[] = {
     {"traceback", module_traceback},
     {"set_alarm", tm_lua_client_set_alarm},
     {"drop_alarm", tm_lua_client_drop_alarm},
+    {"drop_download", tm_lua_client_drop_download},
     {NULL, NULL},
 };
 
@@ -82,6 +83,8 @@ int luaopen_timmsg_core(lua_State *L)
     tm_hush_open(L);
     tm_raised_open(L);
     luaL_newlib(L, functions);
+    tm_methods_push_begin_download(L);
+    lua_setfield(L, -2, "begin_download"); /* likewise */
     lua_newtable(L);
     tm_methods_open(L, -1);
     lua_setfield(L, -2, "getters");

@@ -1012,7 +1012,7 @@ function Await:sleep(ms) end
 function Await:all(...) end
 
 ---Runs a function in a coroutine of its own: what it returns; or, if it takes longer, it is closed: nil, message,
----ERR_REQUEST_TIMEOUT.
+---ERR_REQUEST_TIMEOUT. That ends a download which it waits for. Other calls go on: a message goes out all the same.
 ---@generic T
 ---@param ms number
 ---@param fn fun(...): T

@@ -10,6 +10,7 @@ local core = require "timmsg.core"
 local TIM_ERR_PARAM <const> = core.constants.TIM_ERR_PARAM
 local ERR_USER_CANCELED <const> = core.constants.ERR_USER_CANCELED
 local ERR_REQUEST_TIMEOUT <const> = core.constants.ERR_REQUEST_TIMEOUT
+local DOWNLOAD <const> = "download_elem_to_path"
 local CURRENT <const> = core.constants.kTIMMsgDownloadElemResultCurrentSize
 local TOTAL <const> = core.constants.kTIMMsgDownloadElemResultTotalSize
 
@@ -105,26 +106,32 @@ local function waiter(client)
 end
 
 -- Carries out the client's `call` for the method `name`, which calls this as a tail call, so that level 2 is whoever called
--- that.
+-- that. A download that nobody waits for any more ends; all else goes on, as it would elsewhere too.
 local function await(client, call, name, progress, ...)
   local wait, wake, refusal = waiter(client)
   if not wait then return nil, wake, refusal end
 
-  local done, code, desc, result
+  local done, left, code, desc, result
   local args = table.pack(...)
   args[args.n + 1] = function(c, d, r, more)
     if more then
-      if progress then progress(r[CURRENT], r[TOTAL]) end
+      if progress and not left then progress(r[CURRENT], r[TOTAL]) end
       return
     end
     done, code, desc, result = true, c, d, r
     wake()
   end
 
-  local fine, ok, message, refused = pcall(client[call], client, table.unpack(args, 1, args.n + 1))
+  local begin = call == DOWNLOAD and core.begin_download or client[call]
+  local fine, ok, message, refused = pcall(begin, client, table.unpack(args, 1, args.n + 1))
   if not fine then error(as_ours(ok, name), 2) end
   if not ok then return nil, message, refused end
 
+  local download = message
+  local guard <close> = download and setmetatable({}, { __close = function() -- luacheck: ignore 211
+    left = true
+    if not done then core.drop_download(client, download) end
+  end })
   ok, message, refused = wait(function() return done end)
   if not ok then return nil, message, refused end
 
@@ -209,7 +216,7 @@ for _, name in ipairs(core.calls) do
     local count = select("#", ...)
     local last = select(count > 0 and count or 1, ...)
     if type(last) ~= "function" then return await(self.client, name, name, nil, ...) end
-    if name ~= "download_elem_to_path" then
+    if name ~= DOWNLOAD then
       error(("await:%s takes no callback: it returns the result"):format(name), 2)
     end
     local args = table.pack(...)

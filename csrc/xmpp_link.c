@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ struct tm_link {
     char *why;         /* of a drop; owned */
     uint64_t deadline; /* of connecting */
     int fd;
+    bool locked;      /* this thread holds strophe_lock */
     bool blind;       /* the system does not tell how many bytes have come */
     unsigned handled; /* stanzas, to see whether a pass brought something */
     unsigned owed;    /* passes on a writable socket after which the last stanza is out */
@@ -114,6 +116,26 @@ static const xmpp_mem_t strophe_memory = {strophe_malloc, strophe_release, strop
 
 /* ---- connecting ---- */
 
+/* What libstrophe has once for the whole process, and does not guard itself: the one buffer of its SHA-1, so that of two log-ins
+ * at the same time one or both prove a password that nobody has; and which context its first parser gets memory from. (Once
+ * logged in nothing needs either.) */
+static pthread_mutex_t strophe_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Called with what libstrophe has received, just before it acts on it. The TLS handshake, into which <proceed> leads, may take as
+ * long as the server wants, and needs none. */
+static void lock_strophe(tm_link *link, const char *received)
+{
+    if (!link->trying || link->locked || strncmp(received, "<proceed", 8) == 0) return;
+    pthread_mutex_lock(&strophe_lock);
+    link->locked = true;
+}
+
+static void unlock_strophe(tm_link *link)
+{
+    if (link->locked) pthread_mutex_unlock(&strophe_lock);
+    link->locked = false;
+}
+
 static bool is_pinned(const char *fingerprint, const char *found)
 {
     char plain[TM_FINGERPRINT];
@@ -157,6 +179,7 @@ static void strophe_logged(void *userdata, xmpp_log_level_t level, const char *a
     if (strncmp(text, "SASL ", 5) == 0 && strstr(text, " auth failed")) link->wrong_auth = !link->temporary;
     if (strncmp(text, "Certificate verification FAILED", 31) == 0 && !*link->address->fingerprint)
         link->wrong_cert = true;
+    if (strncmp(text, "RECV: ", 6) == 0) lock_strophe(link, text + 6);
     /* may hold the password, which is in no log */
     if (strncmp(text, "SENT: <auth", 11) == 0 || strncmp(text, "SENT: <response", 15) == 0) return;
     link->host.log(link->host.owner, level >= XMPP_LEVEL_WARN ? kTIMLog_Debug : kTIMLog_Verbose, text);
@@ -369,7 +392,10 @@ tm_link *tm_link_new(const tm_xmpp_address *address, const char *localpart, cons
     link->fd = -1;
     link->strophe_log = (xmpp_log_t){strophe_logged, link};
     if (!(link->ctx = xmpp_ctx_new(&strophe_memory, &link->strophe_log))) goto fail;
-    if (!(link->conn = xmpp_conn_new(link->ctx)) || !configure(link)) goto fail;
+    pthread_mutex_lock(&strophe_lock);
+    link->conn = xmpp_conn_new(link->ctx);
+    pthread_mutex_unlock(&strophe_lock);
+    if (!link->conn || !configure(link)) goto fail;
     xmpp_conn_set_jid(link->conn, jid);
     xmpp_conn_set_pass(link->conn, password);
     if (!xmpp_conn_get_jid(link->conn) || !xmpp_conn_get_pass(link->conn)) goto fail;
@@ -494,6 +520,7 @@ static bool drain(tm_link *link)
         int ready = look(link);
         if (link->owed && (ready & POLLOUT) && xmpp_conn_send_queue_len(link->conn) <= 0) link->owed--;
         xmpp_run_once(link->ctx, 0);
+        unlock_strophe(link);
         if (link->fd >= 0 && !link->blind) tm_bytes_received(link->fd, &now);
         quiet = link->handled == before && !(ready & ~POLLOUT) && now == bytes ? quiet + 1 : 0;
         bytes = now;

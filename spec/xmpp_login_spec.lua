@@ -275,6 +275,20 @@ describe("logging in on XMPP", function()
     end)
   end
 
+  it("lets many users of one program in at the same time", function()
+    local clients, codes = {}, {}
+    for i = 1, 20 do
+      local user = "user" .. i
+      support.account(dir, user)
+      clients[i] = support.new_client(dir, nil, { data_dir = dir .. "/" .. user })
+    end
+    for i, client in ipairs(clients) do
+      assert(client:login("user" .. i, "sig", function(code) codes[#codes + 1] = code end))
+    end
+    support.eventually(function() return #codes == #clients end, table.unpack(clients))
+    for _, code in ipairs(codes) do assert.equal(0, code) end
+  end)
+
   it("tells a wrong user_sig from a server that isn't there", function()
     server:register("ann", "sig", host)
     assert.equal(0, (login("ann", "sig")))

@@ -53,6 +53,16 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(topic, user)) WITHOUT ROWID;",
     "CREATE INDEX topic_group ON topics(group_name) WHERE group_name NOTNULL;"
     "CREATE INDEX event_membership ON events(topic) WHERE kind = 4;",
+    /* who is out of a group, and since which event; a message is revoked from now on by the number of the event that says so
+     * first: so who comes back is told of what came behind that, and nothing else is looked at */
+    "CREATE TABLE absent(topic INTEGER NOT NULL, user INTEGER NOT NULL, since INTEGER NOT NULL,"
+    "  PRIMARY KEY(topic, user)) WITHOUT ROWID;"
+    "INSERT INTO absent SELECT e.topic, i.user, max(e.id) FROM inbox i JOIN events e ON e.id = i.event"
+    "  WHERE i.event IN (SELECT id FROM events WHERE kind = 4 AND target = 0) GROUP BY e.topic, i.user;"
+    "UPDATE events SET revoked = r.first"
+    "  FROM (SELECT target, min(id) AS first FROM events WHERE kind = 2 AND target NOTNULL GROUP BY target) r"
+    "  WHERE events.id = r.target AND events.kind = 1 AND events.revoked <> 0;"
+    "CREATE INDEX event_revoked ON events(topic, revoked) WHERE kind = 1 AND revoked <> 0;",
 };
 
 /* Taken in one go, so that a peer that floods does not keep the worker from everything else. */

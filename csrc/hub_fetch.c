@@ -43,7 +43,7 @@ static int32_t read_message(tm_hub *hub, sqlite3_stmt *row, int32_t conv_type, c
     message->server_time = tm_sql_column_u64(row, 5);
     message->priority = (uint32_t)sqlite3_column_int64(row, 6);
     if (message->priority > kTIMMsgPriority_Lowest) message->priority = kTIMMsgPriority_Normal;
-    event->revoked = sqlite3_column_int(row, 8);
+    event->revoked = sqlite3_column_int64(row, 8) != 0;
     if (!message->conv_id || !message->sender) return tm_fail_memory(err);
     if (!tm_valid_conv(conv_type, conv_id) || !tm_valid_user(message->sender))
         return tm_fail(err, TIM_ERR_JSON, "not a conversation of users");

@@ -178,6 +178,8 @@ static int32_t delete_group(tm_hub *hub, tm_op *op, tm_error *err)
                                           "SELECT user FROM members WHERE group_id = ? LIMIT 1", "i", in.id)))
         code = tm_hub_member_end(hub, &in, user_id, time, err);
     if (!code && local.code) code = tm_fail(err, local.code, "%s", local.text);
+    /* nobody comes back to it */
+    if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM absent WHERE topic = ?", "i", in.topic);
     if (!code) code = tm_sql_run(hub->sql, err, "DELETE FROM groups WHERE id = ?", "i", in.id);
     tm_free(in.title);
     return code;

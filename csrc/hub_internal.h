@@ -99,8 +99,14 @@ int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64
 /* Tells one user's devices that it joined or left a group. */
 int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
                                  uint64_t time, tm_error *err);
-/* Tells one user's devices of what was revoked in a topic while the user could not hear of it (rule 29). */
-int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
+/* Rule 29: who comes back to a group hears what was revoked since leaving it. Behind which event of a topic the user was not
+ * told of anything; INT64_MAX: never so, or failure. */
+int64_t tm_hub_absent_since(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err);
+/* Says again, once for all who come back with one call, what was revoked behind that event. The event that these follow;
+ * -1 on failure. */
+int64_t tm_hub_repeat_revokes(tm_hub *hub, int64_t topic, int64_t since, tm_error *err);
+/* Tells one user's devices of those `repeated` that it has missed. */
+int32_t tm_hub_end_absence(tm_hub *hub, int64_t topic, int64_t user_id, int64_t repeated, tm_error *err);
 /* A user's number, 0 if there is no such user. */
 int64_t tm_hub_user_id(tm_hub *hub, const char *name, tm_error *err);
 /* Adds those whom a query for bells (one column) names. */

@@ -262,33 +262,46 @@ int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, 
         hub->sql, err,
         "INSERT INTO events(kind, topic, sender, server_time, target, elems) VALUES(4, ?, ?, ?, ?, ?)",
         "ituit", topic, hub->user, time, (int64_t)joined, group);
-    return code ? code : deliver_to_user(hub, user_id, tm_sql_last_id(hub->sql), err);
+    int64_t event = tm_sql_last_id(hub->sql);
+    if (!code && !joined)
+        code = tm_sql_run(hub->sql, err, "INSERT OR REPLACE INTO absent(topic, user, since) VALUES(?, ?, ?)",
+                          "iii", topic, user_id, event);
+    return code ? code : deliver_to_user(hub, user_id, event, err);
 }
 
-int32_t tm_hub_append_missed_revokes(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
+int64_t tm_hub_absent_since(tm_hub *hub, int64_t topic, int64_t user_id, tm_error *err)
+{
+    return tm_sql_int(hub->sql, err, INT64_MAX, "SELECT since FROM absent WHERE topic = ? AND user = ?", "ii",
+                      topic, user_id);
+}
+
+int64_t tm_hub_repeat_revokes(tm_hub *hub, int64_t topic, int64_t since, tm_error *err)
 {
     tm_error local = {0};
     int64_t before = tm_sql_int(hub->sql, &local, 0, "SELECT max(id) FROM events", "");
-    if (local.code) return tm_fail(err, local.code, "%s", local.text);
-    /* What was revoked since the user left (what came before may be here by its history), and nobody told the user so.
-     * Others who came back were told anew: when a message was revoked the first event says. CROSS: a user's inbox has
-     * far more than a group's revokes. */
-    int32_t code =
-        tm_sql_run(hub->sql, err,
+    if (!local.code)
+        tm_sql_run(hub->sql, &local,
                    "INSERT INTO events(kind, topic, sender, server_time, target)"
-                   " SELECT 2, ?1, ?3, ?4, r.target FROM events r WHERE r.topic = ?1 AND r.kind = 2"
-                   " AND r.target NOT IN (SELECT s.target FROM events s CROSS JOIN inbox i ON i.user = ?2 "
-                   "AND i.event = s.id"
-                   "  WHERE s.topic = ?1 AND s.kind = 2 AND s.target NOTNULL)"
-                   " GROUP BY r.target HAVING min(r.id) > (SELECT max(l.id) FROM events l JOIN inbox i"
-                   "  ON i.user = ?2 AND i.event = l.id WHERE l.topic = ?1 AND l.kind = 4 AND l.target = 0)"
-                   " ORDER BY min(r.id)",
-                   "iitu", topic, user_id, hub->user, tm_world_seconds(hub->host.world));
-    if (code || !tm_sql_changes(hub->sql)) return code;
-    code = tm_sql_run(hub->sql, err,
-                      "INSERT OR IGNORE INTO inbox(user, event) SELECT ?, id FROM events WHERE id > ?", "ii",
-                      user_id, before);
-    return code ? code : invite_user(hub, user_id, err);
+                   " SELECT 2, topic, ?3, ?4, id FROM events"
+                   " WHERE topic = ?1 AND kind = 1 AND revoked <> 0 AND revoked > ?2 ORDER BY revoked",
+                   "iitu", topic, since, hub->user, tm_world_seconds(hub->host.world));
+    if (!local.code) return before;
+    tm_fail(err, local.code, "%s", local.text);
+    return -1;
+}
+
+int32_t tm_hub_end_absence(tm_hub *hub, int64_t topic, int64_t user_id, int64_t repeated, tm_error *err)
+{
+    int32_t code = tm_sql_run(hub->sql, err,
+                              "INSERT OR IGNORE INTO inbox(user, event) SELECT a.user, r.id FROM absent a"
+                              " CROSS JOIN events r ON r.topic = a.topic AND r.kind = 2 AND r.id > ?3"
+                              " CROSS JOIN events m ON m.id = r.target AND m.revoked > a.since"
+                              " WHERE a.topic = ?1 AND a.user = ?2",
+                              "iii", topic, user_id, repeated);
+    if (!code && tm_sql_changes(hub->sql)) code = invite_user(hub, user_id, err);
+    return code ? code
+                : tm_sql_run(hub->sql, err, "DELETE FROM absent WHERE topic = ? AND user = ?", "ii", topic,
+                             user_id);
 }
 
 int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
@@ -311,7 +324,7 @@ int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
     if (tm_sql_step(hub->sql, row, &local)) {
         event = sqlite3_column_int64(row, 0);
         time = tm_sql_column_u64(row, 1);
-        revoked = sqlite3_column_int(row, 2);
+        revoked = sqlite3_column_int64(row, 2) != 0;
         own = strcmp(tm_sql_column_text(row, 3), hub->user) == 0;
         tm_sql_drop(row);
     }
@@ -328,13 +341,14 @@ int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err)
     if (now > time && now - time > hub->host.revoke_window_s)
         return tm_fail(err, group ? ERR_SVR_GROUP_REVOKE_MSG_TIME_LIMIT : ERR_SVR_MSG_REVOKE_TIME_LIMIT,
                        "the message is older than %u s", hub->host.revoke_window_s);
-    code = tm_sql_run(hub->sql, err, "UPDATE events SET revoked = 1, elems = NULL WHERE id = ?", "i", event);
+    code = tm_sql_run(hub->sql, err,
+                      "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
+                      "itui", target.topic, hub->user, next_time(hub, &target), event);
+    int64_t revoke = tm_sql_last_id(hub->sql);
     if (!code)
-        code =
-            tm_sql_run(hub->sql, err,
-                       "INSERT INTO events(kind, topic, sender, server_time, target) VALUES(2, ?, ?, ?, ?)",
-                       "itui", target.topic, hub->user, next_time(hub, &target), event);
-    return code ? code : deliver(hub, &target, tm_sql_last_id(hub->sql), err);
+        code = tm_sql_run(hub->sql, err, "UPDATE events SET revoked = ?, elems = NULL WHERE id = ?", "ii",
+                          revoke, event);
+    return code ? code : deliver(hub, &target, revoke, err);
 }
 
 /* Where it is noted what was read. Who has left a group, or was in one that was deleted, may still read, on all devices, what

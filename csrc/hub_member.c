@@ -37,12 +37,29 @@ int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user
                       "iiiu", to->id, user_id, (int64_t)role, tm_world_seconds(hub->host.world));
 }
 
-/* A user has come: its devices hear of that, and of what was revoked since it went, if it was here before. */
-static int32_t begin_membership(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
-                                tm_error *err)
+/* Users have come: their devices hear of that, and of what was revoked since they went, if they were here before. */
+static int32_t begin_memberships(tm_hub *hub, const tm_hub_group_info *in, const cJSON *users, uint64_t time,
+                                 tm_error *err)
 {
-    int32_t code = tm_hub_append_membership(hub, in->topic, in->name, user_id, true, time, err);
-    return code ? code : tm_hub_append_missed_revokes(hub, in->topic, user_id, err);
+    const cJSON *user;
+    tm_error local = {0};
+    int64_t first = INT64_MAX;
+    cJSON_ArrayForEach(user, users)
+    {
+        int64_t user_id = tm_hub_user_id(hub, user->valuestring, &local);
+        if (!local.code) tm_hub_append_membership(hub, in->topic, in->name, user_id, true, time, &local);
+        int64_t since = local.code ? 0 : tm_hub_absent_since(hub, in->topic, user_id, &local);
+        if (local.code) return tm_fail(err, local.code, "%s", local.text);
+        if (since < first) first = since;
+    }
+    if (first == INT64_MAX) return 0;
+    int64_t repeated = tm_hub_repeat_revokes(hub, in->topic, first, &local);
+    cJSON_ArrayForEach(user, users)
+    {
+        int64_t user_id = local.code ? 0 : tm_hub_user_id(hub, user->valuestring, &local);
+        if (!local.code) tm_hub_end_absence(hub, in->topic, user_id, repeated, &local);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
@@ -72,15 +89,13 @@ int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, co
     return code;
 }
 
-static int32_t tell_of_one(tm_hub *hub, const tm_hub_group_info *in, int tip, const char *user,
-                           uint64_t *time, tm_error *err)
+/* The user as an array of one. Owned by the caller; NULL: memory is short. */
+static cJSON *only_user(const tm_hub *hub)
 {
     cJSON *users = cJSON_CreateArray();
-    int32_t code = tm_json_append(users, users ? cJSON_CreateString(user) : NULL)
-                       ? tm_hub_member_tell(hub, in, tip, users, 0, time, err)
-                       : tm_fail_memory(err);
+    if (tm_json_append(users, users ? cJSON_CreateString(hub->user) : NULL)) return users;
     cJSON_Delete(users);
-    return code;
+    return NULL;
 }
 
 /* ---- coming and going ---- */
@@ -90,7 +105,9 @@ int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
     tm_hub_group_info in;
     tm_error local = {0};
     uint64_t time;
+    cJSON *users = only_user(hub);
     int32_t code = tm_hub_group_find(hub, op->text, false, &in, err);
+    if (!code && !users) code = tm_fail_memory(err);
     if (code) goto out;
     if (in.role >= 0)
         code = tm_fail(err, ERR_SVR_GROUP_ALLREADY_MEMBER, "\"%s\" is a member of group \"%s\"", hub->user,
@@ -108,9 +125,10 @@ int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
         code = local.code ? tm_fail(err, local.code, "%s", local.text)
                           : tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
     if (!code) code = tm_hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
-    if (!code) code = tell_of_one(hub, &in, TM_TIP_JOINED, hub->user, &time, err);
-    if (!code) code = begin_membership(hub, &in, hub->user_id, time, err);
+    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, users, 0, &time, err);
+    if (!code) code = begin_memberships(hub, &in, users, time, err);
 out:
+    cJSON_Delete(users);
     tm_free(in.title);
     return code;
 }
@@ -119,15 +137,18 @@ int32_t tm_hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_group_info in;
     uint64_t time;
+    cJSON *users = only_user(hub);
     int32_t code = tm_hub_group_find(hub, op->text, true, &in, err);
+    if (!code && !users) code = tm_fail_memory(err);
     if (!code && in.role == kTIMMemberRole_SuperAdmin)
         code =
             tm_fail(err, ERR_SVR_GROUP_SUPER_NOT_ALLOW_QUIT, "the owner cannot quit, only delete the group");
     if (!code)
         code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in.id,
                           hub->user_id);
-    if (!code) code = tell_of_one(hub, &in, TM_TIP_QUIT, hub->user, &time, err);
+    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_QUIT, users, 0, &time, err);
     if (!code) code = tm_hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
+    cJSON_Delete(users);
     tm_free(in.title);
     return code;
 }
@@ -182,14 +203,7 @@ int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
             code = tm_fail_memory(err);
     }
     if (!code && invited->child) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, invited, 0, &time, err);
-    cJSON_ArrayForEach(name, invited)
-    {
-        if (code) break;
-        tm_error local = {0};
-        int64_t user_id = tm_hub_user_id(hub, name->valuestring, &local);
-        code = local.code ? tm_fail(err, local.code, "%s", local.text)
-                          : begin_membership(hub, &in, user_id, time, err);
-    }
+    if (!code) code = begin_memberships(hub, &in, invited, time, err);
     cJSON_Delete(invited);
     tm_free(in.title);
     return code;

@@ -541,4 +541,102 @@ describe("revoke", function()
     end
     assert.equal(kept + 1, texts)
   end)
+
+  support.hub_only(describe)("rule 29: who comes back to a group", function()
+    local owner, stay
+
+    -- One number that the hub's database knows.
+    local function ask(sql)
+      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db' \"%s\""):format(dir, sql)))
+      return pipe:read "n"
+    end
+
+    local function invite(...)
+      support.must(owner, "group_invite_member", {
+        group_invite_member_param_group_id = "crew", group_invite_member_param_identifier_array = { ... },
+      })
+    end
+
+    local function remove(...)
+      support.must(owner, "group_delete_member", {
+        group_delete_member_param_group_id = "crew", group_delete_member_param_identifier_array = { ... },
+      })
+    end
+
+    -- Says so many messages and revokes them: their rands.
+    local function revoke_some(n)
+      local rands = {}
+      for i = 1, n do
+        local msg = support.say(owner, "crew", GROUP, TEXT .. i)
+        rands[i] = msg.message_rand
+        assert.equal(0, revoke(owner, "crew", GROUP, msg))
+      end
+      return rands
+    end
+
+    -- What the user hears was revoked, when it logs in.
+    local function heard(user)
+      support.say(stay, user, C2C, "last")
+      local client, seen = device(user)
+      support.arrival(seen, "last", client)
+      local rands = {}
+      for i, locator in ipairs(seen.revoked) do
+        rands[i] = locator.message_locator_rand
+      end
+      client:close()
+      return rands
+    end
+
+    before_each(function()
+      enrol("ann", "ben", "cora", "dave")
+      owner = device "owner"
+      stay = device "stay"
+      support.group(owner, "crew", "stay", "ann", "ben", "cora")
+      for _, user in ipairs { "ann", "ben", "cora" } do assert.same({}, heard(user)) end
+    end)
+
+    it("hears what was revoked meanwhile, which is said once to all that a call brings back", function()
+      remove("ann", "ben")
+      local first = revoke_some(3)
+      remove "cora"
+      local second = revoke_some(2)
+      assert.equal(5, ask "SELECT count(*) FROM events WHERE kind = 2")
+      invite("dave", "ann", "ben", "cora")
+      assert.equal(10, ask "SELECT count(*) FROM events WHERE kind = 2")
+      local all = table.move(second, 1, 2, 4, table.move(first, 1, 3, 1, {}))
+      assert.same(all, heard "ann")
+      assert.same(all, heard "ben")
+      local cora = heard "cora" -- while she was in, she was told of the first as they were revoked
+      assert.same(all, cora)
+      assert.same({}, heard "dave")
+      -- and not again
+      remove("ann", "cora", "dave")
+      invite("dave", "ann", "cora")
+      assert.equal(10, ask "SELECT count(*) FROM events WHERE kind = 2")
+      local third = revoke_some(1)
+      assert.equal(11, ask "SELECT count(*) FROM events WHERE kind = 2")
+      for _, user in ipairs { "ann", "cora", "dave" } do assert.same(third, heard(user)) end
+    end)
+
+    it("hears it too on a hub that an older library has kept until now", function()
+      remove("ann", "ben")
+      local first = revoke_some(2)
+      invite "ben"
+      remove "ben"
+      local second = revoke_some(1)
+      owner:close()
+      stay:close()
+      support.write_file(dir .. "/older.sql", "DROP TABLE absent; DROP INDEX event_revoked;"
+        .. "UPDATE events SET revoked = 1 WHERE revoked <> 0; PRAGMA user_version = 2")
+      assert(os.execute(("sqlite3 '%s/hub/hub.db' < '%s/older.sql'"):format(dir, dir)))
+      owner = device "owner"
+      stay = device "stay"
+      invite("ann", "ben")
+      local all = table.move(first, 1, 2, 1, {})
+      all[3] = second[1]
+      assert.same(all, heard "ann")
+      assert.same(all, heard "ben")
+      assert.equal(0, revoke(owner, "crew", GROUP, support.say(owner, "crew", GROUP, "new")))
+    end)
+  end)
 end)

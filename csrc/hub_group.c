@@ -96,7 +96,7 @@ static int32_t add_first_members(tm_hub *hub, const tm_hub_group_info *in, const
             code = tm_fail_memory(err);
     }
     uint64_t time;
-    if (!code && names->child) code = tm_hub_member_tell(hub, in, TM_TIP_JOINED, names, 0, &time, err);
+    if (!code && names->child) code = tm_hub_member_tell(hub, in, TM_TIP_JOINED, names, NULL, &time, err);
     cJSON_Delete(names);
     return code;
 }
@@ -156,7 +156,7 @@ static int32_t tell_of_end(tm_hub *hub, const tm_hub_group_info *in, uint64_t *t
               tm_json_add_string(elem, kTIMGroupReportElemOpUser, hub->user);
     char *text = ok ? tm_json_print(elems) : NULL;
     int32_t code =
-        text ? tm_hub_append_system(hub, in->topic, in->id, 0, text, time, err) : tm_fail_memory(err);
+        text ? tm_hub_append_system(hub, in->topic, in->id, NULL, text, time, err) : tm_fail_memory(err);
     cJSON_Delete(elems);
     tm_free(text);
     return code;

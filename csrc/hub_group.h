@@ -37,10 +37,10 @@ int32_t tm_hub_member_add(tm_hub *hub, const tm_hub_group_info *to, int64_t user
                           tm_error *err);
 int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user_id, uint64_t time,
                           tm_error *err);
-/* The GroupTips message about `users` (an array of ids). `also`: a user who is no member any more but must
- * hear of it; 0: nobody. *time: the message's. */
+/* The GroupTips message about `users` (an array of ids). `also`: users who are no members any more but must
+ * hear of it; NULL: nobody. *time: the message's. */
 int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, const cJSON *users,
-                           int64_t also, uint64_t *time, tm_error *err);
+                           const cJSON *also, uint64_t *time, tm_error *err);
 
 /* The calls about members. */
 int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err);

@@ -93,9 +93,9 @@ int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err);
 int32_t tm_hub_revoke(tm_hub *hub, tm_op *op, tm_error *err);
 int32_t tm_hub_read(tm_hub *hub, tm_op *op, tm_error *err);
 /* Appends a message from the backend itself (sender @TIM#SYSTEM) to a group's topic, for its members and
- * `also` (a user's number; 0: nobody). */
-int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
-                             uint64_t *time, tm_error *err);
+ * `also` (an array of ids; NULL: nobody). */
+int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, const cJSON *also,
+                             const char *elems, uint64_t *time, tm_error *err);
 /* Tells one user's devices that it joined or left a group. */
 int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,
                                  uint64_t time, tm_error *err);

@@ -230,8 +230,8 @@ int32_t tm_hub_settle(tm_hub *hub, tm_op *op, tm_error *err)
     return code || !op->found ? code : deliver_again(hub, &target, err);
 }
 
-int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64_t also, const char *elems,
-                             uint64_t *time, tm_error *err)
+int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, const cJSON *also,
+                             const char *elems, uint64_t *time, tm_error *err)
 {
     tm_error local = {0};
     tm_hub_target target = {.topic = topic, .group_id = group_id};
@@ -252,7 +252,15 @@ int32_t tm_hub_append_system(tm_hub *hub, int64_t topic, int64_t group_id, int64
     int32_t code =
         append_message(hub, &target, HUB_SYSTEM, &message, target.last_seq + 1, *time, &event, err);
     if (!code) code = deliver(hub, &target, event, err);
-    return code || !also ? code : deliver_to_user(hub, also, event, err);
+    const cJSON *user;
+    cJSON_ArrayForEach(user, also)
+    {
+        if (code) break;
+        int64_t user_id = tm_hub_user_id(hub, user->valuestring, &local);
+        code = local.code ? tm_fail(err, local.code, "%s", local.text)
+                          : deliver_to_user(hub, user_id, event, err);
+    }
+    return code;
 }
 
 int32_t tm_hub_append_membership(tm_hub *hub, int64_t topic, const char *group, int64_t user_id, bool joined,

@@ -71,7 +71,7 @@ int32_t tm_hub_member_end(tm_hub *hub, const tm_hub_group_info *in, int64_t user
 }
 
 int32_t tm_hub_member_tell(tm_hub *hub, const tm_hub_group_info *in, int tip, const cJSON *users,
-                           int64_t also, uint64_t *time, tm_error *err)
+                           const cJSON *also, uint64_t *time, tm_error *err)
 {
     tm_error local = {0};
     int64_t count = member_count(hub, in, &local);
@@ -125,7 +125,7 @@ int32_t tm_hub_member_join(tm_hub *hub, tm_op *op, tm_error *err)
         code = local.code ? tm_fail(err, local.code, "%s", local.text)
                           : tm_fail(err, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "group \"%s\" is full", in.name);
     if (!code) code = tm_hub_member_add(hub, &in, hub->user_id, kTIMMemberRole_Normal, err);
-    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, users, 0, &time, err);
+    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, users, NULL, &time, err);
     if (!code) code = begin_memberships(hub, &in, users, time, err);
 out:
     cJSON_Delete(users);
@@ -146,7 +146,7 @@ int32_t tm_hub_member_quit(tm_hub *hub, tm_op *op, tm_error *err)
     if (!code)
         code = tm_sql_run(hub->sql, err, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in.id,
                           hub->user_id);
-    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_QUIT, users, 0, &time, err);
+    if (!code) code = tm_hub_member_tell(hub, &in, TM_TIP_QUIT, users, NULL, &time, err);
     if (!code) code = tm_hub_append_membership(hub, in.topic, in.name, hub->user_id, false, time, err);
     cJSON_Delete(users);
     tm_free(in.title);
@@ -202,10 +202,45 @@ int32_t tm_hub_member_invite(tm_hub *hub, tm_op *op, tm_error *err)
                   !tm_json_append(invited, cJSON_CreateString(name->valuestring))))
             code = tm_fail_memory(err);
     }
-    if (!code && invited->child) code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, invited, 0, &time, err);
+    if (!code && invited->child)
+        code = tm_hub_member_tell(hub, &in, TM_TIP_JOINED, invited, NULL, &time, err);
     if (!code) code = begin_memberships(hub, &in, invited, time, err);
     cJSON_Delete(invited);
     tm_free(in.title);
+    return code;
+}
+
+/* Removes one user, whose devices hear of it later: a HandleGroupMemberResult, -1 on failure. */
+static int32_t remove_one(tm_hub *hub, const tm_hub_group_info *in, const char *name, tm_error *err)
+{
+    tm_error local = {0};
+    int64_t user_id = tm_hub_user_id(hub, name, &local);
+    int32_t role = user_id ? tm_hub_member_role(hub, in, user_id, &local) : -1;
+    /* only those below one's own rank: an admin cannot remove another, nobody the owner */
+    bool may = role >= 0 && role < in->role;
+    if (!local.code && may)
+        tm_sql_run(hub->sql, &local, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii", in->id,
+                   user_id);
+    if (!local.code) return may ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr;
+    tm_fail(err, local.code, "%s", local.text);
+    return -1;
+}
+
+/* One message tells all members and those who are out now, however many that are: one for each of them would be as many
+ * deliveries as there are members, times those removed, and nobody else writes meanwhile. */
+static int32_t tell_of_removal(tm_hub *hub, const tm_hub_group_info *in, const cJSON *gone, tm_error *err)
+{
+    uint64_t time;
+    const cJSON *name;
+    int32_t code = tm_hub_member_tell(hub, in, TM_TIP_REMOVED, gone, gone, &time, err);
+    cJSON_ArrayForEach(name, gone)
+    {
+        if (code) break;
+        tm_error local = {0};
+        int64_t user_id = tm_hub_user_id(hub, name->valuestring, &local);
+        code = local.code ? tm_fail(err, local.code, "%s", local.text)
+                          : tm_hub_append_membership(hub, in->topic, in->name, user_id, false, time, err);
+    }
     return code;
 }
 
@@ -213,39 +248,27 @@ int32_t tm_hub_member_remove(tm_hub *hub, tm_op *op, tm_error *err)
 {
     tm_hub_group_info in;
     const cJSON *name;
+    cJSON *gone = cJSON_CreateArray();
     int32_t code = tm_hub_group_find(
         hub, tm_json_get_string(op->param, kTIMGroupDeleteMemberParamGroupId, ""), true, &in, err);
     if (!code && in.role == kTIMMemberRole_Normal)
         code = tm_fail(err, ERR_SVR_GROUP_PERMISSION_DENY, "only the owner and admins may remove members");
     op->result = cJSON_CreateArray();
-    if (!code && !op->result) code = tm_fail_memory(err);
+    if (!code && (!gone || !op->result)) code = tm_fail_memory(err);
     cJSON_ArrayForEach(name, tm_json_get(op->param, kTIMGroupDeleteMemberParamIdentifierArray))
     {
         if (code) break;
-        tm_error local = {0};
-        uint64_t time;
-        int64_t user_id = tm_hub_user_id(hub, name->valuestring, &local);
-        int32_t role = user_id ? tm_hub_member_role(hub, &in, user_id, &local) : -1;
-        /* only those below one's own rank: an admin cannot remove another, nobody the owner */
-        bool may = role >= 0 && role < in.role;
-        if (!local.code && may) {
-            cJSON *gone = cJSON_CreateArray();
-            if (!tm_json_append(gone, gone ? cJSON_CreateString(name->valuestring) : NULL))
-                tm_fail_memory(&local);
-            if (!local.code)
-                tm_sql_run(hub->sql, &local, "DELETE FROM members WHERE group_id = ? AND user = ?", "ii",
-                           in.id, user_id);
-            if (!local.code) tm_hub_member_tell(hub, &in, TM_TIP_REMOVED, gone, user_id, &time, &local);
-            if (!local.code) tm_hub_append_membership(hub, in.topic, in.name, user_id, false, time, &local);
-            cJSON_Delete(gone);
-        }
-        if (local.code)
-            code = tm_fail(err, local.code, "%s", local.text);
+        int32_t result = remove_one(hub, &in, name->valuestring, err);
+        if (result < 0)
+            code = err->code;
         else if (!add_result(op->result, kTIMGroupDeleteMemberResultIdentifier, name->valuestring,
-                             kTIMGroupDeleteMemberResultResult,
-                             may ? kTIMGroupMember_HandledSuc : kTIMGroupMember_HandledErr))
+                             kTIMGroupDeleteMemberResultResult, result) ||
+                 (result == kTIMGroupMember_HandledSuc &&
+                  !tm_json_append(gone, cJSON_CreateString(name->valuestring))))
             code = tm_fail_memory(err);
     }
+    if (!code && gone->child) code = tell_of_removal(hub, &in, gone, err);
+    cJSON_Delete(gone);
     tm_free(in.title);
     return code;
 }

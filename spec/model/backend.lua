@@ -81,12 +81,12 @@ local function tell(hub, now, group, elem, to)
   }, to)
 end
 
--- Rule 42: the group tells of those who come and go; `also` hears it although it is gone.
+-- Rule 42: the group tells of those who come and go; `also` hear it although they are gone.
 function backend.tip(hub, now, group, kind, by, users, also)
   local count = 0
   for _ in pairs(group.members) do count = count + 1 end
   local to = backend.audience(group.topic)
-  if also then to[also] = true end
+  for _, user in ipairs(also or {}) do to[user] = true end
   return tell(hub, now, group, {
     elem_type = 5, group_tips_elem_tip_type = kind, group_tips_elem_op_user = by, group_tips_elem_group_id = group.name,
     group_tips_elem_group_name = group.title, group_tips_elem_time = now, group_tips_elem_user_array = users,

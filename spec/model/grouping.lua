@@ -133,13 +133,16 @@ end
 function grouping:group_remove(device, number, step)
   ask_group(self, device, number, "group_delete_member", step.to, false, function(hub, now, group, member)
     if member.role == NORMAL then return 10007 end
-    return 0, results(step.users, "group_delete_member", function(user)
+    local gone = {}
+    local list = results(step.users, "group_delete_member", function(user)
       local other = group.members[user]
       if not other or other.role >= member.role then return FAILED end
       leave(hub, group, user)
-      backend.tip(hub, now, group, REMOVED, device.user, { user }, user)
+      table.insert(gone, user)
       return DONE
     end)
+    if #gone > 0 then backend.tip(hub, now, group, REMOVED, device.user, gone, gone) end
+    return 0, list
   end)
 end
 

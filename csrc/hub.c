@@ -6,8 +6,8 @@
  *
  * Sending is an insert; receiving is reading past a device's cursor. Offline delivery, several devices and
  * exactly-once follow from that. There is no server: every client's worker does the work of the hub inside its
- * own transactions. What is submitted between two flushes is done in one transaction, each operation under a
- * savepoint of its own, and answered after one synced commit. */
+ * own transactions. What is submitted between two flushes is done in one transaction, or in several if it changes
+ * much, each operation under a savepoint of its own, and answered when all is committed and synced. */
 #include "hub_internal.h"
 
 #include "include/TIMCloudDef.h"
@@ -67,6 +67,10 @@ static const char *const migrations[] = {
 
 /* Taken in one go, so that a peer that floods does not keep the worker from everything else. */
 #define MAX_DATAGRAMS 256
+
+/* A transaction ends with the operation that brings it to so many changed rows: of messages to one user some thousands, of those
+ * to a large group a few. */
+#define MAX_ROWS 10000
 
 #define HUB_VERSION ((int)(sizeof migrations / sizeof *migrations))
 #define HUB_KIND 0x546d4862 /* "TmHb" */
@@ -165,18 +169,23 @@ static bool only_sends(const tm_op *ops, const tm_op *end)
     return true;
 }
 
-/* Performs what writes of a run, in one transaction. */
-static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
+/* Performs what writes of a run from `ops` on, in one transaction. What follows that. */
+static tm_op *write_some(tm_hub *hub, tm_op *ops, const tm_op *end)
 {
     tm_error err = {0};
-    bool skip = false;
+    tm_op *rest = ops;
     int32_t code = tm_sql_begin(hub->sql, true, &err);
     hub->recent.is_known = false;
-    if (!code) {
-        skip = tm_hub_at_end(hub);
-        for (tm_op *op = ops; op != end; op = op->next)
-            if (writes(op)) perform_under_savepoint(hub, op);
-        skip = skip && only_sends(ops, end);
+    if (code) {
+        /* the others would wait as long for what those had no time for */
+        while (rest != end)
+            rest = rest->next;
+    } else {
+        bool skip = tm_hub_at_end(hub);
+        unsigned before = tm_sql_total_changes(hub->sql);
+        for (; rest != end && tm_sql_total_changes(hub->sql) - before < MAX_ROWS; rest = rest->next)
+            if (writes(rest)) perform_under_savepoint(hub, rest);
+        skip = skip && only_sends(ops, rest);
         int64_t cursor = hub->cursor, noted = hub->noted;
         /* the savepoint tells whether the transaction is still there */
         if (skip && !(code = tm_sql_savepoint(hub->sql, &err)) && !(code = skip_own_messages(hub, &err)))
@@ -190,14 +199,15 @@ static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
             hub->noted = noted;
         }
     }
-    if (!code) return;
-    for (tm_op *op = ops; op != end; op = op->next) {
+    if (!code) return rest;
+    for (tm_op *op = ops; op != rest; op = op->next) {
         if (!writes(op) || op->error.code) continue;
         tm_fail(&op->error, code, "%s", err.text);
         cJSON_Delete(op->result);
         op->result = NULL;
     }
     hub->guests.count = 0;
+    return rest;
 }
 
 static bool any_writes(const tm_op *ops, const tm_op *end)
@@ -237,6 +247,16 @@ static void ring_guests(tm_hub *hub)
     hub->guests.count = 0;
 }
 
+/* Performs what writes of a run, in as many transactions as that takes: others wait for one of them. */
+static void write_all(tm_hub *hub, tm_op *ops, const tm_op *end)
+{
+    while (any_writes(ops, end)) {
+        ops = write_some(hub, ops, end);
+        ring_guests(hub);
+        if (any_writes(ops, end)) tm_sql_give_way(hub->sql);
+    }
+}
+
 /* A run ends before a write that would change what an earlier operation of it finds: an online-only message and a page
  * depend on groups alone (a page may as well show what is said later), what is asked about groups on their messages too. */
 static tm_op *end_of_run(const tm_op *run)
@@ -263,8 +283,7 @@ static void flush(tm_backend *self)
     if (hub->missed) tm_hub_bell_ring(hub->bell, tm_hub_bell_name(hub->bell), "", 0); /* to look soon */
     for (tm_op *run = ops; run; run = end) {
         end = end_of_run(run);
-        if (any_writes(run, end)) write_all(hub, run, end);
-        ring_guests(hub);
+        write_all(hub, run, end);
         for (tm_op *op = run; op != end; op = op->next)
             if (takes_turn(op)) perform(hub, op, &op->error);
     }

@@ -4,7 +4,8 @@
 #include "include/TIMCloudDef.h"
 #include "json.h"
 
-/* Requests that share one transaction: more would only make the first of them wait longer. */
+/* Requests that share one transaction, each message of a batch counted: more would only make the first of them wait longer,
+ * and other processes too. */
 #define MAX_RUN 1000
 
 static const tm_handler_type *const handlers[TM_CALL_COUNT] = {
@@ -417,15 +418,24 @@ void tm_worker_pump(tm_worker *worker)
 
 /* ---- a list of requests ---- */
 
+static int weight_of(const tm_request *request)
+{
+    if (request->kind != TM_CALL_BATCH_SEND) return 1;
+    return cJSON_GetArraySize(tm_json_get(request->args.json, kTIMMsgBatchSendParamIdentifierArray));
+}
+
 /* Takes the first requests of one class off the list. */
 static tm_request *take_run(tm_request **list, tm_class *class, bool *synced)
 {
     tm_request *run = *list, *last = run;
     *class = handler_of(run)->class;
     *synced = handler_of(run)->synced;
-    for (int count = 1; *class != TM_CLASS_SOLO && last->next && count < MAX_RUN; count++) {
+    int weight = weight_of(run);
+    while (*class != TM_CLASS_SOLO && last->next) {
         const tm_handler_type *handler = handler_of(last->next);
         if (handler->class != *class || last->next->refused) break;
+        weight += weight_of(last->next);
+        if (weight > MAX_RUN) break;
         *synced |= handler->synced;
         last = last->next;
     }

@@ -17,6 +17,8 @@
 #define STATEMENT_SLOTS 256
 /* A query that runs long looks at `stop` every so many steps of SQLite's machine. */
 #define STOP_CHECK_STEPS 5000
+/* Who waits for another process's transaction looks so often whether it is over. */
+#define LOOK_US 1000
 
 typedef struct {
     const char *text;
@@ -26,6 +28,7 @@ typedef struct {
 struct tm_sql {
     sqlite3 *db;
     const atomic_bool *stop;
+    bool in_memory;
     uint32_t busy_ms;
     uint64_t busy_since;
     bool synced;  /* what PRAGMA synchronous is set to */
@@ -57,7 +60,7 @@ static int wait_for_lock(void *userdata, int tries)
     if (tries == 0) sql->busy_since = tm_clock_ms();
     if (sql->stop && atomic_load(sql->stop)) return 0;
     if (tm_clock_ms() - sql->busy_since >= sql->busy_ms) return 0;
-    struct timespec pause = {0, tries < 20 ? 200 * 1000L : 1000 * 1000L};
+    struct timespec pause = {0, tries < 20 ? 200 * 1000L : LOOK_US * 1000L};
     nanosleep(&pause, NULL);
     return 1;
 }
@@ -164,6 +167,7 @@ tm_sql *tm_sql_open(const tm_sql_options *options, tm_error *err)
         return NULL;
     }
     sql->stop = options->stop;
+    sql->in_memory = options->in_memory;
     sql->busy_ms = options->busy_ms;
     int code = sqlite3_open_v2(options->path, &sql->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                                options->in_memory ? "memdb" : NULL);
@@ -278,6 +282,12 @@ int32_t tm_sql_commit(tm_sql *sql, tm_error *err)
     int32_t code = tm_sql_run(sql, err, "COMMIT", "");
     if (code) tm_sql_rollback(sql);
     return code;
+}
+
+void tm_sql_give_way(const tm_sql *sql)
+{
+    struct timespec pause = {0, 2 * LOOK_US * 1000L};
+    if (!sql->in_memory) nanosleep(&pause, NULL);
 }
 
 void tm_sql_rollback(tm_sql *sql)
@@ -430,4 +440,9 @@ int64_t tm_sql_last_id(const tm_sql *sql)
 int tm_sql_changes(const tm_sql *sql)
 {
     return sqlite3_changes(sql->db);
+}
+
+unsigned tm_sql_total_changes(const tm_sql *sql)
+{
+    return (unsigned)sqlite3_total_changes(sql->db);
 }

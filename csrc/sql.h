@@ -42,6 +42,8 @@ void tm_sql_set_aside(const char *path, const char *next, tm_error *err);
  * database's name. */
 int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err);
 int32_t tm_sql_commit(tm_sql *sql, tm_error *err);
+/* Between two transactions: lets those have the database who wait for it, who look for that only once in a while. */
+void tm_sql_give_way(const tm_sql *sql);
 void tm_sql_rollback(tm_sql *sql);
 /* One unnamed savepoint inside a transaction; undo restores it and leaves the transaction open. */
 int32_t tm_sql_savepoint(tm_sql *sql, tm_error *err);
@@ -63,6 +65,8 @@ int32_t tm_sql_run(tm_sql *sql, tm_error *err, const char *text, const char *for
 int64_t tm_sql_int(tm_sql *sql, tm_error *err, int64_t fallback, const char *text, const char *format, ...);
 int64_t tm_sql_last_id(const tm_sql *sql);
 int tm_sql_changes(const tm_sql *sql);
+/* Rows that were changed since it was opened, whatever became of that: the difference of two tells how many between them. */
+unsigned tm_sql_total_changes(const tm_sql *sql);
 
 /* Unsigned 64-bit columns. Below 2^63 an SQL integer; above, eight bytes big-endian: SQLite sorts blobs
  * behind integers and among themselves by bytes, so ORDER BY, comparisons and MAX are those of the unsigned

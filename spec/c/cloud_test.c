@@ -8,6 +8,8 @@
 #include "mem.h"
 
 #include <cjson/cJSON.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
 
 static void expect_refusal(const entry *e, int expected, const char *id, int type, const char *json,
                            box *never)
@@ -935,6 +937,113 @@ static void test_a_failed_completion_has_no_json(void **state)
     empty(&answer);
 }
 
+/* ---- How much is done in one transaction ---- */
+
+/* The connections to hubs, and what the largest of their transactions has changed. */
+static struct {
+    sqlite3 *db;
+    int changes; /* at the end of the last one */
+} connections[8];
+static atomic_int largest_transaction;
+
+static int on_commit(void *connection)
+{
+    size_t i = 0;
+    while (connections[i].db != connection)
+        i++;
+    int changes = sqlite3_total_changes(connection), more = changes - connections[i].changes;
+    connections[i].changes = changes;
+    if (more > atomic_load(&largest_transaction)) atomic_store(&largest_transaction, more);
+    return 0;
+}
+
+static int on_open(sqlite3 *db, char **error, const struct sqlite3_api_routines *api)
+{
+    (void)error, (void)api;
+    const char *name = sqlite3_db_filename(db, "main");
+    size_t i = 0;
+    if (!name || !strstr(name, "/hub.db")) return SQLITE_OK;
+    while (i < sizeof connections / sizeof *connections - 1 && connections[i].db)
+        i++;
+    connections[i].db = db;
+    connections[i].changes = 0;
+    sqlite3_commit_hook(db, on_commit, db);
+    return SQLITE_OK;
+}
+
+static void change_hub(const char *sql)
+{
+    sqlite3 *db;
+    char path[sizeof kit_dir + 16];
+    snprintf(path, sizeof path, "%s/hub/hub.db", kit_dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, DEADLINE_S * 1000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* anna, on a hub with the users user1 to user1000, whose transactions are watched from now on. */
+static void begin_watched(void)
+{
+    memset(connections, 0, sizeof connections);
+    sqlite3_auto_extension((void (*)(void))on_open);
+    begin("anna");
+    sqlite3_cancel_auto_extension((void (*)(void))on_open);
+    change_hub("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000) "
+               "INSERT INTO users(name) SELECT 'user' || i FROM c");
+    atomic_store(&largest_transaction, 0);
+}
+
+/* Rule 6: others wait for one transaction, not for all that this user has called. A message to a user changes five rows at
+ * most. */
+static void test_batches_are_no_more_than_a_thousand_messages_a_transaction(void **state)
+{
+    (void)state;
+    enum { BATCHES = 12, USERS = 500 };
+    box sent = {0};
+    cJSON *param = cJSON_CreateObject(),
+          *users = cJSON_AddArrayToObject(param, kTIMMsgBatchSendParamIdentifierArray);
+    for (int i = 1; i <= USERS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "user%d", i);
+        cJSON_AddItemToArray(users, cJSON_CreateString(name));
+    }
+    cJSON_AddItemToObject(param, kTIMMsgBatchSendParamMsg, cJSON_Parse(HELLO));
+    char *json = cJSON_PrintUnformatted(param);
+    begin_watched();
+    for (int i = 0; i < BATCHES; i++)
+        accepted(TIMMsgBatchSend(json, on_done, &sent));
+    await(&sent, BATCHES);
+    assert_int_equal(sent.code, 0);
+    assert_in_range(atomic_load(&largest_transaction), USERS, 5 * 1000);
+    cJSON_free(json);
+    cJSON_Delete(param);
+    empty(&sent);
+}
+
+/* The same where each message is for many. */
+static void test_messages_to_a_large_group_are_several_transactions(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 60, MEMBERS = 1000, ROWS = 10000 };
+    box done = {0}, sent = {0};
+    begin_watched();
+    complete(done, 0,
+             TIMGroupCreate(
+                 "{\"create_group_param_group_id\":\"crew\",\"create_group_param_group_name\":\"Crew\"}",
+                 on_done, &done));
+    change_hub(
+        "INSERT INTO members(group_id, user, role, joined) SELECT g.id, u.id, 0, 0 FROM groups g, users u "
+        "WHERE u.name LIKE 'user%'");
+    for (int i = 0; i < MESSAGES; i++)
+        accepted(TIMMsgSendNewMsg("crew", kTIMConv_Group, HELLO, on_done, &sent));
+    await(&sent, MESSAGES);
+    assert_int_equal(sent.code, 0);
+    assert_in_range(atomic_load(&largest_transaction), MEMBERS, ROWS + MEMBERS + 5);
+    empty(&done);
+    empty(&sent);
+}
+
 static void test_the_version(void **state)
 {
     (void)state;
@@ -1013,6 +1122,8 @@ int main(int count, char **arguments)
         TEST(integers_come_back_exactly),
         TEST(a_locator_stands_for_a_message),
         TEST(a_failed_completion_has_no_json),
+        TEST(batches_are_no_more_than_a_thousand_messages_a_transaction),
+        TEST(messages_to_a_large_group_are_several_transactions),
         TEST(the_version),
         TEST(a_process_may_exit_without_uninit),
         TEST(a_forked_child_does_not_keep_a_user),

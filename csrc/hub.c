@@ -217,15 +217,26 @@ static bool any_writes(const tm_op *ops, const tm_op *end)
     return false;
 }
 
+/* That session died; its name never comes back. While another process writes its row stays, since answers are waited for: who
+ * rings it next finds it dead again. */
+static void forget_session(tm_hub *hub, const char *bell)
+{
+    tm_error err = {0};
+    tm_hub_bell_remove(hub->bell, bell);
+    if (tm_sql_try_begin(hub->sql, &err)) return;
+    if (tm_sql_run(hub->sql, &err, "DELETE FROM sessions WHERE bell = ?", "t", bell))
+        tm_sql_rollback(hub->sql);
+    else
+        tm_sql_commit(hub->sql, &err);
+}
+
 /* Rings those of the guests from `at` on; how many of them have died. */
 static int ring_from(tm_hub *hub, size_t at)
 {
     int dead = 0;
     for (; at < hub->guests.count; at++)
         if (!tm_hub_bell_ring(hub->bell, hub->guests.names[at], "", 0)) {
-            /* that session died; its name never comes back */
-            tm_hub_bell_remove(hub->bell, hub->guests.names[at]);
-            tm_sql_run(hub->sql, NULL, "DELETE FROM sessions WHERE bell = ?", "t", hub->guests.names[at]);
+            forget_session(hub, hub->guests.names[at]);
             dead++;
         }
     return dead;
@@ -345,15 +356,7 @@ static void stored(tm_backend *self)
 {
     tm_hub *hub = (tm_hub *)self;
     hub->cursor = hub->next;
-    if (hub->noted == hub->cursor) return;
-    /* for devices to come; nothing is lost if a power cut takes it back, so it is not synced */
-    tm_error err = {0};
-    if (tm_sql_begin(hub->sql, false, &err)) return;
-    if (tm_sql_run(hub->sql, &err, "UPDATE devices SET fetched = max(fetched, ?) WHERE id = ?", "ii",
-                   hub->cursor, hub->device_id))
-        tm_sql_rollback(hub->sql);
-    else if (!tm_sql_commit(hub->sql, &err))
-        hub->noted = hub->cursor;
+    tm_hub_note_fetched(hub);
 }
 
 static int32_t moved(tm_backend *self, char **cursor, tm_error *err)
@@ -375,7 +378,8 @@ static int fd(tm_backend *self)
 static int interval_ms(tm_backend *self)
 {
     const tm_hub *hub = (const tm_hub *)self;
-    return tm_hub_bell_is_deaf(hub->bell) ? HUB_BELL_INTERVAL_MS : hub->host.world ? -1 : HUB_IDLE_CHECK_MS;
+    bool soon = tm_hub_bell_is_deaf(hub->bell) || hub->noted != hub->cursor;
+    return soon ? HUB_BELL_INTERVAL_MS : hub->host.world ? -1 : HUB_IDLE_CHECK_MS;
 }
 
 static bool ready(tm_backend *self, bool drop_online)
@@ -393,6 +397,7 @@ static bool ready(tm_backend *self, bool drop_online)
         if (event) hub->host.online(hub->host.worker, event);
     }
     tm_free(large);
+    tm_hub_note_fetched(hub);
     tm_hub_check_session(hub);
     bool missed = hub->missed || tm_hub_bell_is_deaf(hub->bell);
     hub->missed = false;
@@ -410,7 +415,7 @@ static void close_hub(tm_backend *self)
         tm_fail(&op->error, ERR_USER_CANCELED, "cancelled: logged out");
         hub->host.answer(hub->host.worker, op);
     }
-    if (hub->sql && hub->session_id) tm_hub_drop_session(hub, NULL);
+    if (hub->sql && hub->session_id) tm_hub_end_session(hub);
     tm_hub_bell_close(hub->bell);
     tm_sql_close(hub->sql);
     tm_hub_guests_clear(&hub->guests);

@@ -80,8 +80,11 @@ void tm_hub_check_session(tm_hub *hub);
 /* Nobody else's event lies between the cursor and the end of the log: those that follow are our own. False on failure,
  * too. */
 bool tm_hub_at_end(tm_hub *hub);
-/* Forgets the session. */
-int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err);
+/* Notes in the hub what the device has fetched, for devices to come, unless another process writes just then: nobody waits for
+ * that, and it is tried again (interval_ms). No transaction may be open. */
+void tm_hub_note_fetched(tm_hub *hub);
+/* Logs the device out. No transaction may be open. */
+void tm_hub_end_session(tm_hub *hub);
 
 /* ---- hub_log.c: what is said in conversations; whatever writes, inside a transaction ---- */
 /* Finds the topic of a conversation and checks that the user may take part: 20003, 10010, 10007. `make`: adds

@@ -126,9 +126,32 @@ static int32_t drop_session_of(tm_hub *hub, const char *bell, tm_error *err)
                       bell);
 }
 
-int32_t tm_hub_drop_session(tm_hub *hub, tm_error *err)
+static int32_t set_fetched(tm_hub *hub, tm_error *err)
 {
-    return drop_session_of(hub, tm_hub_bell_name(hub->bell), err);
+    return tm_sql_run(hub->sql, err, "UPDATE devices SET fetched = max(fetched, ?) WHERE id = ?", "ii",
+                      hub->cursor, hub->device_id);
+}
+
+void tm_hub_note_fetched(tm_hub *hub)
+{
+    tm_error err = {0};
+    /* nothing is lost if a power cut takes it back, so it is not synced */
+    if (hub->noted == hub->cursor || tm_sql_try_begin(hub->sql, &err)) return;
+    if (set_fetched(hub, &err))
+        tm_sql_rollback(hub->sql);
+    else if (!tm_sql_commit(hub->sql, &err))
+        hub->noted = hub->cursor;
+}
+
+void tm_hub_end_session(tm_hub *hub)
+{
+    tm_error err = {0};
+    if (tm_sql_begin(hub->sql, false, &err)) return;
+    if ((hub->noted != hub->cursor && set_fetched(hub, &err)) ||
+        drop_session_of(hub, tm_hub_bell_name(hub->bell), &err))
+        tm_sql_rollback(hub->sql);
+    else
+        tm_sql_commit(hub->sql, &err);
 }
 
 bool tm_hub_at_end(tm_hub *hub)
@@ -158,19 +181,18 @@ void tm_hub_check_session(tm_hub *hub)
         hub->missed |= !tm_hub_at_end(hub);
         return;
     }
-    int32_t code = tm_sql_begin(hub->sql, false, &err);
-    if (!code) {
-        code = drop_session_of(hub, old, &err);
-        if (!code) code = add_session(hub, &err);
-        if (code)
-            tm_sql_rollback(hub->sql);
-        else
-            code = tm_sql_commit(hub->sql, &err);
-    }
+    hub->missed = true;
+    if (tm_sql_try_begin(hub->sql, &err))
+        return; /* no call is to wait for that: it is looked after again in a moment */
+    int32_t code = drop_session_of(hub, old, &err);
+    if (!code) code = add_session(hub, &err);
+    if (code)
+        tm_sql_rollback(hub->sql);
+    else
+        code = tm_sql_commit(hub->sql, &err);
     if (code) hub->session_id = 0; /* looked after again in a moment */
     tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more: %s",
                  code ? err.text : "mended");
-    hub->missed = true;
 }
 
 int32_t tm_hub_login(tm_hub *hub, tm_op *op, tm_error *err)

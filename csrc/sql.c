@@ -232,6 +232,15 @@ int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
     return code ? code : tm_sql_run(sql, err, "BEGIN IMMEDIATE", "");
 }
 
+int32_t tm_sql_try_begin(tm_sql *sql, tm_error *err)
+{
+    uint32_t busy_ms = sql->busy_ms;
+    sql->busy_ms = 0;
+    int32_t code = tm_sql_begin(sql, false, err);
+    sql->busy_ms = busy_ms;
+    return code;
+}
+
 bool tm_sql_is_damaged(tm_sql *sql)
 {
     tm_error err = {0};

@@ -47,6 +47,15 @@ static bool look_is_due(tm_worker *worker)
     return true;
 }
 
+/* Milliseconds until the next look; -1: there is none to come. The interval may have become shorter since the last one. */
+static int time_until_look(tm_worker *worker)
+{
+    int interval = worker->backend->interval_ms(worker->backend);
+    if (interval >= 0 && time_until(worker, worker->look_at) > interval)
+        worker->look_at = tm_world_ms(worker->world) + (uint64_t)interval;
+    return interval < 0 ? -1 : time_until(worker, worker->look_at);
+}
+
 /* Lets the backend take in what came. */
 static void look(tm_worker *worker)
 {
@@ -74,7 +83,7 @@ static void wait_for_work(tm_worker *worker)
     int timeout = -1;
     if (worker->backend) {
         fds[1].fd = worker->backend->fd(worker->backend);
-        if (worker->backend->interval_ms(worker->backend) >= 0) timeout = time_until(worker, worker->look_at);
+        timeout = time_until_look(worker);
     }
     if (worker->retry_at && (timeout < 0 || timeout > time_until(worker, worker->retry_at)))
         timeout = time_until(worker, worker->retry_at);

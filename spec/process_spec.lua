@@ -53,6 +53,74 @@ describe("processes", function()
     return texts
   end
 
+  support.hub_only(describe)("while another process keeps writing to the hub,", function()
+    local bob, at_bob
+
+    local function number(sql)
+      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db' \"%s\""):format(dir, sql)))
+      return pipe:read "n"
+    end
+
+    local function fetched() return number "SELECT max(fetched) FROM devices WHERE user = (SELECT id FROM users WHERE name = 'bob')" end
+    local function newest() return number "SELECT max(id) FROM events" end
+
+    -- A process that does some SQL on the hub, and then has it for itself until it is closed.
+    local function keep_hub(sql)
+      local writer = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db'"):format(dir), "w"))
+      assert(writer:write(sql, "\nBEGIN IMMEDIATE;\n.shell touch '", dir, "/kept'\n"))
+      assert(writer:flush())
+      support.eventually(function() return lfs.attributes(dir .. "/kept") end)
+      return writer
+    end
+
+    -- Asks the hub something, for which it is only read.
+    local function look() assert.same({}, support.must(bob, "group_get_joined_group_list")) end
+
+    before_each(function()
+      local alice = device "alice"
+      bob, at_bob = device("bob", nil, { request_timeout_ms = 10 * support.DEADLINE_MS }) -- it would wait so long
+      support.say(alice, "bob", C2C, "one")
+      support.arrival(at_bob, "one", bob)
+      support.eventually(function() return fetched() == newest() end, bob)
+      alice:close()
+    end)
+
+    it("rule 24: it is noted later what a device has fetched, which answers its calls meanwhile", function()
+      local before = fetched()
+      local writer <close> = keep_hub [[
+        INSERT INTO events(kind, topic, sender, seq, rand, client_time, server_time, priority, elems)
+          SELECT 1, topic, sender, seq + 1, rand + 1, client_time, server_time, priority, elems FROM events WHERE kind = 1;
+        INSERT INTO inbox SELECT id, last_insert_rowid() FROM users WHERE name = 'bob';]]
+      support.eventually(function()
+        look()
+        return #at_bob.messages == 2
+      end)
+      assert.equal(2, #support.history(bob, "alice", C2C))
+      look()
+      assert.equal(before, fetched())
+      writer:close()
+      support.eventually(function() return fetched() == newest() end, bob)
+      assert.is_true(fetched() > before)
+    end)
+
+    it("rule 24: nor does one wait that has to be found again by others", function()
+      local writer <close> = keep_hub ""
+      for name in lfs.dir(dir .. "/hub/bells") do
+        if #name > 2 then assert(os.remove(dir .. "/hub/bells/" .. name)) end
+      end
+      support.pass(os.time() + 1, bob) -- it is looked for once a second at most
+      look()
+      look()
+      writer:close()
+      local alice = device "alice"
+      support.pass(os.time() + 1, bob)
+      look()
+      support.say(alice, "bob", C2C, "two")
+      support.arrival(at_bob, "two", bob)
+      assert.equal(1, number "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user WHERE u.name = 'bob'")
+    end)
+  end)
+
   it("rule 14, 22: two chat at once, and both have the same", function()
     enrol("alice", "bob")
     local count = support.is_hub and 400 or 100

@@ -58,9 +58,10 @@ typedef struct tm_hub {
 
 /* Who is to be woken, but for the session itself (the second parameter). */
 #define HUB_BELLS_OF_USER "SELECT bell FROM sessions WHERE user = ? AND id <> ? AND bell <> ''"
+/* CROSS: a group may have far more members than there are sessions on a machine. */
 #define HUB_BELLS_OF_GROUP                                                                                   \
-    "SELECT s.bell FROM members m JOIN sessions s ON s.user = m.user "                                       \
-    "WHERE m.group_id = ? AND s.id <> ? AND s.bell <> ''"
+    "SELECT s.bell FROM sessions s CROSS JOIN members m ON m.group_id = ? AND m.user = s.user "              \
+    "WHERE s.id <> ? AND s.bell <> ''"
 /* There is something for them in the log: they were woken, or whoever was to do that has died before. */
 #define HUB_BELLS_OF_LATE                                                                                    \
     "SELECT s.bell FROM sessions s JOIN devices d ON d.id = s.device WHERE s.id <> ? AND s.bell <> '' "      \

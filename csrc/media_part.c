@@ -89,6 +89,10 @@ static int32_t open_locked(tm_part *part, const char *path, tm_error *err)
         struct stat held, named;
         part->fd = open(part->name,
                         O_RDWR | O_CREAT | (is_new ? O_EXCL : 0) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        if (part->fd < 0 && errno == EACCES && !is_new && unlink(part->name) == 0) {
+            is_new = true; /* one that is closed to us gives way too */
+            continue;
+        }
         if (part->fd < 0) return failed(err, path);
         if (flock(part->fd, LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK) return failed(err, part->name);

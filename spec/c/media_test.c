@@ -540,6 +540,18 @@ static void part_of_another_user_that_stays(void **state)
     assert_left(1);
 }
 
+/* One that cannot even be opened is in nobody's way, if it can be removed. */
+static void closed_part_of_another_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) skip();
+    make_file(at("out/.file.timmsg-part"), 0, 1);
+    assert_int_equal(chmod(at("out"), 0777), 0);
+    become_somebody();
+    assert_int_equal(wait_done(start_fetch("/whole.bin", at("out/file"))).last.code, 0);
+    assert_same(at("out/file"), at("www/whole.bin"));
+}
+
 static void full_disk(void **state)
 {
     (void)state;
@@ -1005,6 +1017,7 @@ int main(void)
         CASE(paths_that_cannot_be_written),
         cmocka_unit_test_setup_teardown(directory_that_cannot_be_read, before_each, after_somebody),
         cmocka_unit_test_setup_teardown(part_of_another_user_that_stays, before_each, after_somebody),
+        cmocka_unit_test_setup_teardown(closed_part_of_another_user, before_each, after_somebody),
         CASE(full_disk),
         CASE(long_names),
         CASE(planted_link_is_not_followed),

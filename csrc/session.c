@@ -102,8 +102,34 @@ void tm_worker_end_session(tm_worker *worker)
     if (was_online) tell_network(worker, kTIMDisconnected, 0, "");
 }
 
+static void login_failed(tm_worker *worker, tm_request *request, const tm_error *err)
+{
+    close_session(worker);
+    tm_client_end_login(worker->client, request, false);
+    tm_request_fail(request, err->code < 0 ? ERR_INIT_CORE_FAIL : err->code, err->text);
+    tm_worker_finish(worker, request);
+}
+
+/* The log-in that is under way, NULL if none is. */
+static tm_request *find_login(const tm_worker *worker)
+{
+    tm_request *request = worker->waiting;
+    while (request && request->kind != TM_CALL_LOGIN)
+        request = request->next;
+    return request;
+}
+
 void tm_worker_kicked(tm_worker *worker)
 {
+    tm_request *login = find_login(worker);
+    if (login) { /* its session had begun, but what an earlier life left was not settled yet */
+        tm_error err;
+        tm_fail(&err, ERR_LOGIN_KICKED_OFF_BY_OTHER, "another session has taken this one's place meanwhile");
+        tm_worker_stop_waiting(worker, login);
+        login->outstanding = 0;
+        login_failed(worker, login, &err);
+        return;
+    }
     worker->online = false; /* that the connection is down was told */
     tm_worker_end_session(worker);
     tm_client_set_session(worker->client, TM_SESSION_IN, TM_SESSION_OUT);
@@ -126,14 +152,6 @@ static int32_t start_logout(tm_worker *worker, tm_request *request, tm_error *er
 const tm_handler_type tm_handle_logout = {.class = TM_CLASS_SOLO, .start = start_logout};
 
 /* ---- logging in ---- */
-
-static void login_failed(tm_worker *worker, tm_request *request, const tm_error *err)
-{
-    close_session(worker);
-    tm_client_end_login(worker->client, request, false);
-    tm_request_fail(request, err->code < 0 ? ERR_INIT_CORE_FAIL : err->code, err->text);
-    tm_worker_finish(worker, request);
-}
 
 /* Rule 26: a report counts what was here when it was called. */
 static int32_t note_what_is_here(tm_worker *worker, tm_error *err)

@@ -297,7 +297,7 @@ static void end_reached(tm_xmpp *x, tm_archive *archive)
     if (archive->from && told) forget_from(x, archive);
     if (!archive->rewind) archive->caught_up = true; /* under a steady inflow it always rings */
     /* a server that lets the user in and shows him nothing, or a disk that cannot take it, is no success */
-    if (archive->caught_up && !*archive->group) x->failures = 0;
+    if (archive->caught_up && x->own->caught_up && tm_rooms_are_read(x)) x->failures = 0;
     if (archive->rings || archive->rewind) return; /* there may be more by now */
     if (archive->expected_count && !swept) {
         want_sweep(archive);

@@ -40,8 +40,10 @@ void tm_connection_lost(void *owner, const tm_error *err)
 {
     tm_xmpp *x = owner;
     bool was_welcome = x->welcome;
+    uint64_t now = tm_clock_ms();
     x->welcome = false;
-    if (!x->down_since) x->down_since = tm_clock_ms();
+    if (was_welcome && now - x->welcome_at >= LONGEST_PAUSE_MS) x->failures = 0; /* it has held */
+    if (!x->down_since) x->down_since = now;
     x->setup = x->services = 0;
     x->ask_at = 0;
     if (x->own) tm_archive_lost(x->own);
@@ -65,7 +67,7 @@ void tm_connection_lost(void *owner, const tm_error *err)
     if (pause > LONGEST_PAUSE_MS) pause = LONGEST_PAUSE_MS;
     pause -= (uint32_t)(tm_message_random() % (pause / 2));
     x->failures++;
-    x->retry_at = tm_clock_ms() + pause;
+    x->retry_at = now + pause;
 }
 
 /* ---- up: what a new connection needs ---- */
@@ -88,6 +90,7 @@ static void set_up_one(tm_xmpp *x)
     if (untold) tm_archive_read_from(x->own, untold);
     if (!x->was_welcome) tm_outbox_hasten(x);
     x->welcome = x->was_welcome = true;
+    x->welcome_at = tm_clock_ms();
     x->refusals = 0;
     x->down_since = 0;
     tm_xmpp_log(x, kTIMLog_Info, "connected as %s", tm_link_jid(x->link));

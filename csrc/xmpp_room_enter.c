@@ -24,27 +24,6 @@
 
 /* ---- coming into a group ---- */
 
-static void note_power(tm_room *room, const char *user, tm_standing standing)
-{
-    if (tm_room_standing(room, user) == TM_STANDING_NONE) tm_room_note(room, user, standing);
-}
-
-/* ejabberd shows a list to those only who are in one of them. Whom an absent owner or admin has removed meanwhile must know
- * that they could, or he stays in an open group: by what the room says of itself, and by the list as it was. */
-static void list_refused(tm_xmpp *x, tm_room *room, tm_standing of)
-{
-    char *kept = of == TM_STANDING_ADMIN ? tm_mirror_admins(x->mirror, room->group) : NULL;
-    cJSON *admins = kept ? tm_json_parse_own(kept, strlen(kept), NULL) : NULL;
-    const cJSON *admin;
-    cJSON_ArrayForEach(admin, admins)
-    {
-        if (cJSON_IsString(admin)) note_power(room, admin->valuestring, TM_STANDING_ADMIN);
-    }
-    cJSON_Delete(admins);
-    tm_free(kept);
-    if (of == TM_STANDING_OWNER && *room->owner) note_power(room, room->owner, TM_STANDING_OWNER);
-}
-
 static void keep_admins(tm_xmpp *x, const tm_room *room, const cJSON *admins)
 {
     tm_error err = {0};
@@ -52,6 +31,36 @@ static void keep_admins(tm_xmpp *x, const tm_room *room, const cJSON *admins)
     if (text ? tm_mirror_note_admins(x->mirror, room->group, text, &err) : tm_fail_memory(&err))
         tm_xmpp_log(x, kTIMLog_Warn, "the admins of \"%s\" were not noted: %s", room->group, err.text);
     tm_free(text);
+}
+
+/* Those who were admins when the list could be read, but for those of whom the room has said since what they are. */
+static void recall_admins(tm_xmpp *x, tm_room *room)
+{
+    char *kept = tm_mirror_admins(x->mirror, room->group);
+    cJSON *admins = kept ? tm_json_parse_own(kept, strlen(kept), NULL) : NULL;
+    bool any_gone = false;
+    for (cJSON *admin = admins ? admins->child : NULL, *next; admin; admin = next) {
+        next = admin->next;
+        bool is_id = cJSON_IsString(admin);
+        if (is_id && !tm_room_knows(room, admin->valuestring)) {
+            tm_room_note(room, admin->valuestring, TM_STANDING_ADMIN);
+        } else if (!is_id || tm_room_standing(room, admin->valuestring) < TM_STANDING_ADMIN) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(admins, admin));
+            any_gone = true;
+        }
+    }
+    if (any_gone) keep_admins(x, room, admins);
+    cJSON_Delete(admins);
+    tm_free(kept);
+}
+
+/* ejabberd shows a list to those only who are in one of them. Whom an absent owner or admin has removed meanwhile must know
+ * that they could, or he stays in an open group: by what the room says of itself, and by the list as it was. */
+static void list_refused(tm_xmpp *x, tm_room *room, tm_standing of)
+{
+    if (of == TM_STANDING_ADMIN) recall_admins(x, room);
+    if (of == TM_STANDING_OWNER && *room->owner && !tm_room_knows(room, room->owner))
+        tm_room_note(room, room->owner, TM_STANDING_OWNER);
 }
 
 /* A list of those of one standing, which the room was asked for. */
@@ -318,6 +327,17 @@ bool tm_rooms_are_settled(const tm_xmpp *x)
         bool waits_to_retry = room->retry_at > 1 && room->failures > 1;
         bool is_known = room->in && room->archive && room->archive->known;
         if (!is_known && !waits_to_retry) return false;
+    }
+    return true;
+}
+
+bool tm_rooms_are_read(const tm_xmpp *x)
+{
+    if (!x->rooms || !*x->rooms) return true;
+    if (!x->bookmarked) return false;
+    for (const tm_room *room = x->first_room; room; room = room->next) {
+        bool is_read = room->in && room->archive && room->archive->caught_up;
+        if (!is_read && room->retry_at <= 1) return false;
     }
     return true;
 }

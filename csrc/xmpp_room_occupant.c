@@ -14,11 +14,22 @@ tm_standing tm_standing_read(const char *affiliation)
     return strcmp(affiliation, "member") == 0 ? TM_STANDING_MEMBER : TM_STANDING_NONE;
 }
 
-tm_standing tm_room_standing(const tm_room *room, const char *user)
+static const tm_occupant *find_user(const tm_room *room, const char *user)
 {
     const tm_occupant *of = room->occupants;
     while (of && strcmp(of->user, user) != 0)
         of = of->next;
+    return of;
+}
+
+bool tm_room_knows(const tm_room *room, const char *user)
+{
+    return find_user(room, user) != NULL;
+}
+
+tm_standing tm_room_standing(const tm_room *room, const char *user)
+{
+    const tm_occupant *of = find_user(room, user);
     if (!of || of->standing == TM_STANDING_NONE || of->standing == TM_STANDING_OWNER)
         return of ? of->standing : TM_STANDING_NONE;
     return tm_member_has_quit(room, user) ? TM_STANDING_NONE : of->standing;

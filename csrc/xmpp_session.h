@@ -146,8 +146,9 @@ struct tm_xmpp {
     uint64_t retry_at;     /* when to connect again; 0: not waiting */
     uint64_t down_since;   /* tm_clock_ms; 0: it is not down, or was never up */
     int refusals;          /* how often in a row the password was refused */
-    int failures;          /* connections in a row that failed, or broke before the user's archive was read */
-    tm_archive *own;       /* the user's archive */
+    uint64_t welcome_at;   /* when the connection was set up (tm_clock_ms) */
+    int failures;    /* connections in a row that failed, or broke soon, before the archives were read */
+    tm_archive *own; /* the user's archive */
     tm_collecting *collecting; /* pages on their way (xmpp_page.c) */
     tm_room *first_room;
     tm_task *sending, *last_sending; /* xmpp_outbox.c */
@@ -349,6 +350,8 @@ tm_standing tm_standing_read(const char *affiliation);
 /* What the room says that a user is. But who has said that he quits is nothing, whatever the list says until somebody has put it
  * in order; once he is back, what the room says counts, which may have been said later than what was read of him. */
 tm_standing tm_room_standing(const tm_room *room, const char *user);
+/* Whether the room has said on this connection what a user is. */
+bool tm_room_knows(const tm_room *room, const char *user);
 /* Notes what a room said of a user. */
 void tm_room_note(tm_room *room, const char *user, tm_standing standing);
 
@@ -401,6 +404,8 @@ void tm_room_retry(tm_room *room);
 void tm_rooms_enter(tm_xmpp *x);
 /* Whether it is known of all groups where their archives begin. */
 bool tm_rooms_are_settled(const tm_xmpp *x);
+/* Whether the archives of all groups were read to their ends, but for rooms that one cannot enter just now. */
+bool tm_rooms_are_read(const tm_xmpp *x);
 /* The connection is gone. */
 void tm_rooms_lost(tm_xmpp *x);
 /* Calls that are due; and when the next is (tm_clock_ms, 0: none). */

@@ -444,6 +444,30 @@ describe("logging in on XMPP", function()
     support.arrival(seen, "meanwhile")
   end)
 
+  it("does so where it can't keep what was said in a group (rule 46)", function()
+    local ann = support.new_client(dir, "ann")
+    local bob, at_bob = support.device(dir, "bob")
+    support.group(ann, "team", "bob")
+    support.say(ann, "team", timmsg.GROUP, "before")
+    support.arrival(at_bob, "before", ann)
+    bob:close()
+    local mirror = ("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/bob/bob.mirror' \"%%s\""):format(dir)
+    local full = "CREATE TRIGGER full BEFORE INSERT ON log WHEN new.conv_type = 2 BEGIN SELECT RAISE(ABORT, 'full'); END"
+    assert(os.execute(mirror:format(full)))
+    support.say(ann, "team", timmsg.GROUP, "meanwhile")
+    local told
+    bob, told = watched("bob", { data_dir = dir .. "/bob" })
+    at_bob = support.watch(bob)
+    support.idle(8000, bob)
+    local downs = 0
+    for _, change in ipairs(told) do
+      if change.status == timmsg.TIMDisconnected then downs = downs + 1 end
+    end
+    assert.is_true(downs > 1 and downs < 8, downs)
+    assert(os.execute(mirror:format "DROP TRIGGER full"))
+    support.arrival(at_bob, "meanwhile")
+  end)
+
   it("tells one whose very device came in again", function()
     local ann = support.new_client(dir, "ann", { data_dir = dir .. "/one" })
     support.must(ann, "logout")
@@ -455,4 +479,27 @@ describe("logging in on XMPP", function()
     support.eventually(function() return kicked == 1 end, ann)
     assert.is_nil((ann:send_new_msg("ann", C2C, timmsg.text "x"))) -- logged out
   end)
+
+  if support.backend == "prosody" then
+    it("tells one whose very device came in again while it was logging in", function()
+      local ann = support.new_client(dir, "ann", { data_dir = dir .. "/one" })
+      support.say(ann, "ann", C2C, "is it sent?")
+      ann:close()
+      assert(os.execute(("env -u LD_PRELOAD sqlite3 '%s/one/ann.db' 'UPDATE messages SET status = 1, position = NULL'"):format(dir)))
+      assert(os.execute(("cp -r '%s/one' '%s/two'"):format(dir, dir)))
+      server:lose("own_page", "ann@" .. host) -- the log-in asks there what became of the message
+      ann = support.new_client(dir, nil, { data_dir = dir .. "/one" })
+      local kicked, code = 0
+      ann:on("kicked_offline", function() kicked = kicked + 1 end)
+      assert(ann:login("ann", "sig", function(c) code = c end))
+      support.idle(2000, ann)
+      assert.is_nil(code)
+      local two = support.new_client(dir, nil, { data_dir = dir .. "/two" })
+      assert(two:login("ann", "sig"))
+      support.eventually(function() return code end, ann, two)
+      assert.same({ timmsg.ERR_LOGIN_KICKED_OFF_BY_OTHER, 0 }, { code, kicked })
+      two:close()
+      assert.equal(0, (support.call(ann, "login", "ann", "sig"))) -- nothing is left of it
+    end)
+  end
 end)

@@ -644,24 +644,30 @@ describe("calls", function()
       refused()
     end)
 
-    it("rule 8: a logout ends a login that is under way", function()
-      local tim = support.new_client(dir)
-      local answers = {}
-      local function note(what)
-        return function(code) answers[#answers + 1] = what .. " " .. code end
-      end
+    it("rule 8: a logout ends a login that is under way, or has failed meanwhile", function()
       support.account(dir, "user1")
       support.account(dir, "user2")
-      assert(tim:login("user1", "sig", note "in"))
-      assert(tim:logout(note "out"))
-      assert.is_nil(tim:user())
-      assert(tim:login("user2", "sig", note "in"))
-      support.eventually(function() return #answers == 3 end, tim)
-      -- the worker may have been quick
-      assert.is_true(answers[1] == "in 0" or answers[1] == "in " .. timmsg.ERR_USER_CANCELED, answers[1])
-      assert.same({ "out 0", "in 0" }, { answers[2], answers[3] })
-      assert.equal("user2", tim:user())
-      assert.equal("user2", support.say(tim, "user2", C2C, "me").message_sender)
+      for _, first in ipairs { "user1", ("x"):rep(33) } do
+        local tim = support.new_client(dir)
+        local answers = {}
+        local function note(what)
+          return function(code) answers[#answers + 1] = what .. " " .. code end
+        end
+        assert(tim:login(first, "sig", note "in"))
+        assert(tim:logout(note "out"))
+        assert.is_nil(tim:user())
+        assert(tim:login("user2", "sig", note "in"))
+        support.eventually(function() return #answers == 3 end, tim)
+        if first == "user1" then -- the worker may have been quick
+          assert.is_true(answers[1] == "in 0" or answers[1] == "in " .. timmsg.ERR_USER_CANCELED, answers[1])
+        else
+          assert.equal("in " .. timmsg.ERR_SDK_COMM_INVALID_IDENTIFIER, answers[1])
+        end
+        assert.same({ "out 0", "in 0" }, { answers[2], answers[3] })
+        assert.equal("user2", tim:user())
+        assert.equal("user2", support.say(tim, "user2", C2C, "me").message_sender)
+        tim:close()
+      end
     end)
 
     it("rule 8: a login that failed leaves nobody in and the next one free", function()

@@ -844,20 +844,20 @@ describe("the Lua face", function()
 
     it("with a budget goes on until the time is over, and handles one at least", function()
       local tim = new "user1"
-      local lines, made = 0, 500
+      local lines = 0
       tim:on("log", function()
         lines = lines + 1
         local start = support.now_ms()
-        repeat until support.now_ms() - start >= 1
+        repeat until support.now_ms() - start >= 10
       end)
-      for _ = 1, made do assert.is_nil((tim:send_new_msg("user2", C2C, {}))) end
+      for _ = 1, 100 do assert.is_nil((tim:send_new_msg("user2", C2C, {}))) end
       assert.equal(1, tim:poll(0))
       local start = support.now_ms()
-      local handled = tim:poll(20)
+      local handled = tim:poll(200)
       assert.is_true(handled > 1 and handled <= 20)
       assert.equal(1 + handled, lines)
-      assert.is_true(support.now_ms() - start >= 20)
-      assert.is_true(support.now_ms() - start < 2000)
+      assert.is_true(support.now_ms() - start >= 200)
+      assert.is_true(support.now_ms() - start < 4000)
     end)
 
     it("inside a callback returns nil, already polling", function()

@@ -32,8 +32,8 @@ typedef struct tm_part {
 
 /* Opens and locks the part file for `path`. If its side-car was written for `key` (no newlines in it), size,
  * total and validator are those of the broken-off attempt, and there is at least one byte left to move; else
- * the part starts empty, in a file that nobody else can open. ERR_IO_OPERATION_FAILED, also when another transfer has the lock; the part stays
- * closed. */
+ * the part starts empty, in a file that nobody else can open. ERR_IO_OPERATION_FAILED, also when another transfer
+ * has the lock; the part stays closed. */
 int32_t tm_part_open(tm_part *part, const char *path, const char *key, tm_error *err);
 /* Opens and locks a new file of a name of its own in `directory` instead. All that nobody has locked there is removed. */
 int32_t tm_part_open_temporary(tm_part *part, const char *directory, tm_error *err);

@@ -56,11 +56,7 @@ describe("processes", function()
   support.hub_only(describe)("while another process keeps writing to the hub,", function()
     local bob, at_bob
 
-    local function number(sql)
-      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db' \"%s\""):format(dir, sql)))
-      return pipe:read "n"
-    end
-
+    local function number(sql) return support.hub_number(dir, sql) end
     local function fetched() return number "SELECT max(fetched) FROM devices WHERE user = (SELECT id FROM users WHERE name = 'bob')" end
     local function newest() return number "SELECT max(id) FROM events" end
 

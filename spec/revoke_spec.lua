@@ -545,11 +545,7 @@ describe("revoke", function()
   support.hub_only(describe)("rule 29: who comes back to a group", function()
     local owner, stay
 
-    -- One number that the hub's database knows.
-    local function ask(sql)
-      local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db' \"%s\""):format(dir, sql)))
-      return pipe:read "n"
-    end
+    local function ask(sql) return support.hub_number(dir, sql) end
 
     local function invite(...)
       support.must(owner, "group_invite_member", {

@@ -343,6 +343,12 @@ function support.download(client, param, path)
   assert(code == 0, ("download_elem_to_path: %s (%d)"):format(desc, code))
 end
 
+-- One number that the database of the hub under `dir` knows.
+function support.hub_number(dir, sql)
+  local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/hub/hub.db' \"%s\""):format(dir, sql)))
+  return pipe:read "n"
+end
+
 -- A public group that the client creates; the others, by name, are its first members.
 function support.group(client, group_id, ...)
   local members = {}

@@ -14,8 +14,8 @@ typedef struct tm_callbacks {
     /* In hand: taken out of the mailbox and not wholly delivered; owned. Handlers up to the number `given`
      * have had it, those over `limit` (negative: delivery has not begun) came later. */
     tm_letter *letter;
-    tm_letter
-        *read; /* Lua values are being made of it: whoever does that frees it if it is in hand no more */
+    /* Lua values are being made of it: whoever does that frees it if it is in hand no more. */
+    tm_letter *read;
     lua_Integer given, limit;
     lua_Integer last_handler; /* the newest handler's number; they grow */
     int first_raised, raised; /* errors that wait to go out of poll: where the first is, and how many */

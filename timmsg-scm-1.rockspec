@@ -109,6 +109,7 @@ build = {
         "csrc/xmpp_group_list.c",
         "csrc/xmpp_group_make.c",
         "csrc/xmpp_group_state.c",
+        "csrc/xmpp_handshake.c",
         "csrc/xmpp_history.c",
         "csrc/xmpp_info.c",
         "csrc/xmpp_item.c",

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "include/TIMCloudDef.h"
 #include "xmpp_bytes.h"
+#include "xmpp_handshake.h"
 #include "xmpp_jid.h"
 
 #include <fcntl.h>
@@ -21,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* libstrophe gives up connecting after 5 s; a log-in may not take longer than this. (In TLS's own handshake it waits for as
- * long as the connection holds: a server that says nothing there is waited for until TCP gives it up.) */
+/* libstrophe gives up connecting after 5 s; a log-in may not take longer than this. */
 #define CONNECT_MS 20000
+#define TOO_LONG "logging in takes too long"
 /* Keep-alive of the TCP connection: seconds of silence, between probes, and how many. */
 enum { KEEPALIVE_IDLE = 60, KEEPALIVE_INTERVAL = 15, KEEPALIVE_COUNT = 4 };
 /* The same while something that was sent is not acknowledged, when keep-alive does not run. */
@@ -65,8 +66,9 @@ struct tm_link {
     bool wrong_cert; /* its certificate is not the one that was pinned, or nobody vouches for it */
     bool pin_checked;
     bool closing;
-    char *why;         /* of a drop; owned */
-    uint64_t deadline; /* of connecting */
+    char *why;               /* of a drop; owned */
+    uint64_t deadline;       /* of connecting */
+    tm_handshake *handshake; /* while libstrophe is in that of TLS */
     int fd;
     bool locked;      /* this thread holds strophe_lock */
     bool blind;       /* the system does not tell how many bytes have come */
@@ -121,11 +123,9 @@ static const xmpp_mem_t strophe_memory = {strophe_malloc, strophe_release, strop
  * logged in nothing needs either.) */
 static pthread_mutex_t strophe_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Called with what libstrophe has received, just before it acts on it. The TLS handshake, into which <proceed> leads, may take as
- * long as the server wants, and needs none. */
-static void lock_strophe(tm_link *link, const char *received)
+static void lock_strophe(tm_link *link)
 {
-    if (!link->trying || link->locked || strncmp(received, "<proceed", 8) == 0) return;
+    if (link->locked) return;
     pthread_mutex_lock(&strophe_lock);
     link->locked = true;
 }
@@ -134,6 +134,35 @@ static void unlock_strophe(tm_link *link)
 {
     if (link->locked) pthread_mutex_unlock(&strophe_lock);
     link->locked = false;
+}
+
+static void begin_handshake(tm_link *link)
+{
+    uint64_t now = tm_clock_ms();
+    if (link->handshake || link->fd < 0) return;
+    link->handshake = tm_handshake_begin(link->fd, link->deadline > now ? link->deadline - now : 0);
+}
+
+static void set_why(tm_link *link, const char *why)
+{
+    tm_free(link->why);
+    link->why = tm_strdup(why);
+}
+
+static void end_handshake(tm_link *link)
+{
+    if (tm_handshake_end(link->handshake)) set_why(link, TOO_LONG);
+    link->handshake = NULL;
+}
+
+/* Called with what libstrophe has received while it logs in, just before it acts on it. Into the handshake of TLS, which may take
+ * its time and needs no lock, <proceed> leads it. */
+static void prepare_strophe(tm_link *link, const char *received)
+{
+    if (strncmp(received, "<proceed", 8) == 0)
+        begin_handshake(link);
+    else
+        lock_strophe(link);
 }
 
 static bool is_pinned(const char *fingerprint, const char *found)
@@ -179,7 +208,7 @@ static void strophe_logged(void *userdata, xmpp_log_level_t level, const char *a
     if (strncmp(text, "SASL ", 5) == 0 && strstr(text, " auth failed")) link->wrong_auth = !link->temporary;
     if (strncmp(text, "Certificate verification FAILED", 31) == 0 && !*link->address->fingerprint)
         link->wrong_cert = true;
-    if (strncmp(text, "RECV: ", 6) == 0) lock_strophe(link, text + 6);
+    if (link->trying && strncmp(text, "RECV: ", 6) == 0) prepare_strophe(link, text + 6);
     /* may hold the password, which is in no log */
     if (strncmp(text, "SENT: <auth", 11) == 0 || strncmp(text, "SENT: <response", 15) == 0) return;
     link->host.log(link->host.owner, level >= XMPP_LEVEL_WARN ? kTIMLog_Debug : kTIMLog_Verbose, text);
@@ -321,6 +350,7 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
     tm_error err = {0};
     const char *domain = link->address->domain;
     if (link->closing) return;
+    end_handshake(link);
     if (stream_error && stream_error->type == XMPP_SE_CONFLICT)
         tm_fail(&err, ERR_LOGIN_KICKED_OFF_BY_OTHER, "%s: another session took this one's place", domain);
     else if (link->why)
@@ -443,8 +473,7 @@ void tm_link_disconnect(tm_link *link)
 void tm_link_drop(tm_link *link, const char *why)
 {
     if (link->fd < 0) return;
-    tm_free(link->why);
-    link->why = tm_strdup(why);
+    set_why(link, why);
     shutdown(link->fd, SHUT_RDWR); /* libstrophe sees the end of it on its next pass */
 }
 
@@ -521,6 +550,7 @@ static bool drain(tm_link *link)
         if (link->owed && (ready & POLLOUT) && xmpp_conn_send_queue_len(link->conn) <= 0) link->owed--;
         xmpp_run_once(link->ctx, 0);
         unlock_strophe(link);
+        end_handshake(link);
         if (link->fd >= 0 && !link->blind) tm_bytes_received(link->fd, &now);
         quiet = link->handled == before && !(ready & ~POLLOUT) && now == bytes ? quiet + 1 : 0;
         bytes = now;
@@ -533,8 +563,7 @@ bool tm_link_run(tm_link *link)
     unsigned first = link->handled;
     bool drained = drain(link);
     expire_questions(link);
-    if (link->trying && link->deadline && tm_clock_ms() >= link->deadline)
-        tm_link_drop(link, "logging in takes too long");
+    if (link->trying && link->deadline && tm_clock_ms() >= link->deadline) tm_link_drop(link, TOO_LONG);
     return link->handled != first || !drained;
 }
 

@@ -131,6 +131,7 @@ build = {
         "csrc/xmpp_outbox_own.c",
         "csrc/xmpp_outbox_revoke.c",
         "csrc/xmpp_page.c",
+        "csrc/xmpp_question.c",
         "csrc/xmpp_receipt.c",
         "csrc/xmpp_room.c",
         "csrc/xmpp_room_enter.c",

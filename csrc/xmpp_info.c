@@ -20,7 +20,7 @@
 
 typedef struct question {
     char group[TM_MAX_GROUP_ID + 1];
-    tm_link_answer answer;
+    tm_question_answer answer;
     void *argument;
     int attempts;
 } question;
@@ -50,7 +50,7 @@ static void ask(tm_xmpp *x, question *of)
     tm_link_ask(x->link, tm_stanza_finish(&iq), wait_ms, answered, of);
 }
 
-void tm_info_ask(tm_xmpp *x, const char *group, tm_link_answer answer, void *argument)
+void tm_info_ask(tm_xmpp *x, const char *group, tm_question_answer answer, void *argument)
 {
     question *of = tm_calloc(1, sizeof *of);
     if (!of) {

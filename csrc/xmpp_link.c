@@ -44,15 +44,6 @@ enum { UNACKNOWLEDGED_MS = 120 * 1000 };
 /* How often is looked where the system does not tell what a pass took. */
 #define BLIND_MS 100
 
-typedef struct question {
-    struct question *next;
-    char id[TM_LINK_ID];
-    char *to; /* NULL: the own account; owned */
-    uint64_t deadline;
-    tm_link_answer answer;
-    void *argument;
-} question;
-
 struct tm_link {
     const tm_xmpp_address *address;
     tm_link_host host;
@@ -74,7 +65,7 @@ struct tm_link {
     bool blind;       /* the system does not tell how many bytes have come */
     unsigned handled; /* stanzas, to see whether a pass brought something */
     unsigned owed;    /* passes on a writable socket after which the last stanza is out */
-    question *questions;
+    tm_questions questions;
 };
 
 /* ---- memory for libstrophe ---- */
@@ -253,45 +244,6 @@ static int prepare_socket(xmpp_conn_t *conn, void *argument)
 
 /* ---- questions ---- */
 
-static void forget_question(tm_link *link, question *asked, xmpp_stanza_t *answer)
-{
-    for (question **at = &link->questions; *at; at = &(*at)->next)
-        if (*at == asked) {
-            *at = asked->next;
-            break;
-        }
-    tm_link_answer tell = asked->answer;
-    void *argument = asked->argument;
-    tm_free(asked->to);
-    tm_free(asked);
-    tell(link->host.owner, argument, answer);
-}
-
-/* Answers may ask again: only what was asked before is given up. */
-static void give_up_questions(tm_link *link)
-{
-    question *list = link->questions;
-    link->questions = NULL;
-    while (list) {
-        question *asked = list;
-        list = asked->next;
-        asked->next = NULL;
-        forget_question(link, asked, NULL);
-    }
-}
-
-static question *find_question(tm_link *link, xmpp_stanza_t *iq)
-{
-    const char *id = xmpp_stanza_get_id(iq), *from = xmpp_stanza_get_from(iq);
-    for (question *asked = link->questions; id && asked; asked = asked->next) {
-        if (strcmp(asked->id, id) != 0) continue;
-        /* the own account answers without a name, or with its own, with a resource or without */
-        bool own = !from || tm_jid_same_bare(from, tm_link_jid(link));
-        if (asked->to ? from && strcasecmp(from, asked->to) == 0 : own) return asked;
-    }
-    return NULL;
-}
-
 void tm_link_make_id(char id[TM_LINK_ID])
 {
     unsigned char bytes[(TM_LINK_ID - 1) / 2];
@@ -303,28 +255,24 @@ void tm_link_make_id(char id[TM_LINK_ID])
         snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
-void tm_link_ask(tm_link *link, xmpp_stanza_t *iq, uint32_t timeout_ms, tm_link_answer answer, void *argument)
+void tm_link_ask(tm_link *link, xmpp_stanza_t *iq, uint32_t timeout_ms, tm_question_answer answer,
+                 void *argument)
 {
-    question *asked = iq ? tm_calloc(1, sizeof *asked) : NULL;
-    const char *to = iq ? xmpp_stanza_get_to(iq) : NULL;
-    bool own = !to || tm_jid_same_bare(to, tm_link_jid(link));
-    if (!asked || (!own && !(asked->to = tm_strdup(to)))) goto fail;
-    tm_link_make_id(asked->id);
-    if (xmpp_stanza_set_id(iq, asked->id)) goto fail;
-    bool sent = tm_link_send(link, iq);
-    iq = NULL;
-    if (!sent) goto fail;
-    asked->deadline = tm_clock_ms() + timeout_ms;
-    asked->answer = answer;
-    asked->argument = argument;
-    asked->next = link->questions;
-    link->questions = asked;
-    return;
-fail:
-    if (iq) xmpp_stanza_release(iq);
-    if (asked) tm_free(asked->to);
-    tm_free(asked);
-    answer(link->host.owner, argument, NULL);
+    char id[TM_LINK_ID];
+    tm_question *asked = NULL;
+    tm_link_make_id(id);
+    if (iq && !xmpp_stanza_set_id(iq, id)) {
+        const char *to = xmpp_stanza_get_to(iq);
+        bool own = !to || tm_jid_same_bare(to, tm_link_jid(link));
+        asked = tm_question_add(&link->questions, id, own ? NULL : to, tm_clock_ms() + timeout_ms, answer,
+                                argument);
+    }
+    if (!asked) {
+        if (iq) xmpp_stanza_release(iq);
+        answer(link->host.owner, argument, NULL);
+    } else if (!tm_link_send(link, iq)) {
+        tm_question_give_up(&link->questions, asked);
+    }
 }
 
 /* ---- what comes ---- */
@@ -337,8 +285,7 @@ static int handle_stanza(xmpp_conn_t *conn, xmpp_stanza_t *stanza, void *userdat
     link->handled++;
     if (name && strcmp(name, "iq") == 0 && type &&
         (strcmp(type, "result") == 0 || strcmp(type, "error") == 0)) {
-        question *asked = find_question(link, stanza);
-        if (asked) forget_question(link, asked, stanza);
+        tm_questions_answer(&link->questions, stanza, tm_link_jid(link));
         return 1;
     }
     link->host.stanza(link->host.owner, stanza);
@@ -374,7 +321,7 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
     link->deadline = 0;
     link->owed = 0;
     link->fd = -1;
-    give_up_questions(link);
+    tm_questions_give_up(&link->questions);
     link->host.lost(link->host.owner, &err);
 }
 
@@ -419,6 +366,7 @@ tm_link *tm_link_new(const tm_xmpp_address *address, const char *localpart, cons
     if (!link || !jid) goto fail;
     link->address = address;
     link->host = *host;
+    link->questions.owner = host->owner;
     link->fd = -1;
     link->strophe_log = (xmpp_log_t){strophe_logged, link};
     if (!(link->ctx = xmpp_ctx_new(&strophe_memory, &link->strophe_log))) goto fail;
@@ -442,8 +390,8 @@ void tm_link_free(tm_link *link)
 {
     if (!link) return;
     link->up = false;
-    give_up_questions(link); /* who asked has something to free */
-    link->closing = true;    /* releasing disconnects, and says so */
+    tm_questions_give_up(&link->questions); /* who asked has something to free */
+    link->closing = true;                   /* releasing disconnects, and says so */
     if (link->conn) xmpp_conn_release(link->conn);
     if (link->ctx) xmpp_ctx_free(link->ctx);
     tm_free(link->why);
@@ -523,20 +471,6 @@ static int look(const tm_link *link)
     return poll(&fd, 1, 0) > 0 ? fd.revents : 0;
 }
 
-static void expire_questions(tm_link *link)
-{
-    uint64_t now = tm_clock_ms();
-    for (question *asked = link->questions; asked;) {
-        if (asked->deadline > now) {
-            asked = asked->next;
-            continue;
-        }
-        link->handled++;
-        forget_question(link, asked, NULL);
-        asked = link->questions; /* its owner may have asked again */
-    }
-}
-
 /* Runs libstrophe until nothing is left in the connection that came over it. False: there may be more. */
 static bool drain(tm_link *link)
 {
@@ -562,7 +496,7 @@ bool tm_link_run(tm_link *link)
 {
     unsigned first = link->handled;
     bool drained = drain(link);
-    expire_questions(link);
+    if (tm_questions_expire(&link->questions)) link->handled++;
     if (link->trying && link->deadline && tm_clock_ms() >= link->deadline) tm_link_drop(link, TOO_LONG);
     return link->handled != first || !drained;
 }
@@ -571,8 +505,6 @@ uint64_t tm_link_deadline(const tm_link *link)
 {
     /* what libstrophe itself has to write while it logs in shows nowhere */
     if (link->trying) return tm_clock_ms() + TRYING_MS;
-    uint64_t first = link->blind ? tm_clock_ms() + BLIND_MS : 0;
-    for (const question *asked = link->questions; asked; asked = asked->next)
-        if (!first || asked->deadline < first) first = asked->deadline;
-    return first;
+    uint64_t first = tm_questions_deadline(&link->questions), blind = tm_clock_ms() + BLIND_MS;
+    return link->blind && (!first || blind < first) ? blind : first;
 }

@@ -1,7 +1,7 @@
 /* XMPP link: one connection to the server through libstrophe, and questions asked over it. Everything here is
  * for the XMPP thread.
  *
- * Connecting (name look-up, TLS handshake) blocks that thread, nothing else does. libstrophe's own stream
+ * Connecting (name look-up, TLS handshake: see xmpp_handshake.h) blocks that thread, nothing else does. libstrophe's own stream
  * management is off: it miscounts; what is on its way when a connection breaks is found in the archives. */
 #ifndef TM_XMPP_LINK_H
 #define TM_XMPP_LINK_H
@@ -9,6 +9,7 @@
 #include "error.h"
 #include "include/TIMCloudDef.h"
 #include "xmpp_address.h"
+#include "xmpp_question.h"
 
 #include <strophe.h>
 
@@ -31,10 +32,6 @@ typedef struct tm_link_host {
     void (*log)(void *owner, enum TIMLogLevel level, const char *text);
 } tm_link_host;
 
-/* The answer to an iq: the stanza (type result or error; borrowed), or NULL when the connection broke or time
- * is over. */
-typedef void (*tm_link_answer)(void *owner, void *argument, xmpp_stanza_t *answer);
-
 /* `user`, `resource`: escaped localpart and resource; `address` is borrowed, the rest copied. NULL:
  * memory. Owned by the caller. */
 tm_link *tm_link_new(const tm_xmpp_address *address, const char *localpart, const char *resource,
@@ -56,7 +53,7 @@ xmpp_ctx_t *tm_link_ctx(tm_link *link);
 bool tm_link_send(tm_link *link, xmpp_stanza_t *stanza);
 /* Sends an iq of type get or set (taken over; its id is set here, one that nobody can guess) and calls
  * `answer` exactly once: from here when it cannot be sent. Answers count only from whom it was sent to. */
-void tm_link_ask(tm_link *link, xmpp_stanza_t *iq, uint32_t timeout_ms, tm_link_answer answer,
+void tm_link_ask(tm_link *link, xmpp_stanza_t *iq, uint32_t timeout_ms, tm_question_answer answer,
                  void *argument);
 /* An id that nobody can guess. */
 #define TM_LINK_ID 33

@@ -49,7 +49,8 @@ static void remove_next(tm_xmpp *x, tm_task *task);
 
 /* An open room keeps whoever is in it: each of the user's devices is shown out. True if there are any; the last
  * answer is for `answer`. */
-static bool show_out(tm_xmpp *x, const tm_room *room, const char *user, tm_link_answer answer, void *argument)
+static bool show_out(tm_xmpp *x, const tm_room *room, const char *user, tm_question_answer answer,
+                     void *argument)
 {
     int left = 0;
     for (const tm_occupant *of = room->occupants; of; of = of->next)

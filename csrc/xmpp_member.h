@@ -42,7 +42,7 @@ void tm_member_set_standing(cJSON *members, const char *user, tm_standing standi
 void tm_member_ask_lists(tm_xmpp *x, tm_task *task, void (*listed)(tm_xmpp *x, tm_task *task));
 /* Puts a user into a list of the room, or out of all ("none"). */
 void tm_member_set_affiliation(tm_xmpp *x, const char *group, const char *user, const char *affiliation,
-                               tm_link_answer answer, void *argument);
+                               tm_question_answer answer, void *argument);
 /* For a question whose answer nobody waits for. */
 void tm_member_nothing(void *owner, void *argument, xmpp_stanza_t *answer);
 

@@ -141,7 +141,7 @@ void tm_member_ask_lists(tm_xmpp *x, tm_task *task, void (*listed)(tm_xmpp *x, t
 }
 
 void tm_member_set_affiliation(tm_xmpp *x, const char *group, const char *user, const char *affiliation,
-                               tm_link_answer answer, void *argument)
+                               tm_question_answer answer, void *argument)
 {
     tm_stanza iq;
     char *jid = tm_jid_of(group, x->rooms), *who = tm_jid_of(user, x->address.domain);

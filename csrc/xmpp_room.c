@@ -116,7 +116,7 @@ void tm_room_leave(tm_xmpp *x, tm_room *room)
     if (room->present && tm_link_is_up(x->link)) tm_room_send_presence(x, room, true);
 }
 
-void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument)
+void tm_room_destroy(tm_xmpp *x, const char *jid, tm_question_answer answer, void *argument)
 {
     tm_stanza iq;
     tm_xmpp_iq(x, &iq, "set", jid);

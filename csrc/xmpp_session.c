@@ -60,7 +60,7 @@ void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to)
     tm_stanza_begin(iq, tm_link_ctx(x->link), "iq", to, type, NULL);
 }
 
-void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument)
+void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_question_answer answer, void *argument)
 {
     /* tasks have deadlines of their own; what the session asks for itself is not to suffer from short ones */
     uint32_t timeout = x->timeout_ms > LEAST_TIMEOUT_MS ? x->timeout_ms : LEAST_TIMEOUT_MS;

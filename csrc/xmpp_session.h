@@ -170,7 +170,7 @@ void tm_xmpp_ring(tm_xmpp *x);
 /* An online-only message for the worker (taken over). */
 void tm_xmpp_tell_online(tm_xmpp *x, tm_event *event);
 /* Asks over the link with the session's timeout. */
-void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_link_answer answer, void *argument);
+void tm_xmpp_ask(tm_xmpp *x, tm_stanza *iq, tm_question_answer answer, void *argument);
 /* Begins an iq. `to` NULL: the own account. */
 void tm_xmpp_iq(tm_xmpp *x, tm_stanza *iq, const char *type, const char *to);
 /* Translates an error answer (or NULL: no answer) into one of this API: sets `err`, returns its code. */
@@ -372,7 +372,7 @@ bool tm_group_may_revoke(tm_xmpp *x, const char *group);
 /* Goes out of the room, which stays known. */
 void tm_room_leave(tm_xmpp *x, tm_room *room);
 /* Asks the server to end the room of a JID. */
-void tm_room_destroy(tm_xmpp *x, const char *jid, tm_link_answer answer, void *argument);
+void tm_room_destroy(tm_xmpp *x, const char *jid, tm_question_answer answer, void *argument);
 /* For tm_room_destroy: logs a failure. */
 void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer);
 /* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
@@ -430,7 +430,7 @@ void tm_bookmark_set(tm_xmpp *x, const char *group, bool member, uint64_t joined
 /* ---- xmpp_info.c: what a room says of itself (disco#info) ---- */
 /* Asks. A room that ends takes questions with it: what is not answered is asked again. `answer` is called once; with
  * NULL if the connection breaks or nobody answers at all. */
-void tm_info_ask(tm_xmpp *x, const char *group, tm_link_answer answer, void *argument);
+void tm_info_ask(tm_xmpp *x, const char *group, tm_question_answer answer, void *argument);
 /* Whether the answer names a feature. */
 bool tm_info_has(xmpp_stanza_t *answer, const char *feature);
 /* What the answer says of the group. Owned by the caller; NULL: the room is no group, or not yet. */

@@ -147,13 +147,15 @@ static void end_handshake(tm_link *link)
 }
 
 /* Called with what libstrophe has received while it logs in, just before it acts on it. Into the handshake of TLS, which may take
- * its time and needs no lock, <proceed> leads it. */
+ * its time and needs no lock, <proceed> leads it: perhaps in the pass that has taken the lock for what came before. */
 static void prepare_strophe(tm_link *link, const char *received)
 {
-    if (strncmp(received, "<proceed", 8) == 0)
+    if (strncmp(received, "<proceed", 8) == 0) {
+        unlock_strophe(link);
         begin_handshake(link);
-    else
+    } else {
         lock_strophe(link);
+    }
 }
 
 static bool is_pinned(const char *fingerprint, const char *found)

@@ -309,26 +309,27 @@ describe("logging in on XMPP", function()
   end)
 
   describe("at a server that says nothing in its TLS handshake", function()
-    local socket, connections, proceeds, silent
+    local PROCEED <const> = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+    local socket, connections, hellos, at_once, silent
 
     before_each(function()
-      socket, connections, proceeds = assert(uv.new_tcp()), {}, 0
+      socket, connections, hellos, at_once = assert(uv.new_tcp()), {}, 0, false
       socket:bind("127.0.0.1", 0)
       socket:listen(8, function()
         local connection, heard = assert(uv.new_tcp()), ""
         connections[#connections + 1] = connection
         socket:accept(connection)
         connection:read_start(function(_, data)
-          local first, asked = heard == "", heard:find "<starttls"
+          local before = heard
           heard = heard .. (data or "")
-          if first then
+          local function now_has(what) return heard:find(what) and not before:find(what) end
+          if now_has "<stream:stream" then
             connection:write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' " ..
               "version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>" ..
-              "</stream:features>")
-          elseif not asked and heard:find "<starttls" then
-            connection:write "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
-            proceeds = proceeds + 1
+              "</stream:features>" .. (at_once and PROCEED or ""))
           end
+          if now_has "<starttls" and not at_once then connection:write(PROCEED) end
+          if now_has "\x16\x03" then hellos = hellos + 1 end -- a handshake record
         end)
       end)
       silent = ("xmpp://%s?address=127.0.0.1:%d"):format(host, socket:getsockname().port)
@@ -341,12 +342,12 @@ describe("logging in on XMPP", function()
 
     -- A client that is in the handshake, and the codes that it is answered.
     local function in_handshake()
-      local before, codes = proceeds, {}
+      local before, codes = hellos, {}
       local tim = support.new_client(dir, nil, { server = silent })
       assert(tim:login("ann", "sig", function(code) codes[#codes + 1] = code end))
       support.eventually(function()
         uv.run "nowait"
-        return proceeds > before
+        return hellos > before
       end, tim)
       return tim, codes
     end
@@ -356,6 +357,15 @@ describe("logging in on XMPP", function()
       assert(tim:logout(function(code) codes[#codes + 1] = code end))
       support.eventually(function() return #codes == 2 end, tim)
       assert.same({ timmsg.ERR_USER_CANCELED, 0 }, codes)
+    end)
+
+    it("others log in meanwhile", function()
+      server:register("ann", "sig", host)
+      at_once = true
+      local tim, codes = in_handshake()
+      assert.equal(0, (login("ann", "sig")))
+      tim:poll()
+      assert.same({}, codes)
     end)
 
     if support.backend == "prosody" then -- once is enough: it takes its 20 seconds

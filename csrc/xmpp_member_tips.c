@@ -128,6 +128,13 @@ static void is_in_order(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_free(argument);
 }
 
+/* Whether the list has it already: who is to be a member may be more than that by now. */
+static bool is_made(const tm_room *room, const cJSON *change)
+{
+    return strcmp(change->valuestring, "member") == 0 &&
+           tm_room_standing(room, change->string) >= TM_STANDING_ADMIN;
+}
+
 void tm_member_run(tm_xmpp *x, tm_room *room)
 {
     /* what is said further on may undo it */
@@ -137,8 +144,13 @@ void tm_member_run(tm_xmpp *x, tm_room *room)
         char *group = tm_strdup(room->group);
         if (!group) return;
         cJSON *change = cJSON_DetachItemViaPointer(room->changes, room->changes->child);
-        room->changing++;
-        tm_member_set_affiliation(x, room->group, change->string, change->valuestring, is_in_order, group);
+        if (is_made(room, change)) {
+            tm_free(group);
+        } else {
+            room->changing++;
+            tm_member_set_affiliation(x, room->group, change->string, change->valuestring, is_in_order,
+                                      group);
+        }
         cJSON_Delete(change);
     }
 }

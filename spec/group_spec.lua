@@ -761,6 +761,28 @@ describe("Groups", function()
       end
       assert.same({ "Private", "Public" }, joined(ben))
     end)
+
+    it("rule 43: who has joined again and become an admin since stays one when a device of the owner's hears of it only then",
+      function()
+        local ben = user "ben"
+        local second, second_seen = support.device(dir, "anna", "second")
+        create { group_id = "team" }
+        assert.equal(0, (support.call(ben, "group_join", "team")))
+        support.eventually(function() return roles(anna, "team").ben == NORMAL end, anna, ben)
+        support.say(anna, "team", GROUP, "welcome")
+        support.arrival(second_seen, "welcome", anna, ben)
+        support.must(second, "logout")
+        support.must(ben, "group_quit", "team")
+        support.eventually(function() return not roles(anna, "team").ben end, anna, ben)
+        support.must(ben, "group_join", "team")
+        -- the room's list has him when the owner may give him a role
+        support.eventually(function() return set_role(anna, "team", "ben", ADMIN) == 0 end, anna, ben)
+        support.say(anna, "team", GROUP, "ben is an admin")
+        support.must(second, "login", "anna", "sig")
+        support.arrival(second_seen, "ben is an admin", anna, ben)
+        support.idle(1000, anna, ben, second)
+        assert.same({ anna = OWNER, ben = ADMIN }, roles(anna, "team"))
+      end)
   end)
 
   describe("remove", function()

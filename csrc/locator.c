@@ -24,13 +24,15 @@ static bool has_key_of(const tm_struct *type, const cJSON *object)
     return false;
 }
 
-/* Gives the locator's `item` the Message's key, or takes it out. */
+/* Gives the locator's `item` the Message's key, or takes it out if the Message has that already. One that no Message has stays:
+ * an object that holds nothing else names no message, and is not taken for {}, which stands for all of them. */
 static void rename_item(cJSON *object, cJSON *item)
 {
     for (size_t i = 0; i < sizeof key_pairs / sizeof key_pairs[0]; i++) {
         if (strcmp(key_pairs[i].locator, item->string) != 0) continue;
         const char *key = key_pairs[i].message;
-        if (!key || cJSON_GetObjectItemCaseSensitive(object, key)) {
+        if (!key) return;
+        if (cJSON_GetObjectItemCaseSensitive(object, key)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(object, item));
             return;
         }

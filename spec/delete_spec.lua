@@ -423,6 +423,17 @@ describe("delete", function()
       assert.is_nil(ok)
       assert.equal(timmsg.TIM_ERR_JSON, code)
     end
+    -- a locator that says of a message only what it is like
+    for _, named in ipairs {
+      { message_locator_is_revoked = false },
+      { message_locator_is_revoked = false, message_locator_seq = timmsg.null, message_locator_rand = timmsg.null },
+    } do
+      for _, param in ipairs { named, { msg_delete_param_msg = named } } do
+        local ok, _, code = bob:delete("alice", C2C, param)
+        assert.is_nil(ok)
+        assert.equal(timmsg.TIM_ERR_JSON, code)
+      end
+    end
     delete(bob, "nobody", C2C)
     delete(bob, "alice", C2C, { message_seq = 12345, message_rand = 67890 })
     assert.same({ "one" }, texts(bob, "alice", C2C))

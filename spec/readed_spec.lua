@@ -128,6 +128,17 @@ describe("report_readed", function()
     end)
   end
 
+  it("rule 26: with a locator that names none: refused", function()
+    local alice = device "alice"
+    local bob, at_bob = device "bob"
+    support.say(alice, "bob", C2C, "first")
+    support.arrival(at_bob, "first", bob)
+    local ok, _, code = bob:report_readed("alice", C2C, { message_locator_is_revoked = false })
+    assert.is_nil(ok)
+    assert.equal(timmsg.TIM_ERR_JSON, code)
+    assert.equal(1, unread(bob, "alice"))
+  end)
+
   it("rule 26: a conversation event tells the new number; the user's other devices follow", function()
     local alice = device "alice"
     local phone, at_phone = device("bob", "phone")

@@ -375,10 +375,16 @@ static int fd(tm_backend *self)
     return tm_hub_bell_fd(((tm_hub *)self)->bell);
 }
 
+/* Nobody can wake this session: it looks by itself. */
+static bool is_out_of_reach(const tm_hub *hub)
+{
+    return hub->unlisted || tm_hub_bell_is_deaf(hub->bell);
+}
+
 static int interval_ms(tm_backend *self)
 {
     const tm_hub *hub = (const tm_hub *)self;
-    bool soon = tm_hub_bell_is_deaf(hub->bell) || hub->noted != hub->cursor;
+    bool soon = is_out_of_reach(hub) || hub->noted != hub->cursor;
     return soon ? HUB_BELL_INTERVAL_MS : hub->host.world ? -1 : HUB_IDLE_CHECK_MS;
 }
 
@@ -399,7 +405,7 @@ static bool ready(tm_backend *self, bool drop_online)
     tm_free(large);
     tm_hub_note_fetched(hub);
     tm_hub_check_session(hub);
-    bool missed = hub->missed || tm_hub_bell_is_deaf(hub->bell);
+    bool missed = hub->missed || is_out_of_reach(hub);
     hub->missed = false;
     return taken > 0 || missed;
 }

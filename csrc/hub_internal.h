@@ -41,6 +41,7 @@ typedef struct tm_hub {
     int64_t noted;       /* the cursor that the hub knows of */
     bool moved;          /* the cursor moved by itself: nobody else's event lay before our own */
     uint64_t check_at;   /* when the session is looked after again (tm_world_ms) */
+    bool unlisted;       /* nobody finds its bell in the hub: it looks by itself, as if that were deaf */
     bool missed;         /* there may be something that nobody woke this session for: the log is to be read */
     tm_op *first, *last; /* submitted, not flushed yet */
     tm_hub_guests guests; /* whom this flush must wake */

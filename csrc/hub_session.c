@@ -178,10 +178,11 @@ void tm_hub_check_session(tm_hub *hub)
     } else if (tm_sql_int(hub->sql, NULL, 1,
                           "SELECT EXISTS(SELECT 1 FROM sessions WHERE id = ? AND bell = ?)", "it",
                           hub->session_id, old)) {
+        hub->unlisted = false;
         hub->missed |= !tm_hub_at_end(hub);
         return;
     }
-    hub->missed = true;
+    hub->missed = hub->unlisted = true;
     if (tm_sql_try_begin(hub->sql, &err))
         return; /* no call is to wait for that: it is looked after again in a moment */
     int32_t code = drop_session_of(hub, old, &err);
@@ -191,6 +192,7 @@ void tm_hub_check_session(tm_hub *hub)
     else
         code = tm_sql_commit(hub->sql, &err);
     if (code) hub->session_id = 0; /* looked after again in a moment */
+    hub->unlisted = code != 0;
     tm_log_write(hub->host.log, kTIMLog_Warn, "hub: others could not wake this session any more: %s",
                  code ? err.text : "mended");
 }

@@ -55,7 +55,7 @@ LUA_ENV  = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/spec
 
 LUA_PRELOAD ?=
 
-.PHONY: all lib demo game run-game sanitize cycles test-cycles tsan test-tsan test-tsan-short eager test-eager valgrind test-valgrind crash bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-lua test-prosody test-ejabberd test-c run-demo run-test format
+.PHONY: all lib demo game run-game sanitize cycles test-cycles tsan test-tsan test-tsan-short eager test-eager valgrind test-valgrind crash bench bench-build bench-large rounds model faults test-faults fuzz fuzz-build test help install clean lint deps-build deps-demo-hub deps-demo-prosody deps-demo-ejabberd deps-game deps-test deps-bench deps-cluster deps-lint test-c run-demo run-test format
 
 all: lib
 lib: $(LIB_SO) $(LIB_A) $(LUA_SO) $(PC)
@@ -192,6 +192,12 @@ run-game: $(BUILD)/game
 # ---- testing ----
 C_TESTS   := $(patsubst spec/c/%_test.c,$(BUILD)/test/%_test,$(wildcard spec/c/*_test.c))
 TEST_LIBS := -lcmocka
+# The Lua specs on a backend run whole, or in halves by the first letter of their files: they take much the same time, most of
+# which they wait, so that with -j they do it side by side.
+HALVES := a-k l-z
+with_halves = $(1) $(HALVES:%=$(1)-%)
+SUITES := $(foreach suite,test-lua test-prosody test-ejabberd,$(call with_halves,$(suite)))
+.PHONY: $(SUITES)
 
 test: deps-test
 	@$(MAKE) --no-print-directory lib
@@ -201,7 +207,8 @@ XMPP_TESTS ?= $(XMPP)
 # the rest of the faults is for make faults
 run-test: EVERY := 17
 # with -j what takes longest begins first
-run-test: $(if $(filter 0,$(XMPP_TESTS)),,test-prosody test-ejabberd) test-c test-faults test-lua
+run-test: $(foreach half,$(HALVES),$(if $(filter 0,$(XMPP_TESTS)),,test-prosody-$(half) test-ejabberd-$(half)) test-lua-$(half)) \
+  test-c test-faults
 
 # C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.
 $(BUILD)/test/abi_test: spec/c/abi_test.c $(LIB_SO)
@@ -235,17 +242,18 @@ $(CRASH_SO): $(wildcard spec/crash/*.[ch]) $(CORE_OBJ) $(LUA_OBJ)
 	@$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) $(LUA_CFLAGS) -shared -Wl,-z,nodelete $(CRASH_CALLS:%=-Wl,--wrap=%) -o $@ $(filter %.c %.o,$^) $(LIBS)
 
 # The Lua specs: on the hub, or on an XMPP server that they start by themselves, those that the backend has a part in.
-test-lua: BACKEND := hub
-test-prosody: BACKEND := prosody
-test-ejabberd: BACKEND := ejabberd
-test-lua: $(BUILD)/game $(CRASH_SO) $(BUILD)/dies.so
-test-prosody test-ejabberd: $(BUILD)/skew.so
+$(call with_halves,test-lua): BACKEND := hub
+$(call with_halves,test-prosody): BACKEND := prosody
+$(call with_halves,test-ejabberd): BACKEND := ejabberd
+$(call with_halves,test-lua): $(BUILD)/game $(CRASH_SO) $(BUILD)/dies.so
+$(call with_halves,test-prosody) $(call with_halves,test-ejabberd): $(BUILD)/skew.so
 $(BUILD)/skew.so $(BUILD)/dies.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'
 	@$(CC) -std=c11 -D_GNU_SOURCE -shared -fPIC $(WARN) -O2 -o $@ $<
-test-lua test-prosody test-ejabberd: $(LUA_SO)
-	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted --run=specs -o utfTerminal $(BUSTED_FLAGS)
+$(SUITES): $(LUA_SO)
+	@TIMMSG_BACKEND=$(BACKEND) $(LUA_ENV) $(LUA_PRELOAD) $(LUA) /usr/bin/busted --run=specs -o utfTerminal \
+	  $(foreach half,$(HALVES),$(if $(filter %-$(half),$@),$(wildcard spec/[$(half)]*_spec.lua))) $(BUSTED_FLAGS)
 
 # The whole suite with a build under AddressSanitizer and UndefinedBehaviorSanitizer.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -46,6 +46,16 @@ describe("the Lua face", function()
     assert.is_true(tim:wait(support.DEADLINE_MS))
   end
 
+  -- Whether its descriptor is readable now.
+  local function is_readable(tim)
+    local watcher, readable = uv.new_poll(tim:pollfd()), false
+    watcher:start("r", function() readable = true end)
+    uv.run "nowait"
+    watcher:close()
+    uv.run "nowait"
+    return readable
+  end
+
   describe("module", function()
     it("has the constants under their C names without the k", function()
       assert.equal(0, timmsg.TIMElem_Text)
@@ -496,6 +506,40 @@ describe("the Lua face", function()
       assert.equal("user1", got[1][1].message_sender)
     end)
 
+    it("go to who handles them when poll comes to them, though nobody did when they came", function()
+      local sender, receiver = new "user1", new "user2"
+      local got, told = {}, {}
+      support.idle(20, receiver)
+      local function send(text)
+        support.must(sender, "send_new_msg", "user2", C2C, timmsg.text(text))
+        support.eventually(function() return is_readable(receiver) end, sender)
+      end
+      send "early"
+      receiver:on("recv_new_msg", function(msgs) table.move(msgs, 1, #msgs, #got + 1, got) end)
+      receiver:on("conv_event", function(_, convs) told[#told + 1] = convs[1].conv_id end)
+      pump(function() return got[1] and told[1] end, receiver)
+      assert.same({ "early" }, support.texts(got))
+      assert.same({ "user1" }, told)
+    end)
+
+    it("go to nobody when nobody handles them then", function()
+      local sender, receiver = new "user1", new "user2"
+      support.idle(20, receiver)
+      support.must(sender, "send_new_msg", "user2", C2C, timmsg.text "unheard")
+      support.eventually(function() return is_readable(receiver) end, sender)
+      local got = {}
+      local function handler(msgs) table.move(msgs, 1, #msgs, #got + 1, got) end
+      support.eventually(function() -- the conversation's comes behind the message's
+        assert.equal(0, receiver:poll())
+        assert.is_false(receiver:wait(0))
+        return not is_readable(receiver)
+      end)
+      receiver:on("recv_new_msg", handler)
+      support.must(sender, "send_new_msg", "user2", C2C, timmsg.text "heard")
+      pump(function() return got[1] end, receiver)
+      assert.same({ "heard" }, support.texts(got))
+    end)
+
     it("bring receipts", function()
       local sender, receiver = new "user1", new "user2"
       support.must(sender, "set_config", { set_config_user_config = { user_config_is_read_receipt = true } })
@@ -929,16 +973,6 @@ describe("the Lua face", function()
   end)
 
   describe("the descriptor", function()
-    -- Whether it is readable now.
-    local function is_readable(tim)
-      local watcher, readable = uv.new_poll(tim:pollfd()), false
-      watcher:start("r", function() readable = true end)
-      uv.run "nowait"
-      watcher:close()
-      uv.run "nowait"
-      return readable
-    end
-
     it("is readable as long as poll has something to do, whoever asks for that", function()
       local tim = new "user1"
       support.idle(20, tim)

@@ -69,6 +69,15 @@ static int32_t start(lua_State *L, tm_lua_client *self, const lua_Integer *log_l
     return code;
 }
 
+/* An event may come before its handler is there, which counts when poll comes to it. Of lines of the log there are too many for
+ * that. */
+void tm_lua_client_heed(lua_State *L, int client)
+{
+    tm_lua_client *self = (tm_lua_client *)lua_touserdata(L, client);
+    self->heard = tm_handlers_wanted(L, client);
+    tm_client_want(self->client, self->heard | ~(1u << TM_LETTER_LOG));
+}
+
 int tm_lua_client_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -87,7 +96,7 @@ int tm_lua_client_new(lua_State *L)
     tm_error err = {0, ""};
     int32_t code = start(L, self, lua_isnil(L, 4) ? NULL : &log_level, world, &err);
     if (code) return tm_lua_client_push_failure(L, code, &err);
-    tm_client_want(self->client, tm_handlers_wanted(L, 3));
+    tm_lua_client_heed(L, 3);
     lua_settop(L, 3);
     return 1;
 }

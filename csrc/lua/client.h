@@ -12,7 +12,8 @@ typedef struct tm_lua_client {
     tm_client *client;   /* owned; NULL: closed */
     tm_mailbox *mailbox; /* owned; there as long as the client is */
     tm_callbacks callbacks;
-    uint32_t mark; /* the newest mark's number: see polling.c */
+    uint32_t mark;  /* the newest mark's number: see polling.c */
+    unsigned heard; /* the letters that there are handlers for: 1 << tm_letter_kind */
     bool polling;  /* callbacks are running */
     bool held;     /* the mailbox's descriptor is */
     bool closing;
@@ -29,6 +30,8 @@ int tm_lua_client_push_failure(lua_State *L, int32_t code, const tm_error *err);
 
 /* new(options[, world]): a client, of a test world (world.h) if one is given; or nil, message, code. */
 int tm_lua_client_new(lua_State *L);
+/* Takes note of which handlers the open client at `client` has now. [-0, +0, -] */
+void tm_lua_client_heed(lua_State *L, int client);
 /* Closes, if need be, and frees all but the callbacks' Lua values. Runs no Lua. */
 void tm_lua_client_release(tm_lua_client *self);
 

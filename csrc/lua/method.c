@@ -20,7 +20,7 @@ static int client_on(lua_State *L)
     luaL_checktype(L, 3, LUA_TFUNCTION);
     tm_handlers_add(L, 1, &self->callbacks.last_handler, event, 3);
     tm_lua_client_check_open(L); /* a finalizer that ran for the handler's place may have closed it */
-    tm_client_want(self->client, tm_handlers_wanted(L, 1));
+    tm_lua_client_heed(L, 1);
     lua_settop(L, 3);
     return 1;
 }
@@ -28,11 +28,11 @@ static int client_on(lua_State *L)
 /* off(event, handler): whether it was there. */
 static int client_off(lua_State *L)
 {
-    tm_lua_client *self = tm_lua_client_check_open(L);
+    tm_lua_client_check_open(L);
     int event = tm_handlers_check_event(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     bool removed = tm_handlers_remove(L, 1, event, 3);
-    tm_client_want(self->client, tm_handlers_wanted(L, 1));
+    tm_lua_client_heed(L, 1);
     lua_pushboolean(L, removed);
     return 1;
 }

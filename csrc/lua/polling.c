@@ -6,7 +6,8 @@
  *
  * Marks that polls left behind which an error ended, and results that nobody wants, are idle: nothing to do. Between
  * two polls none is the first letter, except a result that came just now, so that the descriptor does not tell of them;
- * and it is held where a letter is still in hand or an error waits. */
+ * and it is held where a letter is still in hand or an error waits. An event that no handler is there for waits like all others,
+ * since a handler may come before its turn does; it is dropped then. */
 #include "polling.h"
 
 #include "argument.h"
@@ -43,13 +44,20 @@ static bool is_idle(const tm_letter *letter)
     return is_mark(letter) || (letter->kind == TM_LETTER_RESULT && !letter->token);
 }
 
+/* An event that no handler is there for, now that its turn has come: it is dropped. */
+static bool is_unheard(const tm_lua_client *self, const tm_letter *letter)
+{
+    return letter->kind != TM_LETTER_RESULT && letter->kind != TM_LETTER_PROGRESS &&
+           !(self->heard & 1u << letter->kind);
+}
+
 /* Gets a letter in hand if there is none. False: there is none, or the mark `until` was reached. */
 static bool take_letter(tm_lua_client *self, uint32_t until)
 {
     while (!self->callbacks.letter) {
         tm_letter *letter = tm_mailbox_take(self->mailbox);
         if (!letter) return false;
-        if (!is_idle(letter)) {
+        if (!is_idle(letter) && !is_unheard(self, letter)) {
             tm_callbacks_take(&self->callbacks, letter);
             continue;
         }
@@ -60,11 +68,12 @@ static bool take_letter(tm_lua_client *self, uint32_t until)
     return true;
 }
 
-/* Whether a letter waits that is not idle. Those before it are taken out. */
-static bool has_letter(tm_lua_client *self)
+/* Whether a letter waits that is for somebody. Those before it are taken out: unheard events only if it is their turn. */
+static bool has_letter(tm_lua_client *self, bool turn)
 {
     const tm_letter *letter;
-    while ((letter = tm_mailbox_first(self->mailbox)) != NULL && is_idle(letter))
+    while ((letter = tm_mailbox_first(self->mailbox)) != NULL &&
+           (is_idle(letter) || (turn && is_unheard(self, letter))))
         tm_letter_free(tm_mailbox_take(self->mailbox));
     return letter != NULL;
 }
@@ -76,7 +85,7 @@ static void settle(tm_lua_client *self)
     bool held = self->callbacks.letter || self->callbacks.raised;
     if (held != self->held) tm_mailbox_hold(self->mailbox, held);
     self->held = held;
-    has_letter(self);
+    has_letter(self, false);
 }
 
 /* ---- Waiting ---- */
@@ -101,7 +110,7 @@ static bool has_something(tm_lua_client *self, lua_Number timeout_ms, bool *inte
     for (;;) {
         int wait_ms = left < 0 ? -1 : left < INT_MAX ? (int)ceil(left) : INT_MAX;
         if (!tm_mailbox_wait_or_signal(self->mailbox, wait_ms, interrupted)) return false;
-        if (has_letter(self)) return true;
+        if (has_letter(self, true)) return true;
         if (*interrupted) return false;
         if (timeout_ms < 0) continue;
         left = timeout_ms > 0 ? deadline - now_milliseconds() : 0;

@@ -1487,7 +1487,8 @@ function Await:group_modify_member_info(param) end
 ---| "log" # a line was logged; not by a call that a handler of this event has made
 ---| "error" # a callback raised an error, or a call without a callback failed that no handler of this event has made
 
----Adds a handler. One that is added while an event is delivered starts with the next event.
+---Adds a handler, best before the log-in: an event goes to those that are there when poll comes to it (also the poll inside an
+---await), and if there is none, to nobody. One that is added while an event is delivered starts with the next event.
 ---@overload fun(self: timmsg.Client, event: "recv_new_msg", handler: fun(msgs: timmsg.Message[])): function
 ---@overload fun(self: timmsg.Client, event: "msg_readed_receipt", handler: fun(receipts: timmsg.MessageReceipt[])): function
 ---@overload fun(self: timmsg.Client, event: "msg_revoke", handler: fun(locators: timmsg.MsgLocator[])): function

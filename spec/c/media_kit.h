@@ -253,6 +253,7 @@ static int start_all(void **state)
     mkdir(at("put/guarded"), 0755);
     make_file(at("www/whole.bin"), MEGA, 1);
     make_file(at("www/empty.bin"), 0, 2);
+    make_file(at("www/long.bin"), 5 * MEGA / 4, 8); /* when nginx is slow, more than 4 seconds' */
     return web_start(&site, directory) ? 0 : -1;
 }
 

@@ -265,13 +265,14 @@ static void no_byte_is_a_timeout(void **state)
 static void slow_is_no_timeout(void **state)
 {
     (void)state;
-    reopen(600);
+    reopen(2500);
+    make_file(at("mine"), 5 * MEGA, 3);
     uint64_t begin = tm_clock_ms();
-    seen entry = wait_done(start_odd_put("/slow", at("large")));
+    seen entry = wait_done(start_odd_put("/slow", at("mine")));
     assert_int_equal(entry.last.code, 0);
-    assert_true(tm_clock_ms() - begin > 2000);
+    assert_true(tm_clock_ms() - begin > 4000);
     assert_true(entry.progress > 10 && entry.progress <= (entry.last_ms - entry.first_ms) / 50 + 2);
-    assert_same(at("odd.bin"), at("large"));
+    assert_same(at("odd.bin"), at("mine"));
 }
 
 /* ---- the file ---- */
@@ -382,7 +383,7 @@ static void free_under_way(void **state)
     uint64_t begin = tm_clock_ms();
     tm_media_free(media);
     media = NULL;
-    assert_true(tm_clock_ms() - begin < 500); /* 100, and some for a busy machine */
+    assert_true(tm_clock_ms() - begin < 5000); /* 100, and not what a request may take */
     pthread_mutex_lock(&lock);
     for (uint64_t id = first; id <= last_id; id++)
         assert_false(reports[id].done);

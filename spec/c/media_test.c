@@ -251,10 +251,12 @@ static void slow_is_no_timeout(void **state)
 {
     (void)state;
     tm_media_free(media);
-    media = open_media(1500);
+    media = open_media(3000);
     set_slow(true);
-    assert_int_equal(wait_done(start_fetch("/whole.bin", at("out/file"))).last.code, 0);
-    assert_same(at("out/file"), at("www/whole.bin"));
+    uint64_t begin = tm_clock_ms();
+    assert_int_equal(wait_done(start_fetch("/long.bin", at("out/file"))).last.code, 0);
+    assert_true(tm_clock_ms() - begin > 3000);
+    assert_same(at("out/file"), at("www/long.bin"));
 }
 
 /* What comes while the thread waits for the disk, for another download's end, is not read meanwhile: it is no pause of
@@ -263,20 +265,20 @@ static void slow_disk_is_no_timeout(void **state)
 {
     (void)state;
     tm_media_free(media);
-    media = open_media(1500);
+    media = open_media(3000);
     set_slow(true);
-    uint64_t slow = start_fetch("/whole.bin", at("out/file"));
+    uint64_t slow = start_fetch("/long.bin", at("out/file"));
     wait_progress(slow);
     hold_fsync = true;
     in_fsync = false;
     uint64_t quick = start_odd("/chunked", at("out/quick"));
     wait_flag(&in_fsync);
-    for (uint64_t begin = tm_clock_ms(); tm_clock_ms() - begin < 2000;)
+    for (uint64_t begin = tm_clock_ms(); tm_clock_ms() - begin < 4000;)
         usleep(10000);
     set_flag(&hold_fsync, false);
     assert_int_equal(wait_done(quick).last.code, 0);
     assert_int_equal(wait_done(slow).last.code, 0);
-    assert_same(at("out/file"), at("www/whole.bin"));
+    assert_same(at("out/file"), at("www/long.bin"));
 }
 
 static void slow_resolver_is_a_timeout(void **state)
@@ -702,7 +704,7 @@ static bool closes_quietly(uint64_t first_id)
     uint64_t begin = tm_clock_ms();
     tm_media_free(media);
     media = NULL;
-    bool quick = tm_clock_ms() - begin < 500; /* 100, and some for a busy machine */
+    bool quick = tm_clock_ms() - begin < 5000; /* 100, and not what a request may take */
     pthread_mutex_lock(&lock);
     for (uint64_t id = first_id; id <= last_id; id++)
         quick = quick && !reports[id].done;

@@ -271,7 +271,7 @@ static void odd_uploaded(web *site, int fd, const char *request, size_t have, in
     } else if (strncmp(request, "PUT /hasty201 ", 14) == 0) {
         odd_text(fd, created);
     } else if (strncmp(request, "PUT /slow ", 10) == 0) {
-        odd_take(site, fd, request, have, 40000);
+        odd_take(site, fd, request, have, 120000);
         odd_text(fd, created);
     } else if (strncmp(request, "PUT /endless ", 13) == 0) {
         odd_take(site, fd, request, have, 0);

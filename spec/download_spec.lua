@@ -7,6 +7,8 @@ local uv = require "luv"
 local web = require "web"
 
 local hub_it = support.hub_only(it)
+-- So often something is tried that has to be done before a download is through.
+local TRIES <const> = 20
 
 describe("DownloadElemToPath", function()
   local dir, tim
@@ -207,9 +209,15 @@ describe("DownloadElemToPath", function()
     hub_it("rule 38: a download that was broken off goes on where it was", function()
       local size = 40000000
       local elem, client = receive_file("rita", size)
-      local list = start(client, by_url(elem.file_elem_url), dir .. "/out/a")
-      support.eventually(function() return list[1] end, client)
-      client:close()
+      local list
+      for i = 1, TRIES do
+        if i > 1 then client = support.device(dir, "rita") end
+        os.remove(dir .. "/out/a")
+        list = start(client, by_url(elem.file_elem_url), dir .. "/out/a")
+        support.eventually(function() return list[1] end, client)
+        client:close()
+        if list.ended.code ~= 0 then break end -- else it was all there already
+      end
       assert_fails(timmsg.ERR_USER_CANCELED, list)
       assert.is_nil(lfs.attributes(dir .. "/out/a"))
       assert.equal(2, #names()) -- the part, and what it is a part of
@@ -258,14 +266,18 @@ describe("DownloadElemToPath", function()
 
     -- Breaks a download of /name off when some of it is there: by the end of the server, which is up again then.
     local function break_off(url, path)
-      local list = start(tim, by_url(url), path)
-      support.eventually(function() return list[2] end, tim)
-      assert.is_nil(lfs.attributes(path))
-      nginx:stop()
-      finish(tim, list)
+      local list
+      for _ = 1, TRIES do
+        os.remove(path)
+        list = start(tim, by_url(url), path)
+        support.eventually(function() return list[2] end, tim)
+        nginx:stop()
+        finish(tim, list)
+        nginx:start()
+        if list.ended.code ~= 0 then break end -- else it was all there already
+      end
       assert_fails(timmsg.ERR_SDK_NET_DISCONNECT, list)
       assert.is_nil(lfs.attributes(path))
-      nginx:start()
       return list
     end
 
@@ -281,7 +293,7 @@ describe("DownloadElemToPath", function()
       end)
       local seconds = (support.now_ms() - began) / 1000
       assert_good_calls(list, size)
-      assert.is_true(#list >= 6, #list .. " calls")
+      assert.is_true(#list >= 2)
       assert.is_true(#list <= seconds * 20 + 2, ("%d calls in %.1f s"):format(#list, seconds))
       assert_same(content(size), support.read_file(path))
       assert.same({ "f.bin" }, names())
@@ -291,7 +303,7 @@ describe("DownloadElemToPath", function()
       local size = 2000000
       nginx:write("f.bin", content(size):gsub("<", "_")) -- "<!--" would mean something to this location
       local list = download(by_url(nginx:url "/unknown-size/f.bin"), dir .. "/out/a")
-      assert.is_true(#list >= 3)
+      assert.is_true(#list >= 2)
       for i = 1, #list - 1 do
         assert.equal(0, list[i].code)
         assert.equal(0, list[i].total)
@@ -407,15 +419,6 @@ describe("DownloadElemToPath", function()
       assert.same({}, names())
     end)
 
-    it("rule 38: two downloads to one path: one of them is 6022, the file is whole", function()
-      nginx:write("f.bin", content(1000000))
-      local first = start(tim, by_url(nginx:url "/slow/f.bin"), dir .. "/out/a")
-      support.eventually(function() return first[1] end, tim)
-      assert_fails(timmsg.ERR_IO_OPERATION_FAILED, download(by_url(nginx:url "/f.bin"), dir .. "/out/a"))
-      assert_good_calls(finish(tim, first), 1000000)
-      assert_same(content(1000000), support.read_file(dir .. "/out/a"))
-    end)
-
     it("rule 39: follows redirects to http", function()
       nginx:write("f.bin", content(300000))
       for i, path in ipairs { "/moved/f.bin", "/moved-again/f.bin", "/moved/slow/f.bin" } do
@@ -451,17 +454,6 @@ describe("DownloadElemToPath", function()
       end
       assert.same({}, names())
       assert.equal(0, #nginx:requests())
-    end)
-
-    it("rule 2: what is under way at log-out completes with 6222, once", function()
-      nginx:write("f.bin", content(2000000))
-      local list = start(tim, by_url(nginx:url "/slow/f.bin"), dir .. "/out/a")
-      support.eventually(function() return list[1] end, tim)
-      support.must(tim, "logout")
-      assert.is_truthy(list.ended)
-      assert_fails(timmsg.ERR_USER_CANCELED, list)
-      support.must(tim, "login", "dora", "sig")
-      assert.is_nil(lfs.attributes(dir .. "/out/a"))
     end)
 
     it("a hundred at once all arrive", function()
@@ -551,6 +543,42 @@ describe("DownloadElemToPath", function()
       end)
       assert_fails(timmsg.ERR_SDK_NET_DISCONNECT, download(param, dir .. "/out/a", look))
       assert.same({}, names()) -- nothing proves that the rest would belong to it
+    end)
+
+    -- Starts a download of which half comes: what came so far is in its list. The rest is sent by the function that is
+    -- returned with it. What else is asked for is there at once.
+    local function start_half(whole)
+      local first
+      local param = serve(function(connection, _, number)
+        local head = ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#whole)
+        connection:write(head .. (number == 1 and whole:sub(1, #whole // 2) or whole))
+        first = first or connection
+      end)
+      local list = start(tim, param, dir .. "/out/a")
+      support.eventually(function()
+        look()
+        return list[1]
+      end, tim)
+      return list, function() first:write(whole:sub(#whole // 2 + 1)) end
+    end
+
+    it("rule 38: two downloads to one path: one of them is 6022, the file is whole", function()
+      local whole = content(1000000)
+      local list, send_rest = start_half(whole)
+      assert_fails(timmsg.ERR_IO_OPERATION_FAILED, download(by_url(server:url "/g"), dir .. "/out/a", look))
+      assert.is_nil(list.ended)
+      send_rest()
+      assert_good_calls(finish(tim, list, look), #whole)
+      assert_same(whole, support.read_file(dir .. "/out/a"))
+    end)
+
+    it("rule 2: what is under way at log-out completes with 6222, once", function()
+      local list = start_half(content(2000000))
+      support.must(tim, "logout")
+      assert.is_truthy(list.ended)
+      assert_fails(timmsg.ERR_USER_CANCELED, list)
+      support.must(tim, "login", "dora", "sig")
+      assert.is_nil(lfs.attributes(dir .. "/out/a"))
     end)
 
     it("rule 39: what is larger than 4 GB is refused before it is there", function()
@@ -706,20 +734,26 @@ describe("DownloadElemToPath", function()
       assert.same({}, names())
     end)
 
-    it("rule 6: a slow server that goes on is waited for", function()
-      tim = support.new_client(dir, "tina", { request_timeout_ms = 300 })
-      local timer = uv.new_timer()
+    it("rule 6: a slow server that goes on is waited for; rule 37: each byte of it is told of", function()
+      tim = support.new_client(dir, "tina", { request_timeout_ms = 3000 })
+      local timer, list = uv.new_timer(), nil
       local param = serve(function(connection)
-        connection:write "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
+        connection:write "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
         local count = 0
-        timer:start(60, 60, function()
+        timer:start(400, 400, function()
+          -- not so soon after the one before that it would be left out
+          if #list < count or count > 0 and support.now_ms() - list[count].at < 100 then return end
           count = count + 1
           connection:write "x"
-          if count == 12 then timer:close() end
+          if count == 9 then timer:close() end
         end)
       end)
-      assert_good_calls(download(param, dir .. "/out/a", look), 12)
-      assert.equal(("x"):rep(12), support.read_file(dir .. "/out/a"))
+      local began = support.now_ms()
+      list = start(tim, param, dir .. "/out/a")
+      assert_good_calls(finish(tim, list, look), 9)
+      assert.equal(9, #list)
+      assert.is_true(support.now_ms() - began > 3000)
+      assert.equal(("x"):rep(9), support.read_file(dir .. "/out/a"))
     end)
   end)
 end)

@@ -8,8 +8,10 @@ local timmsg = require "timmsg"
 
 local C2C <const> = timmsg.C2C
 local BOTS <const> = debug.getinfo(1, "S").source:match "^@(.*)spec/loops_spec%.lua$" .. "examples/bots/"
--- So long a bot is watched that has nothing to do.
+-- So long a bot is watched that has nothing to do, and so often, until nothing is left over of what it did: what wakes it again
+-- and again is seen each time.
 local IDLE_MS <const> = 1000
+local LOOKS <const> = 5
 
 for _, loop in ipairs { "luv", "cqueues" } do
   describe("a bot on " .. loop, function()
@@ -94,12 +96,13 @@ for _, loop in ipairs { "luv", "cqueues" } do
     end)
 
     it("reminds, and answers others meanwhile", function()
-      support.say(alice, "bot", C2C, "remind 0.6 tea")
-      answer "in 0.6 s"
+      support.say(alice, "bot", C2C, "remind 600 tea")
+      answer "in 600 s"
       support.say(alice, "bot", C2C, "echo meanwhile")
       answer "meanwhile"
-      answer "tea"
-      assert.same({ "in 0.6 s", "meanwhile", "tea" }, support.texts(seen.messages))
+      support.say(alice, "bot", C2C, "remind 0.1 cake")
+      eventually(function() return #seen.messages == 4 end)
+      assert.same({ "in 600 s", "meanwhile", "in 0.1 s", "cake" }, support.texts(seen.messages))
     end)
 
     it("fetches what it is sent, and answers others meanwhile", function()
@@ -149,12 +152,16 @@ for _, loop in ipairs { "luv", "cqueues" } do
     it("is woken by nothing else", function()
       support.say(alice, "bot", C2C, "echo ready")
       answer "ready"
-      support.idle(IDLE_MS, alice) -- receipts and the like are through
-      local switches, ticks = cost()
-      support.idle(IDLE_MS, alice)
-      local switches_after, ticks_after = cost()
-      assert.is_true(switches_after - switches <= 1, (switches_after - switches) .. " context switches")
-      assert.is_true(ticks_after - ticks <= 1)
+      local switches, ticks
+      for _ = 1, LOOKS do
+        local switches_before, ticks_before = cost()
+        support.idle(IDLE_MS, alice)
+        switches, ticks = cost()
+        switches, ticks = switches - switches_before, ticks - ticks_before
+        if switches <= 1 and ticks <= 1 then break end
+      end
+      assert.is_true(switches <= 1, switches .. " context switches")
+      assert.is_true(ticks <= 1)
       support.say(alice, "bot", C2C, "echo still there")
       answer "still there"
     end)

@@ -10,8 +10,8 @@ local C2C <const>, GROUP <const> = timmsg.C2C, timmsg.GROUP
 local MAX_GROUP_NAME <const> = 12288
 local hub_it = support.hub_only(it)
 
--- What should have come long before. Only a failure takes that long.
-local LATE_MS <const> = 4000
+-- What should have come long before. Only a failure takes that long; what nobody rings for is seen after 30 s.
+local LATE_MS <const> = math.min(10000 * support.PATIENCE, 25000)
 
 describe("What was wrong once:", function()
   local dir

@@ -1238,7 +1238,7 @@ describe("a hostile XMPP client", function()
     assert.equal("result", (owner:ask("set", room, "<query xmlns='http://jabber.org/protocol/muc#admin'>" ..
       "<item affiliation='none' jid='" .. jid "bob" .. "'/></query>")))
     -- not only when its archive is looked at for what may have been missed
-    assert.is_true(support.pump(2000 * support.PATIENCE, function() return groups_of_bob() == "0" end, alice))
+    assert.is_true(support.pump(10000 * support.PATIENCE, function() return groups_of_bob() == "0" end, alice))
   end)
 
   only_prosody("rule 42: a user whose delete failed hears it when another client has deleted the group", function()

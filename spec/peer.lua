@@ -5,7 +5,7 @@
 
 local timmsg = require "timmsg"
 
-local LIMIT_S <const> = 30
+local LIMIT_S <const> = 30 * (tonumber(os.getenv "TIMMSG_PATIENCE") or 1)
 
 local task <const>, dir <const>, server <const> = arg[1], arg[2], arg[3]
 

@@ -15,6 +15,8 @@
 --   POST /api/kill_service {"host":…,"name":…}             one of the host's answers nobody any more
 --   POST /api/revive_service {"host":…,"name":…}           that one answers again
 --   POST /api/slow_service {"host":…,"name":…}             one of them answers a second late
+--   POST /api/hold_service {"host":…,"name":…}             one of them answers when it is released
+--   POST /api/release_service {"host":…,"name":…}
 -- Users whose name begins with "guest" may make no rooms.
 -- luacheck: globals module prosody
 ---@diagnostic disable: deprecated, undefined-field, undefined-global
@@ -151,6 +153,27 @@ local function slow_service(event)
   end)
 end
 
+-- By the services' JIDs: what they were asked while they are held.
+local held = {}
+
+local function hold_service(event)
+  local body = json.decode(event.request.body)
+  local questions = {}
+  held[body.name .. "." .. body.host] = questions
+  return intercept(body.host, body.name, function(iq) questions[#questions + 1] = iq end)
+end
+
+local function release_service(event)
+  local body = json.decode(event.request.body)
+  local service = body.name .. "." .. body.host
+  revive_service(event)
+  for _, iq in ipairs(held[service]) do
+    prosody.core_post_stanza(iq.origin, iq.stanza)
+  end
+  held[service] = nil
+  return 200
+end
+
 function module.add_host(at_host)
   at_host:hook("muc-room-pre-create", function(event)
     if not jid.node(event.stanza.attr.from):find "^guest" then return nil end
@@ -173,6 +196,8 @@ module:provides("http", {
     ["POST /kill_service"] = kill_service,
     ["POST /revive_service"] = revive_service,
     ["POST /slow_service"] = slow_service,
+    ["POST /hold_service"] = hold_service,
+    ["POST /release_service"] = release_service,
     ["POST /status"] = function() return 200 end,
   },
 })

@@ -326,6 +326,15 @@ function methods:slow_service(host, name)
   assert(self:call("slow_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
 end
 
+-- One of the host's services answers what it is asked from now on when it is released (Prosody).
+function methods:hold_service(host, name)
+  assert(self:call("hold_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
+end
+
+function methods:release_service(host, name)
+  assert(self:call("release_service", ('{"host":%s,"name":%s}'):format(quote(host), quote(name))))
+end
+
 -- A virtual host that nobody has used, with its conference and upload services. None is ever given twice.
 function methods:new_host()
   if #self.spare == 0 then

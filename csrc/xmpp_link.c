@@ -7,6 +7,7 @@
 #include "xmpp_handshake.h"
 #include "xmpp_jid.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -298,6 +299,8 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
 {
     tm_error err = {0};
     const char *domain = link->address->domain;
+    /* or with TLS what SSL_get_error says: these are less than what a socket fails with */
+    bool is_errno = number >= EPIPE;
     if (link->closing) return;
     end_handshake(link);
     if (stream_error && stream_error->type == XMPP_SE_CONFLICT)
@@ -312,11 +315,11 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
         tm_fail(&err, ERR_SDK_NET_DISCONNECT, "%s ended the stream (%d)%s%s", domain, (int)stream_error->type,
                 stream_error->text ? ": " : "", stream_error->text ? stream_error->text : "");
     else if (link->trying)
-        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "%s cannot be reached%s%s", domain, number ? ": " : "",
-                number ? strerror(number) : "");
+        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "%s cannot be reached%s%s", domain, is_errno ? ": " : "",
+                is_errno ? strerror(number) : "");
     else
-        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down%s%s", domain, number ? ": " : "",
-                number ? strerror(number) : "");
+        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down%s%s", domain, is_errno ? ": " : "",
+                is_errno ? strerror(number) : "");
     tm_free(link->why);
     link->why = NULL;
     link->up = link->trying = false;

@@ -2,6 +2,7 @@
 -- when the connection goes and comes back (rule 45).
 
 local lfs = require "lfs"
+local proxy = require "rounds.proxy"
 local uv = require "luv"
 local support = require "support"
 local timmsg = require "timmsg"
@@ -431,6 +432,26 @@ describe("logging in on XMPP", function()
     assert.equal(timmsg.TIMConnected, told[2].status)
     support.arrival(seen, "meanwhile", ann)
     assert.same({ "before", "meanwhile" }, support.texts(seen.messages))
+  end)
+
+  it("gives no reason for a connection that is gone where it knows none", function()
+    local line = proxy.start(server.c2s_port)
+    finally(function() line:close() end)
+    server:register("ann", "sig", host)
+    local ann = support.new_client(dir, nil, { server = server:address(host):gsub(":" .. server.c2s_port, ":" .. line.port) })
+    local told
+    ann:on("network_status", function(...) told = { ... } end)
+    local function eventually(predicate)
+      support.eventually(function()
+        uv.run "nowait"
+        return predicate()
+      end, ann)
+    end
+    assert(ann:login("ann", "sig"))
+    eventually(function() return ann:user() end)
+    line:cut "close"
+    eventually(function() return told and told[1] == timmsg.TIMDisconnected end)
+    assert.same({ timmsg.TIMDisconnected, timmsg.ERR_SDK_NET_DISCONNECT, ("the connection to %s is down"):format(host) }, told)
   end)
 
   it("tells when the user_sig is no longer valid, and asks no more", function()

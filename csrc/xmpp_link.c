@@ -318,8 +318,8 @@ static void tell_lost(tm_link *link, int number, xmpp_stream_error_t *stream_err
         tm_fail(&err, ERR_SDK_NET_DISCONNECT, "%s cannot be reached%s%s", domain, is_errno ? ": " : "",
                 is_errno ? strerror(number) : "");
     else
-        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down%s%s", domain, is_errno ? ": " : "",
-                is_errno ? strerror(number) : "");
+        tm_fail(&err, ERR_SDK_NET_DISCONNECT, "the connection to %s is down%s%s", domain,
+                is_errno ? ": " : "", is_errno ? strerror(number) : "");
     tm_free(link->why);
     link->why = NULL;
     link->up = link->trying = false;

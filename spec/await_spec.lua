@@ -39,6 +39,25 @@ describe("in straight-line code", function()
 
   local ways = { ["in a coroutine"] = run, ["outside of any"] = function(fn) return fn() end }
 
+  it("outside of any, what would wait for a client that is polled by nobody is refused", function()
+    local function of_bob() return bob.await:conv_get_conv_list() end
+    local function nested() return alice.await:all(say "nested", of_bob) end
+    local mine, other, nest = alice.await:all(say "mine", of_bob, nested)
+    assert.equal("mine", support.text_of(mine[1]))
+    assert.same({ nil, timmsg.TIM_ERR_PARAM }, { other[1], other[3] })
+    assert.matches("wait for ever", other[2])
+    assert.equal("nested", support.text_of(nest[1][1]))
+    assert.same({ nil, timmsg.TIM_ERR_PARAM }, { nest[2][1], nest[2][3] })
+    local none, _, code = alice.await:timeout(support.DEADLINE_MS, of_bob)
+    assert.same({ nil, timmsg.TIM_ERR_PARAM }, { none, code })
+    -- in a coroutine each may wait for its own, if both are polled
+    local result
+    coroutine.wrap(function() result = table.pack(alice.await:all(say "both", of_bob)) end)()
+    support.eventually(function() return result end, alice, bob)
+    assert.equal("both", support.text_of(result[1][1]))
+    assert.equal("alice", result[2][1][1].conv_id)
+  end)
+
   for where, how in pairs(ways) do
     describe(where, function()
       it("a time passes", function()
@@ -456,7 +475,7 @@ describe("in straight-line code", function()
   it("a wait in no coroutine ends with its client, though others go on", function()
     alice:after(1, function() alice:close() end)
     local began = support.now_ms()
-    local result = table.pack(alice.await:all(function() bob.await:sleep(60000) end))
+    local result = table.pack(alice.await:all(function() coroutine.yield() end))
     assert.same({ nil, timmsg.ERR_USER_CANCELED }, { result[1], result[3] })
     assert.is_true(support.now_ms() - began < support.DEADLINE_MS)
   end)

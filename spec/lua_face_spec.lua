@@ -1548,7 +1548,7 @@ describe("the Lua face", function()
       local tim, got = new "user1", nil
       tim:conv_get_conv_list(function() got = table.pack(tim.await:conv_get_conv_list()) end)
       pump(function() return got end, tim)
-      assert.same({ n = 3, nil, "already polling", timmsg.TIM_ERR_PARAM }, got)
+      assert.same({ n = 3, nil, "already polling: in a callback, await in a coroutine", timmsg.TIM_ERR_PARAM }, got)
     end)
 
     it("can yield in a coroutine that a callback starts", function()

@@ -14,8 +14,8 @@ typedef struct tm_lua_client {
     tm_callbacks callbacks;
     uint32_t mark;  /* the newest mark's number: see polling.c */
     unsigned heard; /* the letters that there are handlers for: 1 << tm_letter_kind */
-    bool polling;  /* callbacks are running */
-    bool held;     /* the mailbox's descriptor is */
+    bool polling;   /* callbacks are running */
+    bool held;      /* the mailbox's descriptor is */
     bool closing;
 } tm_lua_client;
 

@@ -993,7 +993,7 @@ local Client = {}
 
 ---The same calls without a callback: they return the result (true where there is none), or nil, message, code. In
 ---a coroutine they yield until poll has the completion; elsewhere they poll. Inside a callback and outside a
----coroutine: nil, "already polling". On a client that closes or has closed they raise an error.
+---coroutine: nil, "already polling: …". On a client that closes or has closed they raise an error.
 ---@class timmsg.Await
 local Await = {}
 

@@ -56,13 +56,14 @@ end
 
 -- The host's way to wait: see set_scheduler.
 local scheduler
--- The coroutines of run_all, which are none of the host's: it would wait for what it runs itself.
-local is_task = setmetatable({}, { __mode = "k" })
+-- The coroutines of run_all, which are none of the host's: it would wait for what it runs itself. The value is the client
+-- that is polled for them, and no other, or true: somebody else polls.
+local polled_for = setmetatable({}, { __mode = "k" })
 
 -- For one wait: wait(is_done[, step]), which returns true, or nil, message, code, and calls step() whenever somebody else lets
--- it look; and wake(), which lets it look. On a client that closes or has closed it raises an error at the level of the
--- caller's caller: nil, message, code, of which there would be no end then, keeps a loop in a coroutine, and so close, from
--- ever ending.
+-- it look; wake(), which lets it look; and the client, if the wait is what polls it. On a client that closes or has closed it
+-- raises an error at the level of the caller's caller: nil, message, code, of which there would be no end then, keeps a loop in
+-- a coroutine, and so close, from ever ending.
 local function waiter(client)
   local state = core.state(client)
   if state == "closing" or state == "closed" then
@@ -73,7 +74,12 @@ local function waiter(client)
   end
   -- in a coroutine too there are places that cannot: what C code called, such as table.sort
   local can_yield, suspend, wake = coroutine.isyieldable(), nil, nil
-  if scheduler and can_yield and not is_task[coroutine.running()] then suspend, wake = scheduler() end
+  local polled = polled_for[coroutine.running()]
+  if polled and polled ~= true and polled ~= client then
+    return nil, "this would wait for ever: the await:all or await:timeout around it polls its own client only; " ..
+      "run that in a coroutine, and poll both", TIM_ERR_PARAM
+  end
+  if scheduler and can_yield and not polled then suspend, wake = scheduler() end
   if suspend then
     if type(suspend) ~= "function" or type(wake) ~= "function" then
       error(("timmsg.set_scheduler: the scheduler returned %s and %s, not two functions"):format(type(suspend), type(wake)), 0)
@@ -101,8 +107,8 @@ local function waiter(client)
       if waiting and coroutine.status(co) == "suspended" then resume(co) end
     end
   end
-  if state == "polling" then return nil, "already polling", TIM_ERR_PARAM end
-  return function(is_done) return pump(client, is_done) end, function() end
+  if state == "polling" then return nil, "already polling: in a callback, await in a coroutine", TIM_ERR_PARAM end
+  return function(is_done) return pump(client, is_done) end, function() end, client
 end
 
 -- Carries out the client's `call` for the method `name`, which calls this as a tail call, so that level 2 is whoever called
@@ -162,17 +168,19 @@ local function check_function(value, number, name)
   error(("bad argument #%d to '%s' (function expected, got %s)"):format(number, name, type(value)), 3)
 end
 
--- For whoever waits for functions that run in coroutines of their own: a guard, with which they end, however it ends; and
--- go_on(), which starts them, and later resumes those that wait for whatever else: in an await they wait on.
-local function run_all(functions, on_end)
+-- For whoever waits for functions that run in coroutines of their own, and polls the client `polled`, if any: a guard, with
+-- which they end, however it ends; and go_on(), which starts them, and later resumes those that wait for whatever else: in an
+-- await they wait on.
+local function run_all(functions, polled, on_end)
   local tasks = {}
+  polled = polled or polled_for[coroutine.running()] or true
   for i, fn in ipairs(functions) do -- they are functions: there is no hole
     tasks[i] = coroutine.create(function()
       on_end(i, table.pack(xpcall(fn, function(err)
         return { value = err, traceback = core.traceback(coroutine.running()) }
       end)))
     end)
-    is_task[tasks[i]] = true
+    polled_for[tasks[i]] = polled
   end
   local guard = setmetatable({}, { __close = function()
     for _, co in ipairs(tasks) do
@@ -248,10 +256,10 @@ function methods:all(...)
   check_self(self, "all")
   local functions, results = table.pack(...), {}
   for i = 1, functions.n do check_function(functions[i], i, "all") end
-  local wait, wake, refusal = waiter(self.client)
-  if not wait then return nil, wake, refusal end
+  local wait, wake, polled = waiter(self.client)
+  if not wait then return nil, wake, polled end
   local left, failure = functions.n, nil
-  local guard <close>, go_on = run_all(functions, function(i, outcome) -- luacheck: ignore 211
+  local guard <close>, go_on = run_all(functions, polled, function(i, outcome) -- luacheck: ignore 211
     left = left - 1
     if outcome[1] then
       results[i] = table.pack(table.unpack(outcome, 2, outcome.n))
@@ -272,13 +280,13 @@ end
 function methods:timeout(ms, fn, ...)
   check_self(self, "timeout")
   check_function(fn, 2, "timeout")
-  local wait, wake, refusal = waiter(self.client)
-  if not wait then return nil, wake, refusal end
+  local wait, wake, polled = waiter(self.client)
+  if not wait then return nil, wake, polled end
   local args = table.pack(...)
   local outcome, is_late, is_closed
   local guard <close>, go_on = run_all({ function() -- luacheck: ignore 211
     return fn(table.unpack(args, 1, args.n))
-  end }, function(_, result)
+  end }, polled, function(_, result)
     outcome = result
     wake()
   end)

@@ -170,6 +170,7 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
         if (!code)
             code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                                  x->window_s, &mirrored[i], err);
+        if (!code && item->kind == TM_ITEM_TIPS && mirrored[i].fresh) code = tm_member_tips(x, item, err);
         if (mirrored[i].unclear) tm_archive_read_from(archive, item->stamp);
         if (!code && item->kind == TM_ITEM_INVITATION && mirrored[i].fresh)
             code = tm_rooms_keep_invitation(x, item, err);
@@ -211,7 +212,6 @@ static void tell_items(tm_xmpp *x, const tm_archive *archive, const tm_page *pag
             tm_receipt_again(x, item->sender, item->id);
         if (item->kind == TM_ITEM_GROUPS && mirrored[i].fresh) tm_bookmarks_read(x);
         if (item->kind == TM_ITEM_INVITATION && mirrored[i].fresh) tm_rooms_invited(x, item);
-        if (item->kind == TM_ITEM_TIPS && mirrored[i].fresh) tm_member_tips(x, item);
     }
     if (news) tm_xmpp_ring(x);
     /* removed, or gone on another device: an open room would go on letting the user in */

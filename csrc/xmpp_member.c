@@ -104,9 +104,7 @@ static void removal_was_told(tm_xmpp *x, tm_task *tips)
     tm_task *task = tm_xmpp_find(x, tips->argument);
     if (!task) return;
     tm_member_state *of = task->state;
-    tm_room *room = tm_room_find(x, of->group);
-    if (room)
-        cJSON_DeleteItemFromObjectCaseSensitive(room->changes, tm_member_name(of)); /* this one counts */
+    tm_member_drop_change(x, of->group, tm_member_name(of), NULL); /* this one counts */
     tm_member_set_affiliation(x, of->group, tm_member_name(of), "none", removed, tips->argument);
 }
 

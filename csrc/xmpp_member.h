@@ -46,4 +46,8 @@ void tm_member_set_affiliation(tm_xmpp *x, const char *group, const char *user, 
 /* For a question whose answer nobody waits for. */
 void tm_member_nothing(void *owner, void *argument, xmpp_stanza_t *answer);
 
+/* ---- xmpp_member_tips.c ---- */
+/* What was said of a user need not be put into the list any more: not what was `made` (an affiliation), or (NULL) whatever it is. */
+void tm_member_drop_change(tm_xmpp *x, const char *group, const char *user, const char *made);
+
 #endif

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "xmpp_archive.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What anybody may say in a group makes its owner's client work. So it believes of one tip as many names as a call can
@@ -15,6 +16,8 @@
 #define NAMES_PER_HOUR 500
 #define CHANGES_AT_A_TIME 4
 #define MAX_NOTES 4000
+/* A change that the room does not make is tried again when the room is entered, and after this. */
+#define CHANGES_PAUSE_MS 10000
 
 /* ---- saying it ---- */
 
@@ -106,52 +109,122 @@ int tm_member_turn(tm_xmpp *x, const tm_item *item)
 
 /* ---- putting the list in order ---- */
 
-static void put_in_order(tm_room *room, const char *user, const char *affiliation)
+/* A change on its way. */
+typedef struct change {
+    char group[TM_MAX_GROUP_ID + 1], user[TM_MAX_USER_ID + 1], affiliation[8];
+} change;
+
+static int32_t put_in_order(tm_xmpp *x, tm_room *room, const char *user, const char *affiliation,
+                            tm_error *err)
 {
     if (!room->changes) room->changes = cJSON_CreateObject();
     cJSON_DeleteItemFromObjectCaseSensitive(room->changes, user);
-    if (room->changes && cJSON_GetArraySize(room->changes) < MAX_NOTES)
-        cJSON_AddStringToObject(room->changes, user, affiliation);
+    if (cJSON_GetArraySize(room->changes) >= MAX_NOTES) return 0;
+    cJSON_AddStringToObject(room->changes, user, affiliation);
+    return tm_mirror_put_change(x->mirror, room->group, user, affiliation, err);
 }
 
-/* Who has powers has put it in order himself. */
-static void leave_as_is(tm_room *room, const char *user)
+/* Who has powers has put it in order himself, or it is so. */
+static int32_t leave_as_is(tm_xmpp *x, tm_room *room, const char *user, tm_error *err)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(room->changes, user);
+    return tm_mirror_drop_change(x->mirror, room->group, user, NULL, err);
+}
+
+void tm_member_drop_change(tm_xmpp *x, const char *group, const char *user, const char *made)
+{
+    tm_error err = {0};
+    tm_room *room = tm_room_find(x, group);
+    if (room) cJSON_DeleteItemFromObjectCaseSensitive(room->changes, user);
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_drop_change(x->mirror, group, user, made, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code) tm_mirror_rollback(x->mirror); /* it is made again when the room is entered next */
+}
+
+/* What was said of him in an earlier session is not said again. */
+static void recall(void *argument, const char *user, const char *affiliation)
+{
+    tm_room *room = argument;
+    if (!room->changes) room->changes = cJSON_CreateObject();
+    if (!cJSON_GetObjectItemCaseSensitive(room->changes, user))
+        cJSON_AddStringToObject(room->changes, user, affiliation);
+    bool comes = strcmp(affiliation, "none") != 0;
+    if (!cJSON_GetObjectItemCaseSensitive(room->notes, user))
+        note(room, user, comes ? TM_NOTE_CAME : TM_NOTE_WENT);
+}
+
+void tm_member_recall(tm_xmpp *x, tm_room *room)
+{
+    tm_error err = {0};
+    room->changes_at = 0;
+    if (tm_mirror_changes(x->mirror, room->group, recall, room, &err))
+        tm_xmpp_log(x, kTIMLog_Warn, "changes of the list of \"%s\" were not read: %s", room->group,
+                    err.text);
+}
+
+/* Not answered, or by a server that could not do it just now: Prosody does not call its own failures passing ones. */
+static bool is_to_be_made_again(xmpp_stanza_t *answer)
+{
+    const char *why = tm_stanza_error(answer);
+    const char *type = tm_stanza_attribute(tm_stanza_child(answer, "error", NULL), "type");
+    return !answer || (*why && (strcmp(type, "wait") == 0 || strcmp(why, "internal-server-error") == 0));
 }
 
 static void is_in_order(void *owner, void *argument, xmpp_stanza_t *answer)
 {
-    tm_room *room = tm_room_find(owner, argument);
-    (void)answer; /* the room has said what may be done; nobody waits for it */
+    tm_xmpp *x = owner;
+    change *of = argument;
+    tm_room *room = tm_room_find(x, of->group);
+    bool newer = room && cJSON_GetObjectItemCaseSensitive(room->changes, of->user);
     if (room && room->changing) room->changing--;
-    tm_free(argument);
+    if (is_to_be_made_again(answer)) {
+        if (room) room->changes_at = tm_clock_ms() + CHANGES_PAUSE_MS;
+    } else if (!newer) {
+        tm_member_drop_change(x, of->group, of->user, of->affiliation);
+    }
+    tm_free(of);
 }
 
-/* Whether the list has it already: who is to be a member may be more than that by now. */
-static bool is_made(const tm_room *room, const cJSON *change)
+/* One that was changed by hand since needs no change, nor does he lose what he is there. */
+static bool is_done(const tm_room *room, const cJSON *waiting)
 {
-    return strcmp(change->valuestring, "member") == 0 &&
-           tm_room_standing(room, change->string) >= TM_STANDING_ADMIN;
+    return strcmp(waiting->valuestring, "member") == 0 &&
+           tm_room_standing(room, waiting->string) >= TM_STANDING_ADMIN;
+}
+
+/* What is said further on may undo it. */
+static bool all_is_read(const tm_archive *archive)
+{
+    return archive && archive->caught_up && !archive->rewind && !archive->walk;
+}
+
+uint64_t tm_member_deadline(const tm_room *room)
+{
+    return all_is_read(room->archive) && !room->changing ? room->changes_at : 0;
 }
 
 void tm_member_run(tm_xmpp *x, tm_room *room)
 {
-    /* what is said further on may undo it */
-    if (!room->archive || !room->archive->caught_up || room->archive->walk) return;
-    while (room->changes && room->changes->child && room->changing < CHANGES_AT_A_TIME &&
+    if (!all_is_read(room->archive)) return;
+    uint64_t again_at = tm_member_deadline(room);
+    if (again_at && again_at <= tm_clock_ms()) tm_member_recall(x, room);
+    while (room->changes && room->changes->child && room->changing < CHANGES_AT_A_TIME && !room->changes_at &&
            tm_link_is_up(x->link)) {
-        char *group = tm_strdup(room->group);
-        if (!group) return;
-        cJSON *change = cJSON_DetachItemViaPointer(room->changes, room->changes->child);
-        if (is_made(room, change)) {
-            tm_free(group);
+        change *of = tm_calloc(1, sizeof *of);
+        if (!of) return;
+        cJSON *waiting = cJSON_DetachItemViaPointer(room->changes, room->changes->child);
+        snprintf(of->group, sizeof of->group, "%s", room->group);
+        snprintf(of->user, sizeof of->user, "%s", waiting->string);
+        snprintf(of->affiliation, sizeof of->affiliation, "%s", waiting->valuestring);
+        if (is_done(room, waiting)) {
+            tm_member_drop_change(x, of->group, of->user, of->affiliation);
+            tm_free(of);
         } else {
             room->changing++;
-            tm_member_set_affiliation(x, room->group, change->string, change->valuestring, is_in_order,
-                                      group);
+            tm_member_set_affiliation(x, of->group, of->user, of->affiliation, is_in_order, of);
         }
-        cJSON_Delete(change);
+        cJSON_Delete(waiting);
     }
 }
 
@@ -173,37 +246,40 @@ static bool may_bring(tm_room *room, const tm_item *item)
 }
 
 /* What was said of one user who came or went. *count: of members, as far as they are known. */
-static void take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip, const char *user,
-                     int *count)
+static int32_t take_tip(tm_xmpp *x, tm_room *room, const tm_item *item, int64_t tip, const char *user,
+                        int *count, tm_error *err)
 {
     bool himself = strcmp(user, item->actor) == 0, strong = tm_rooms_may_revoke(x, item);
     bool powerful = room->own >= TM_STANDING_ADMIN && strcmp(user, x->user) != 0;
     tm_standing standing = tm_room_standing(room, user);
     bool is_new = standing == TM_STANDING_NONE;
     bool is_full = room->max && is_new && *count >= room->max;
+    int32_t code = 0;
     if (tip == TM_TIP_JOINED && himself) {
         note(room, user, TM_NOTE_CAME);
-        if (powerful && is_new && !is_full) put_in_order(room, user, "member");
+        if (powerful && !is_full)
+            code = is_new ? put_in_order(x, room, user, "member", err) : leave_as_is(x, room, user, err);
         *count += is_new;
     } else if (tip == TM_TIP_QUIT && himself) {
         note(room, user, TM_NOTE_WENT);
-        if (powerful && standing < TM_STANDING_OWNER) put_in_order(room, user, "none");
+        if (powerful && standing < TM_STANDING_OWNER) code = put_in_order(x, room, user, "none", err);
     } else if (tip == TM_TIP_JOINED && (strong || (!is_full && may_bring(room, item)))) {
         /* an open room makes nobody a member whom a plain member invites. Who has powers has done it himself, before
          * he said so: he may have undone it since */
         note(room, user, TM_NOTE_BROUGHT);
         if (strong)
-            leave_as_is(room, user);
+            code = leave_as_is(x, room, user, err);
         else if (powerful && is_new && !item->is_self)
-            put_in_order(room, user, "member");
+            code = put_in_order(x, room, user, "member", err);
         *count += is_new;
     } else if (tip == TM_TIP_REMOVED && strong) {
         note(room, user, TM_NOTE_REMOVED);
-        leave_as_is(room, user);
+        code = leave_as_is(x, room, user, err);
     }
+    return code;
 }
 
-void tm_member_tips(tm_xmpp *x, const tm_item *item)
+int32_t tm_member_tips(tm_xmpp *x, const tm_item *item, tm_error *err)
 {
     tm_room *room = tm_room_find(x, item->conv_id);
     cJSON *elems = tm_json_parse_own(item->elems, strlen(item->elems), NULL);
@@ -211,10 +287,12 @@ void tm_member_tips(tm_xmpp *x, const tm_item *item)
     const cJSON *users = tm_json_get(elem, kTIMGroupTipsElemUserArray);
     int64_t tip = tm_json_get_int(elem, kTIMGroupTipsElemTipType, 0);
     int left = NAMES_PER_TIP, count = room && room->max ? tm_member_count(room, NULL, false) : 0;
+    int32_t code = 0;
     cJSON_ArrayForEach(user, users)
     {
-        if (!room || !cJSON_IsString(user) || !tm_valid_user(user->valuestring) || !left--) break;
-        take_tip(x, room, item, tip, user->valuestring, &count);
+        if (!room || !cJSON_IsString(user) || !tm_valid_user(user->valuestring) || !left-- || code) break;
+        code = take_tip(x, room, item, tip, user->valuestring, &count, err);
     }
     cJSON_Delete(elems);
+    return code;
 }

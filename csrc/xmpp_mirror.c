@@ -70,6 +70,9 @@ static const char *const migrations[] = {
      "CREATE INDEX log_retraction ON log(target_number, number) WHERE kind = 2 AND told;"),
     /* a JSON array, as the room's list was when it last could be read */
     "ALTER TABLE groups ADD COLUMN admins TEXT NOT NULL DEFAULT '';",
+    /* of a group's list at the server, which that has not confirmed, in their order */
+    ("CREATE TABLE changes(conv TEXT NOT NULL, user TEXT NOT NULL, affiliation TEXT NOT NULL,"
+     "  PRIMARY KEY(conv, user));"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

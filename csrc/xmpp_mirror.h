@@ -8,9 +8,9 @@
  * which ids are known, which message an id means, and what was revoked and read.
  *
  * A mirror that is lost, or older than the store (a power cut), is made good from the archives, and the store knows what it
- * has: nothing is left out or told twice. What it costs: letters that waited for their receipts are sent no more, and who read
- * how far counts from then on only, by new numbers, so that it covers what came before too; and a device that is newer than
- * its user's coming into a group gets as new what was said between. */
+ * has: nothing is left out or told twice. What it costs: letters that waited for their receipts are sent no more, changes of
+ * groups' lists that waited are left to others, and who read how far counts from then on only, by new numbers, so that it covers
+ * what came before too; and a device that is newer than its user's coming into a group gets as new what was said between. */
 #ifndef TM_XMPP_MIRROR_H
 #define TM_XMPP_MIRROR_H
 
@@ -181,6 +181,16 @@ char *tm_mirror_born(tm_mirror *mirror, const char *group);
  * nothing, or the user is in no such group. */
 int32_t tm_mirror_note_admins(tm_mirror *mirror, const char *group, const char *admins, tm_error *err);
 char *tm_mirror_admins(tm_mirror *mirror, const char *group);
+/* A change of the group's list at the server is to be made, in place of an earlier one of that user; and it need not be made any
+ * more, if it is that one (NULL: whatever it is). None is left once the user comes into the group or leaves it. */
+int32_t tm_mirror_put_change(tm_mirror *mirror, const char *group, const char *user, const char *affiliation,
+                             tm_error *err);
+int32_t tm_mirror_drop_change(tm_mirror *mirror, const char *group, const char *user, const char *affiliation,
+                              tm_error *err);
+/* Calls `each` for every one of them, the oldest first. `each` must not write. */
+int32_t tm_mirror_changes(tm_mirror *mirror, const char *group,
+                          void (*each)(void *argument, const char *user, const char *affiliation),
+                          void *argument, tm_error *err);
 /* Notes where the room's archive ended when the user came into the group: what has that time (microseconds) or a later one is
  * for him, but for its last item (its archive id, or ""). */
 int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,

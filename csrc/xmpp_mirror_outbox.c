@@ -108,6 +108,8 @@ int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *i
 
 int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, uint64_t joined, tm_error *err)
 {
+    int32_t code = tm_sql_run(mirror->sql, err, "DELETE FROM changes WHERE conv = ?", "t", group);
+    if (code) return code;
     return tm_sql_run(
         mirror->sql, err,
         "INSERT INTO groups(name, member, joined, place, listed, heard) VALUES(?1, ?2, ?3,"
@@ -159,6 +161,35 @@ char *tm_mirror_admins(tm_mirror *mirror, const char *group)
         tm_sql_drop(row);
     }
     return admins;
+}
+
+int32_t tm_mirror_put_change(tm_mirror *mirror, const char *group, const char *user, const char *affiliation,
+                             tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "INSERT OR REPLACE INTO changes VALUES(?, ?, ?)", "ttt", group, user,
+                      affiliation);
+}
+
+int32_t tm_mirror_drop_change(tm_mirror *mirror, const char *group, const char *user, const char *affiliation,
+                              tm_error *err)
+{
+    return tm_sql_run(
+        mirror->sql, err,
+        "DELETE FROM changes WHERE conv = ?1 AND user = ?2 AND affiliation = coalesce(?3, affiliation)",
+        "ttt", group, user, affiliation);
+}
+
+int32_t tm_mirror_changes(tm_mirror *mirror, const char *group,
+                          void (*each)(void *argument, const char *user, const char *affiliation),
+                          void *argument, tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &local,
+                     "SELECT user, affiliation FROM changes WHERE conv = ? ORDER BY rowid", "t", group);
+    while (row && tm_sql_step(mirror->sql, row, &local))
+        each(argument, tm_sql_column_text(row, 0), tm_sql_column_text(row, 1));
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,

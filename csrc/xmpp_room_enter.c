@@ -427,6 +427,8 @@ uint64_t tm_rooms_deadline(tm_xmpp *x)
         if (ask_at && (!first || ask_at < first)) first = ask_at;
         uint64_t given_up_at = given_up(room);
         if (given_up_at && (!first || given_up_at < first)) first = given_up_at;
+        uint64_t change_at = room->in ? tm_member_deadline(room) : 0;
+        if (change_at && (!first || change_at < first)) first = change_at;
     }
     return first;
 }

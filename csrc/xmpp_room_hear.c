@@ -60,6 +60,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         tm_link_drop(x->link, err.text); /* it is entered again */
         return;
     }
+    tm_member_recall(x, room);
     tm_room_ask_powers(x, room); /* before what those did who have them: the room answers in order */
     tm_archive_rewind(x, room->archive);
     tm_history_look_back(x, room->group);

@@ -337,10 +337,11 @@ struct tm_room {
     char born[TM_LINK_ID];     /* what tells it from other groups of that id; "": not known */
     int64_t max;               /* members at most; 0: any number */
     /* xmpp_member_tips.c, all owned */
-    cJSON *notes;   /* who came and went by GroupTips */
-    cJSON *changes; /* user -> affiliation: changes of the room's list that are to be made */
-    int changing;   /* how many of them are under way */
-    cJSON *askers;  /* plain member -> how many he brought in, within that hour */
+    cJSON *notes;        /* who came and went by GroupTips */
+    cJSON *changes;      /* user -> affiliation: to be made in the room's list; the mirror has them too */
+    int changing;        /* how many are under way: in the mirror, if they still count */
+    uint64_t changes_at; /* what failed is read from there again (tm_clock_ms); 0: nothing has */
+    cJSON *askers;       /* plain member -> how many he brought in, within that hour */
     uint64_t asked_in;
 };
 
@@ -475,15 +476,21 @@ void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *r
 /* Says in the group what became of `users` (an array of ids). `done` may be NULL. */
 void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
                     void (*done)(tm_xmpp *x, tm_task *tips), void *argument);
-/* GroupTips out of a room's archive: the owner's and admins' sessions put memberships in order by them, since
- * nobody can change his own. */
-void tm_member_tips(tm_xmpp *x, const tm_item *item);
+/* New GroupTips out of a room's archive, within the transaction that keeps them: the owner's and admins' sessions put
+ * memberships in order by them, since nobody can change his own. What they are to change is kept until the room has
+ * answered: the tips are new only once. */
+int32_t tm_member_tips(tm_xmpp *x, const tm_item *item, tm_error *err);
+/* The room was entered: what an earlier session, or connection, could not change is to be changed, unless what was said since
+ * tells otherwise. */
+void tm_member_recall(tm_xmpp *x, tm_room *room);
 /* The room says that its list has a user since now, or has him no more: what was said of him before counts no longer. */
 void tm_member_changed(tm_room *room, const char *user, bool listed);
 /* Whether he has said that he quits, and nobody has said since that he is in. */
 bool tm_member_has_quit(const tm_room *room, const char *user);
 /* Makes the changes of the list that wait, once all that was said is read: the last counts. Called by the loop. */
 void tm_member_run(tm_xmpp *x, tm_room *room);
+/* When that must be called at the latest (tm_clock_ms); 0: no such time. */
+uint64_t tm_member_deadline(const tm_room *room);
 /* What they say of the user: 1 came in, -1 went or was removed by the owner or an admin, 0 neither. */
 int tm_member_turn(tm_xmpp *x, const tm_item *item);
 void tm_member_forget_notes(tm_room *room);

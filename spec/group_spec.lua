@@ -151,6 +151,37 @@ describe("Groups", function()
     end
   end
 
+  -- What the room itself lists on XMPP, as a device of anna's sees it that has heard nothing of coming and going.
+  local devices = 0
+  local function list_becomes(wanted, ...)
+    devices = devices + 1
+    local fresh <close> = support.device(dir, "anna", "fresh " .. devices)
+    support.eventually(function()
+      local names = {}
+      for name in pairs(roles(fresh, "team")) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      return table.concat(names, " ") == wanted
+    end, fresh, ...)
+  end
+
+  -- Anna logs in anew; a function that tells how often she has asked the room since to change its list.
+  local function watch_changes()
+    local log = support.temp_dir()
+    anna:close()
+    anna, seen = support.device(dir, "anna", nil, { log_file_path = log, log_level = timmsg.TIMLog_Verbose })
+    return function()
+      local count = 0
+      for iq in support.read_file(log .. "/timmsg.log"):gmatch "xmpp: SENT: <iq ([^\n]*)" do
+        if iq:find "type=['\"]set" and iq:find "affiliation=" then count = count + 1 end
+      end
+      return count
+    end
+  end
+
+  local function team_room() return ("team@conference.%s"):format(support.xmpp_host(dir)) end
+
   describe("create", function()
     it("rule 42: the creator is owner", function()
       local group, code = create { group_id = "team", group_name = "Das Team 队" }
@@ -990,6 +1021,83 @@ describe("Groups", function()
       local some = member_infos(anna, "team", { "cora", "nobody" })
       assert.equal(1, #some)
       assert.equal("cora", some[1].group_member_info_identifier)
+    end)
+
+    it("rule 42: lists who came or went while the owner was away, though her next log-in was short", function()
+      local ben, cora = user "ben", user "cora"
+      support.group(anna, "team", "cora")
+      support.eventually(function() return joined(cora)[1] end, anna, cora)
+      support.must(anna, "logout")
+      support.must(ben, "group_join", "team")
+      support.must(cora, "group_quit", "team")
+      support.send_many(ben, "team", GROUP, "without anna ", 450) -- pages of an archive
+      local heard = #seen.messages
+      support.must(anna, "login", "anna", "sig")
+      support.eventually(function() return #seen.messages > heard end, anna)
+      support.must(anna, "logout")
+      support.must(anna, "login", "anna", "sig")
+      support.say(ben, "team", GROUP, "there you are")
+      support.arrival(seen, "there you are", ben)
+      list_becomes("anna ben", anna, ben)
+    end)
+
+    for _, how in ipairs { "lose", "refuse" } do
+      only_prosody(("rule 42: lists who came or went though the room did not change its list the first time (%s)"):format(how), function()
+        local server, changes, ben = support.xmpp_server(), watch_changes(), user "ben"
+        support.group(anna, "team")
+        for _, one in ipairs { { "group_join", "anna ben" }, { "group_quit", "anna" } } do
+          server[how](server, "change", team_room(), "internal-server-error")
+          local before = changes()
+          support.must(ben, one[1], "team")
+          support.eventually(function() return changes() > before end, anna, ben)
+          support.must(anna, "logout")
+          support.must(anna, "login", "anna", "sig")
+          list_becomes(one[2], anna, ben)
+        end
+      end)
+    end
+
+    only_prosody("rule 42: lists who joined though the room could not change its list just then", function()
+      local server, changes, ben = support.xmpp_server(), watch_changes(), user "ben"
+      support.group(anna, "team")
+      server:refuse("change", team_room(), "internal-server-error")
+      support.must(ben, "group_join", "team")
+      support.eventually(function() return changes() == 1 end, anna, ben)
+      support.idle(500, anna, ben)
+      assert.equal(1, changes()) -- not at once
+      list_becomes("anna ben", anna, ben)
+      support.idle(500, anna, ben)
+      assert.equal(2, changes())
+    end)
+
+    only_prosody("rule 42: lists nobody whom the owner or an admin has removed before it was changed", function()
+      local server, changes, adam, ben = support.xmpp_server(), watch_changes(), user "adam", user "ben"
+      support.group(anna, "team", "adam")
+      assert.equal(0, set_role(anna, "team", "adam", ADMIN))
+      support.eventually(function() return joined(adam)[1] and roles(adam, "team").adam == ADMIN end, anna, adam)
+      support.must(adam, "logout")
+      for _, remover in ipairs { "anna", "adam" } do
+        server:lose("change", team_room())
+        local before = changes()
+        support.must(ben, "group_join", "team")
+        support.eventually(function() return changes() > before end, anna, ben)
+        if remover == "anna" then
+          support.eventually(function() return roles(anna, "team").ben end, anna, ben)
+          assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { remove(anna, "team", "ben") })
+          support.must(anna, "logout")
+        else
+          support.must(anna, "logout")
+          support.must(adam, "login", "adam", "sig")
+          support.eventually(function() return roles(adam, "team").ben end, adam, ben)
+          assert.same({ 0, { timmsg.TIMGroupMember_HandledSuc } }, { remove(adam, "team", "ben") })
+          support.say(adam, "team", GROUP, "without ben")
+        end
+        support.eventually(function() return #joined(ben) == 0 end, ben)
+        support.must(anna, "login", "anna", "sig")
+        if remover == "adam" then support.arrival(seen, "without ben", adam) end
+        support.idle(500, anna, adam, ben)
+        list_becomes("adam anna", anna, adam)
+      end
     end)
 
     it("rule 42: who is no member sees neither members nor messages", function()

@@ -136,12 +136,15 @@ describe("a hostile XMPP client", function()
     return list
   end
 
-  -- How many messages a client may send again, since no receipt has come: seen in its own database only.
-  local function letters(user)
-    local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 '%s/%s/%s.mirror' 'SELECT count(*) FROM letters'")
-      :format(dir, user, user)))
+  -- How many rows of a table a client's own database has of what the server has not confirmed.
+  local function waiting(user, what)
+    local pipe <close> = assert(io.popen(("env -u LD_PRELOAD sqlite3 -cmd '.timeout 5000' '%s/%s/%s.mirror' 'SELECT count(*) FROM %s'")
+      :format(dir, user, user, what)))
     return tonumber(pipe:read "a")
   end
+
+  -- How many messages a client may send again, since no receipt has come: seen in its own database only.
+  local function letters(user) return waiting(user, "letters") end
 
   -- ---- from a stranger to a user ----
 
@@ -1206,6 +1209,24 @@ describe("a hostile XMPP client", function()
     support.eventually(function() return said()[1] == "alice: revoked" end, alice)
     support.must(bob, "login", "bob", "sig")
     support.eventually(function() return said(bob)[1] == "alice: revoked" end, alice, bob)
+  end)
+
+  only_prosody("rule 42: a member whom another client has made an admin before the list had him as a member stays one", function()
+    local server, owner, bob = support.xmpp_server(), connect "alice", device "bob"
+    support.group(alice, "crew")
+    local room = "crew@conference." .. host
+    server:lose("change", room)
+    support.must(bob, "group_join", "crew")
+    support.say(bob, "crew", GROUP, "I am in")
+    support.arrival(at_alice, "I am in", bob)
+    support.eventually(function() return waiting("alice", "changes") == 1 end, alice, bob)
+    support.must(alice, "logout")
+    local function admin(item) return ("<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='admin'%s/></query>"):format(item) end
+    assert.equal("result", (owner:ask("set", room, admin(" jid='" .. jid "bob" .. "'"))))
+    support.must(alice, "login", "alice", "sig")
+    support.eventually(function() return waiting("alice", "changes") == 0 end, alice, bob)
+    support.idle(500, alice, bob)
+    assert.matches(jid "bob", select(2, owner:ask("get", room, admin "")), 1, true)
   end)
 
   only_prosody("rule 42: a user whose quit failed hears it when another client has removed him", function()

@@ -334,6 +334,43 @@ static void the_admins_of_a_group_are_known_while_the_user_is_in_it(void **state
     check_admins(f, NULL);
 }
 
+static void add_change(void *argument, const char *user, const char *affiliation)
+{
+    char *text = argument;
+    snprintf(text + strlen(text), 100 - strlen(text), "%s:%s ", user, affiliation);
+}
+
+static void assert_changes(fixture *f, const char *group, const char *expected)
+{
+    char text[100] = "";
+    assert_int_equal(tm_mirror_changes(f->mirror, group, add_change, text, &f->err), 0);
+    assert_string_equal(text, expected);
+}
+
+static void changes_of_a_groups_list_are_kept_until_they_are_made(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, "other", true, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_put_change(f->mirror, GROUP, "bob", "member", &f->err), 0);
+    assert_int_equal(tm_mirror_put_change(f->mirror, "other", "bob", "member", &f->err), 0);
+    assert_int_equal(tm_mirror_put_change(f->mirror, GROUP, "adam", "member", &f->err), 0);
+    assert_int_equal(tm_mirror_put_change(f->mirror, GROUP, "Bob", "none", &f->err), 0);
+    close_both(f);
+    open_both(f);
+    assert_changes(f, GROUP, "bob:member adam:member Bob:none ");
+    /* the last counts, and is not what was made */
+    assert_int_equal(tm_mirror_put_change(f->mirror, GROUP, "bob", "none", &f->err), 0);
+    assert_int_equal(tm_mirror_drop_change(f->mirror, GROUP, "bob", "member", &f->err), 0);
+    assert_int_equal(tm_mirror_drop_change(f->mirror, GROUP, "Bob", "none", &f->err), 0);
+    assert_changes(f, GROUP, "adam:member bob:none ");
+    assert_int_equal(tm_mirror_drop_change(f->mirror, GROUP, "adam", NULL, &f->err), 0);
+    assert_changes(f, GROUP, "bob:none ");
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    assert_changes(f, GROUP, "");
+    assert_changes(f, "other", "bob:member ");
+}
+
 /* One that has the rows that an earlier version wrote. */
 static void a_mirror_of_an_earlier_version_goes_on(void **state)
 {
@@ -359,6 +396,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN last");
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
     execute(f, "ALTER TABLE groups DROP COLUMN admins");
+    execute(f, "DROP TABLE changes");
     execute(f, "DROP INDEX log_foreign");
     execute(f, "DROP INDEX log_retraction");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
@@ -1927,6 +1965,7 @@ int main(void)
         cmocka_unit_test(two_threads_may_open_it_at_once),
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
         TEST(the_admins_of_a_group_are_known_while_the_user_is_in_it),
+        TEST(changes_of_a_groups_list_are_kept_until_they_are_made),
         TEST(a_mirror_of_an_earlier_version_goes_on),
         TEST(what_was_rolled_back_was_never_there),
         TEST(news_of_one_second_keep_their_order),

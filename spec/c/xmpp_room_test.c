@@ -6,7 +6,7 @@ int main(void)
     return 0;
 }
 #else
-#include "xmpp_session.h"
+#include "xmpp_member.h"
 
 #include "xmpp_item.h"
 
@@ -17,6 +17,7 @@ int main(void)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,29 +29,50 @@ typedef struct fixture {
     xmpp_ctx_t *ctx;
     tm_xmpp x; /* not connected: nothing is sent */
     tm_room *room;
+    char directory[32]; /* of the mirror */
 } fixture;
+
+static const atomic_bool running;
+
+static void enter(fixture *f)
+{
+    f->room = tm_room_make(&f->x, "crew");
+    f->room->in = true;
+    f->room->own = TM_STANDING_OWNER;
+}
 
 /* Alice owns the group "crew", and is in its room as "alice". */
 static int start(void **state)
 {
+    tm_error err = {0};
     fixture *f = calloc(1, sizeof *f);
     if (!f) return -1;
+    strcpy(f->directory, "/tmp/room_XXXXXX");
+    if (!mkdtemp(f->directory)) return -1;
+    f->x.mirror = tm_mirror_open(f->directory, "alice", &running, &err);
+    if (!f->x.mirror || tm_mirror_set_group(f->x.mirror, "crew", true, 0, &err)) return -1;
     f->ctx = xmpp_ctx_new(NULL, NULL);
     f->x.address.domain = "im.test";
     f->x.rooms = "rooms.im.test";
     f->x.localpart = "alice";
     strcpy(f->x.user, "alice");
-    f->room = tm_room_make(&f->x, "crew");
-    f->room->in = true;
-    f->room->own = TM_STANDING_OWNER;
+    enter(f);
     *state = f;
     return 0;
 }
 
 static int stop(void **state)
 {
+    static const char *const ends[] = {"", "-wal", "-shm"};
     fixture *f = *state;
     tm_rooms_free(&f->x);
+    tm_mirror_close(f->x.mirror);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/alice.mirror%s", f->directory, ends[i]);
+        unlink(path);
+    }
+    rmdir(f->directory);
     xmpp_ctx_free(f->ctx);
     free(f);
     return 0;
@@ -123,7 +145,10 @@ static void tells(fixture *f, int tip, const char *actor, cJSON *users, uint64_t
     snprintf(item.actor, sizeof item.actor, "%s", actor);
     item.elems = cJSON_PrintUnformatted(elems);
     cJSON_Delete(elems);
-    tm_member_tips(&f->x, &item);
+    tm_error err = {0};
+    assert_int_equal(tm_mirror_begin(f->x.mirror, &err), 0);
+    assert_int_equal(tm_member_tips(&f->x, &item, &err), 0);
+    assert_int_equal(tm_mirror_commit(f->x.mirror, &err), 0);
     cJSON_free(item.elems);
 }
 
@@ -166,6 +191,15 @@ static const char *to_be_made(const fixture *f, const char *user)
 {
     const cJSON *change = cJSON_GetObjectItemCaseSensitive(f->room->changes, user);
     return change ? change->valuestring : "";
+}
+
+/* Another session, which has heard nothing. */
+static void log_in_anew(fixture *f)
+{
+    tm_room_drop(&f->x, f->room);
+    enter(f);
+    assert_string_equal(to_be_made(f, "bob"), "");
+    tm_member_recall(&f->x, f->room);
 }
 
 /* ---- the tests ---- */
@@ -258,6 +292,34 @@ static void who_quits_is_nothing_until_he_is_back(void **state)
     assert_string_equal(to_be_made(f, "carol"), "member");
     tells_of(f, TM_TIP_QUIT, "alice", "alice"); /* which an owner cannot do */
     assert_string_equal(to_be_made(f, "alice"), "");
+}
+
+static void what_was_not_made_is_to_be_made_in_the_next_session(void **state)
+{
+    fixture *f = *state;
+    says_of(f, "bob", "bob");
+    says_of(f, "dave", "carol");
+    log_in_anew(f);
+    assert_string_equal(to_be_made(f, "bob"), "member");
+    assert_string_equal(to_be_made(f, "carol"), "member");
+    assert_true(is_noted(f, "bob"));
+    /* the last counts */
+    tells_of(f, TM_TIP_QUIT, "bob", "bob");
+    log_in_anew(f);
+    assert_string_equal(to_be_made(f, "bob"), "none");
+    comes(f, "bob", "bob", "member"); /* as he is in the list still */
+    assert_int_equal(tm_room_standing(f->room, "bob"), TM_STANDING_NONE);
+    says_of(f, "bob", "bob");
+    assert_string_equal(to_be_made(f, "bob"), "member");
+    /* who has powers has made it */
+    comes(f, "alice", "alice", "owner");
+    tells_of(f, TM_TIP_REMOVED, "alice", "bob");
+    tm_member_drop_change(&f->x, "crew", "carol", "none");
+    log_in_anew(f);
+    assert_string_equal(to_be_made(f, "carol"), "member");
+    tm_member_drop_change(&f->x, "crew", "carol", "member");
+    log_in_anew(f);
+    assert_string_equal(to_be_made(f, "carol"), "");
 }
 
 /* What was said of a user counts until the room says another thing of him. */
@@ -402,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_notice_says_who_is_a_member, start, stop),
         cmocka_unit_test_setup_teardown(a_notice_that_a_user_has_a_hand_in_says_nothing, start, stop),
         cmocka_unit_test_setup_teardown(who_quits_is_nothing_until_he_is_back, start, stop),
+        cmocka_unit_test_setup_teardown(what_was_not_made_is_to_be_made_in_the_next_session, start, stop),
         cmocka_unit_test_setup_teardown(who_is_taken_out_of_the_list_is_no_member, start, stop),
         cmocka_unit_test_setup_teardown(what_a_member_was_counts_before_what_he_is, start, stop),
         cmocka_unit_test_setup_teardown(whose_powers_change_has_the_room_asked, start, stop),

@@ -136,14 +136,6 @@ static int32_t note_turn(tm_xmpp *x, const tm_item *item, bool back, tm_error *e
     return code || !back ? code : tm_mirror_note_since(x->mirror, item->conv_id, item->stamp, "", err);
 }
 
-/* The user is out for good: kept in the transaction with what told of it, which is not read again after a crash. */
-static int32_t note_out(tm_xmpp *x, const char *group, tm_error *err)
-{
-    int32_t code = tm_mirror_set_group(x->mirror, group, false, 0, err);
-    if (!code) code = tm_mirror_drop_archive(x->mirror, group, err);
-    return code ? code : tm_mirror_commit(x->mirror, err);
-}
-
 /* *out_at: when the user was put out of the group, in microseconds; 0: he is in. */
 static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirrored *mirrored,
                          uint64_t *out_at, tm_error *err)
@@ -189,10 +181,8 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
     if (room && room->leaving) *out_at = 0; /* that ends it */
     /* reading from earlier on passes what is known first: the place only moves on */
     bool further = page->last && (page->last_stamp > archive->stamp || page->complete);
-    if (!code && *out_at)
-        code = note_out(x, archive->group, err);
-    else if (!code)
-        code = further ? move_on(x, archive, page, err) : tm_mirror_commit(x->mirror, err);
+    if (!code && *out_at) code = tm_rooms_note_out(x, archive->group, *out_at, err);
+    if (!code) code = further && !*out_at ? move_on(x, archive, page, err) : tm_mirror_commit(x->mirror, err);
     if (code) tm_mirror_rollback(x->mirror);
     return code;
 }

@@ -73,6 +73,9 @@ static const char *const migrations[] = {
     /* of a group's list at the server, which that has not confirmed, in their order */
     ("CREATE TABLE changes(conv TEXT NOT NULL, user TEXT NOT NULL, affiliation TEXT NOT NULL,"
      "  PRIMARY KEY(conv, user));"),
+    /* when the user was invited into a group that he was in, and what tells that from others of its name */
+    ("ALTER TABLE groups ADD COLUMN invited NOT NULL DEFAULT 0;"
+     "ALTER TABLE groups ADD COLUMN invited_to TEXT NOT NULL DEFAULT '';"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

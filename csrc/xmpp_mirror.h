@@ -177,6 +177,12 @@ int32_t tm_mirror_list_group(tm_mirror *mirror, const char *group, bool member, 
 int32_t tm_mirror_note_born(tm_mirror *mirror, const char *group, const char *born, tm_error *err);
 /* What was noted. Owned by the caller; NULL: nothing, or the user is in no such group. */
 char *tm_mirror_born(tm_mirror *mirror, const char *group);
+/* Notes that the user was invited at `stamp` (microseconds) into a group that he is in, as far as is known: a removal may lie
+ * before. `born`: what tells it from others of its name; "": not known. And what was noted last: *stamp 0, *born NULL: nothing, or
+ * the user is in no such group. *born is owned by the caller. */
+int32_t tm_mirror_note_invited(tm_mirror *mirror, const char *group, uint64_t stamp, const char *born,
+                               tm_error *err);
+int32_t tm_mirror_invited(tm_mirror *mirror, const char *group, uint64_t *stamp, char **born, tm_error *err);
 /* Notes who the admins are of a group that the user is in (a JSON array of ids), and what was noted: owned by the caller; NULL:
  * nothing, or the user is in no such group. */
 int32_t tm_mirror_note_admins(tm_mirror *mirror, const char *group, const char *admins, tm_error *err);

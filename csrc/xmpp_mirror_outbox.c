@@ -119,7 +119,8 @@ int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, u
         " place = CASE WHEN member THEN place ELSE excluded.place END,"
         " heard = CASE WHEN member AND excluded.member THEN heard ELSE excluded.heard END, member = "
         "excluded.member,"
-        " joined = excluded.joined, listed = 0, born = '', since = 0, last = '', admins = ''",
+        " joined = excluded.joined, listed = 0, born = '', since = 0, last = '', admins = '',"
+        " invited = 0, invited_to = ''",
         "tiu", group, (int64_t)member, joined);
 }
 
@@ -140,6 +141,31 @@ char *tm_mirror_born(tm_mirror *mirror, const char *group)
         tm_sql_drop(row);
     }
     return born;
+}
+
+int32_t tm_mirror_note_invited(tm_mirror *mirror, const char *group, uint64_t stamp, const char *born,
+                               tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err,
+                      "UPDATE groups SET invited = ?, invited_to = ? WHERE name = ? AND member", "utt", stamp,
+                      born, group);
+}
+
+int32_t tm_mirror_invited(tm_mirror *mirror, const char *group, uint64_t *stamp, char **born, tm_error *err)
+{
+    tm_error local = {0};
+    *stamp = 0;
+    *born = NULL;
+    sqlite3_stmt *row = tm_sql_query(
+        mirror->sql, &local, "SELECT invited, invited_to FROM groups WHERE name = ? AND member AND invited",
+        "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &local)) {
+        *stamp = tm_sql_column_u64(row, 0);
+        *born = tm_strdup(tm_sql_column_text(row, 1));
+        tm_sql_drop(row);
+        if (!*born) tm_fail_memory(&local);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 
 int32_t tm_mirror_note_admins(tm_mirror *mirror, const char *group, const char *admins, tm_error *err)

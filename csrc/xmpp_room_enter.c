@@ -128,35 +128,70 @@ int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t s
     return code;
 }
 
-/* What the user was invited into at `stamp` (microseconds); `born` "": it is not known which group of that id. */
-static void follow_invitation(tm_xmpp *x, const char *group, uint64_t stamp, const char *born)
+/* The user is in the group that he was invited into at `stamp` (microseconds); `born` "": it is not known which of that id. What was
+ * said before is not for him. */
+static int32_t note_back(tm_xmpp *x, const char *group, uint64_t stamp, const char *born, tm_error *err)
 {
-    tm_error err = {0};
-    if (tm_room_begin(x, group, stamp / 1000000, stamp, &err) ||
-        (*born && tm_mirror_note_born(x->mirror, group, born, &err)))
-        tm_link_drop(x->link, err.text);
-    /* whether it still holds shows when the room is entered: that ends it again if it does not */
-    tm_bookmark_set(x, group, true, stamp / 1000000);
+    int32_t code = tm_mirror_set_group(x->mirror, group, true, stamp / 1000000, err);
+    if (!code && *born) code = tm_mirror_note_born(x->mirror, group, born, err);
+    if (!code) code = tm_mirror_note_since(x->mirror, group, stamp, "", err);
+    return code ? code : tm_mirror_add_membership(x->mirror, group, true, stamp / 1000000, err);
+}
+
+int32_t tm_rooms_note_out(tm_xmpp *x, const char *group, uint64_t out_at, tm_error *err)
+{
+    uint64_t invited;
+    char *born;
+    const tm_room *room = tm_room_find(x, group);
+    int32_t code = tm_mirror_invited(x->mirror, group, &invited, &born, err);
+    bool into_old = !out_at && invited && *born && room && strcmp(born, room->born) != 0;
+    if (!code && !out_at) {
+        code = tm_room_note_membership(x, group, false, 0, err);
+    } else if (!code) {
+        code = tm_mirror_set_group(x->mirror, group, false, 0, err);
+        if (!code) code = tm_mirror_drop_archive(x->mirror, group, err);
+    }
+    /* the invitation back was read first: it is in another archive */
+    if (!code && invited && invited >= out_at && !into_old) code = note_back(x, group, invited, born, err);
+    tm_free(born);
+    return code;
+}
+
+static int32_t store_out(tm_xmpp *x, const char *group, tm_error *err)
+{
+    int32_t code = tm_mirror_begin(x->mirror, err);
+    if (!code) code = tm_rooms_note_out(x, group, 0, err);
+    if (!code) code = tm_mirror_commit(x->mirror, err);
+    if (code) tm_mirror_rollback(x->mirror);
+    return code;
 }
 
 void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at)
 {
-    char group[TM_MAX_GROUP_ID + 1], born[TM_LINK_ID];
-    uint64_t invited = room->invited;
+    tm_error err = {0};
+    uint64_t joined = 0;
+    char group[TM_MAX_GROUP_ID + 1];
     snprintf(group, sizeof group, "%s", room->group);
-    snprintf(born, sizeof born, "%s", room->invited_to);
-    bool noted = !tm_mirror_in_group(x->mirror, group, NULL); /* with what told of it */
-    tm_room_found_out(x, room);
-    if (noted) tm_bookmark_set(x, group, false, 0);
-    /* the invitation back was read first: it is in another archive */
-    if (invited && invited >= out_at) follow_invitation(x, group, invited, born);
+    if (!out_at && store_out(x, group, &err)) {
+        tm_link_drop(x->link, err.text); /* found out again with the next connection */
+        return;
+    }
+    tm_room_leave(x, room);
+    tm_room_drop(x, room);
+    tm_xmpp_ring(x);
+    bool is_back = tm_mirror_in_group(x->mirror, group, &joined);
+    /* whether the invitation still holds shows when the room is entered: that ends it again if it does not */
+    if (is_back) enter_as_member(x, group, tm_mirror_since(x->mirror, group, NULL));
+    tm_bookmark_set(x, group, is_back, joined);
 }
 
 int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
 {
     tm_room *room = tm_room_find(x, item->conv_id);
     const char *born = item->target ? item->target : "";
-    if (tm_mirror_in_group(x->mirror, item->conv_id, NULL) || (room && room->may_create)) return 0;
+    if (tm_mirror_in_group(x->mirror, item->conv_id, NULL))
+        return tm_mirror_note_invited(x->mirror, item->conv_id, item->stamp, born, err);
+    if (room && room->may_create) return 0;
     item->leads_in = true;
     int32_t code = tm_room_note_membership(x, item->conv_id, true, item->stamp / 1000000, err);
     if (!code && *born) code = tm_mirror_note_born(x->mirror, item->conv_id, born, err);
@@ -165,15 +200,10 @@ int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err)
 
 void tm_rooms_invited(tm_xmpp *x, const tm_item *item)
 {
-    tm_room *room = tm_room_find(x, item->conv_id);
-    if (item->leads_in) {
-        enter_as_member(x, item->conv_id, item->stamp);
-        /* whether it still holds shows when the room is entered: that ends it again if it does not */
-        tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
-    } else if (room && tm_mirror_in_group(x->mirror, item->conv_id, NULL)) {
-        room->invited = item->stamp;
-        snprintf(room->invited_to, sizeof room->invited_to, "%s", item->target ? item->target : "");
-    }
+    if (!item->leads_in) return;
+    enter_as_member(x, item->conv_id, item->stamp);
+    /* whether it still holds shows when the room is entered: that ends it again if it does not */
+    tm_bookmark_set(x, item->conv_id, true, item->stamp / 1000000);
 }
 
 /* ---- entering its room ---- */
@@ -244,8 +274,6 @@ static void existence_answered(void *owner, void *argument, xmpp_stanza_t *answe
         if ((room = tm_room_find(x, group))) tm_room_found_out(x, room);
     } else {
         sameness what = compare_group(x, room, answer);
-        if (what == GROUP_ANOTHER && *room->invited_to && strcmp(room->invited_to, room->born) != 0)
-            room->invited = 0; /* into the old one */
         if (what == GROUP_ANOTHER)
             tm_room_put_out(x, room, 0);
         else if (what == GROUP_UNCLEAR)

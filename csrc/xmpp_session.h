@@ -324,9 +324,6 @@ struct tm_room {
     bool asking;         /* whether the user is in it still: the question is on its way */
     bool powers_changed; /* who has powers there: to be asked */
     int failures;
-    uint64_t
-        invited; /* an invitation came though the user is in it (microseconds): a removal may lie before; 0: none */
-    char invited_to[TM_LINK_ID]; /* the `born` of what that was into; "": not known */
     uint64_t start; /* from when on what is said is news (microseconds); 0: from its present end on */
     bool at_end;    /* the latter: the device is new */
     uint64_t since; /* where its archive ended when the user came in (microseconds); 0: not known */
@@ -387,11 +384,14 @@ void tm_room_found_out(tm_xmpp *x, tm_room *room);
  * not. `start`: from when on (microseconds) what is said is news; 0: from the archive's present end on. With an error
  * it is not remembered, and nothing was done. */
 int32_t tm_room_begin(tm_xmpp *x, const char *group, uint64_t joined, uint64_t start, tm_error *err);
-/* As tm_room_found_out; but if an invitation was found that is not from before `out_at` (microseconds), it leads in
- * again. */
+/* The user was put out of a group at `out_at` (microseconds; 0: there is another one of that id): noted within the transaction
+ * that keeps what told of it, which is not read again after a crash. If an invitation was read that is not from before, it leads
+ * in again: noted too. */
+int32_t tm_rooms_note_out(tm_xmpp *x, const char *group, uint64_t out_at, tm_error *err);
+/* The same once it is kept (but with an `out_at` of 0 it is noted by this): out of the room, and in again. */
 void tm_room_put_out(tm_xmpp *x, tm_room *room, uint64_t out_at);
-/* A new invitation out of the user's archive, within the transaction that keeps it: into what group it leads the user is
- * kept with it, lest a crash or an error lose that. Sets `leads_in`. */
+/* A new invitation out of the user's archive, within the transaction that keeps it: into what group it leads the user, or may
+ * lead him back, is kept with it, lest a crash or an error lose that. Sets `leads_in`. */
 int32_t tm_rooms_keep_invitation(tm_xmpp *x, tm_item *item, tm_error *err);
 /* The same once it is kept: enters the group. */
 void tm_rooms_invited(tm_xmpp *x, const tm_item *item);

@@ -910,6 +910,43 @@ describe("Groups", function()
       assert.same({ anna = OWNER, ben = NORMAL }, roles(anna, "team"))
     end)
 
+    for how, act in pairs {
+      ["logged out"] = function(ben)
+        support.must(ben, "logout")
+        support.must(ben, "login", "ben", "sig")
+      end,
+      ["ended his program"] = function(ben)
+        ben:close()
+        return user "ben"
+      end,
+    } do
+      only_prosody(("rule 42: who was removed while away and invited back is in, though he %s before he heard it"):format(how), function()
+        local ben, ben_seen = user "ben"
+        create { group_id = "team", group_type = timmsg.TIMGroup_Private }
+        invite(anna, "team", "ben")
+        support.say(anna, "team", GROUP, "welcome")
+        support.arrival(ben_seen, "welcome", anna)
+        support.must(ben, "logout")
+        remove(anna, "team", "ben")
+        support.send_many(anna, "team", GROUP, "without ben ", 110) -- more than one page of an archive
+        invite(anna, "team", "ben")
+        support.say(anna, "team", GROUP, "back")
+        support.say(anna, "ben", timmsg.C2C, "are you back?")
+        support.xmpp_server():lose("presence", team_room())
+        support.must(ben, "login", "ben", "sig")
+        support.arrival(ben_seen, "are you back?", anna) -- his own archive was read
+        local again, again_seen = act(ben)
+        ben, ben_seen = again or ben, again_seen or ben_seen
+        support.arrival(ben_seen, "back", anna)
+        support.eventually(function() return send_code(ben, "team") == 0 end, ben, anna)
+        assert.same({ "team" }, joined(ben))
+        local heard = texts(ben_seen.messages)
+        assert.same({ "back" }, { heard[#heard] })
+        local other = support.device(dir, "ben", "other")
+        support.eventually(function() return joined(other)[1] == "team" end, other, ben, anna)
+      end)
+    end
+
     it("rule 42: whom an admin has removed since stays out when the owner hears only then who had brought him in", function()
       local adam, ben, cora = user "adam", user "ben", user "cora"
       create { group_id = "team", group_type = timmsg.TIMGroup_Private }

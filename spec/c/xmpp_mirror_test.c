@@ -334,6 +334,44 @@ static void the_admins_of_a_group_are_known_while_the_user_is_in_it(void **state
     check_admins(f, NULL);
 }
 
+static void check_invited(fixture *f, uint64_t wanted, const char *wanted_born)
+{
+    uint64_t stamp;
+    char *born;
+    assert_int_equal(tm_mirror_invited(f->mirror, GROUP, &stamp, &born, &f->err), 0);
+    assert_int_equal(stamp, wanted);
+    if (wanted)
+        assert_string_equal(born, wanted_born);
+    else
+        assert_null(born);
+    tm_free(born);
+}
+
+static void an_invitation_back_is_kept_while_the_user_is_in_the_group(void **state)
+{
+    fixture *f = *state;
+    check_invited(f, 0, NULL);
+    assert_int_equal(tm_mirror_note_invited(f->mirror, GROUP, NOW, "new", &f->err), 0);
+    check_invited(f, 0, NULL);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_note_born(f->mirror, GROUP, "old", &f->err), 0);
+    check_invited(f, 0, NULL);
+    assert_int_equal(tm_mirror_note_invited(f->mirror, GROUP, NOW - 1, "new", &f->err), 0);
+    assert_int_equal(tm_mirror_note_invited(f->mirror, GROUP, NOW, "", &f->err), 0);
+    close_both(f);
+    open_both(f);
+    check_invited(f, NOW, "");
+    char *born = tm_mirror_born(f->mirror, GROUP);
+    assert_string_equal(born, "old");
+    tm_free(born);
+    /* it led in, or was overtaken */
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    check_invited(f, 0, NULL);
+    assert_int_equal(tm_mirror_note_invited(f->mirror, GROUP, NOW, "new", &f->err), 0);
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    check_invited(f, 0, NULL);
+}
+
 static void add_change(void *argument, const char *user, const char *affiliation)
 {
     char *text = argument;
@@ -397,6 +435,8 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
     execute(f, "ALTER TABLE groups DROP COLUMN admins");
     execute(f, "DROP TABLE changes");
+    execute(f, "ALTER TABLE groups DROP COLUMN invited");
+    execute(f, "ALTER TABLE groups DROP COLUMN invited_to");
     execute(f, "DROP INDEX log_foreign");
     execute(f, "DROP INDEX log_retraction");
     execute(f, "CREATE UNIQUE INDEX log_message ON log(conv, conv_type, id, sender) WHERE kind IN (1, 6)");
@@ -1966,6 +2006,7 @@ int main(void)
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
         TEST(the_admins_of_a_group_are_known_while_the_user_is_in_it),
         TEST(changes_of_a_groups_list_are_kept_until_they_are_made),
+        TEST(an_invitation_back_is_kept_while_the_user_is_in_the_group),
         TEST(a_mirror_of_an_earlier_version_goes_on),
         TEST(what_was_rolled_back_was_never_there),
         TEST(news_of_one_second_keep_their_order),

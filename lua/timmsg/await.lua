@@ -42,13 +42,15 @@ local function pump(client, is_done)
   return true
 end
 
--- An argument error of what does it for the client's method `name`, as if the proxy's had raised it.
-local function as_ours(err, name)
+-- An argument error of what does it for the client's method `name`, as if the proxy's had raised it, which was given `count`
+-- arguments: behind them is a callback that its caller knows nothing of.
+local function as_ours(err, name, count)
   if type(err) ~= "string" then return err end
-  return (err:gsub("^bad argument #(%d+) to '[^']*'", function(number)
+  return (err:gsub("^bad argument #(%d+) to '[^']*'(.*)$", function(number, what)
     number = number - 1
-    if number == 0 then return ("calling '%s' on bad self"):format(name) end
-    return ("bad argument #%d to '%s'"):format(number, name)
+    if number == 0 then return ("calling '%s' on bad self%s"):format(name, what) end
+    if number > count then what = what:gsub("got function%)$", "got no value)") end
+    return ("bad argument #%d to '%s'%s"):format(number, name, what)
   end))
 end
 
@@ -130,7 +132,7 @@ local function await(client, call, name, progress, ...)
 
   local begin = call == DOWNLOAD and core.begin_download or client[call]
   local fine, ok, message, refused = pcall(begin, client, table.unpack(args, 1, args.n + 1))
-  if not fine then error(as_ours(ok, name), 2) end
+  if not fine then error(as_ours(ok, name, args.n), 2) end
   if not ok then return nil, message, refused end
 
   local download = message
@@ -155,7 +157,7 @@ local alarm_metatable = { __close = function(alarm) core.drop_alarm(alarm.client
 -- method `name`, which calls this. Or nil, message, code.
 local function set_alarm(client, name, ms, fn)
   local fine, at, serial, code = pcall(core.set_alarm, client, ms, fn)
-  if not fine then error(as_ours(at, name), 3) end
+  if not fine then error(as_ours(at, name, 1), 3) end
   if not at then return nil, serial, code end
   return setmetatable({ client = client, at = at, serial = serial }, alarm_metatable)
 end

@@ -24,6 +24,13 @@ static bool has_key_of(const tm_struct *type, const cJSON *object)
     return false;
 }
 
+static void set_key(cJSON *item, const char *key)
+{
+    if (!(item->type & cJSON_StringIsConst)) cJSON_free(item->string);
+    item->string = (char *)(uintptr_t)key;
+    item->type |= cJSON_StringIsConst;
+}
+
 /* Gives the locator's `item` the Message's key, or takes it out if the Message has that already. One that no Message has stays:
  * an object that holds nothing else names no message, and is not taken for {}, which stands for all of them. */
 static void rename_item(cJSON *object, cJSON *item)
@@ -36,11 +43,19 @@ static void rename_item(cJSON *object, cJSON *item)
             cJSON_Delete(cJSON_DetachItemViaPointer(object, item));
             return;
         }
-        if (!(item->type & cJSON_StringIsConst)) cJSON_free(item->string);
-        item->string = (char *)(uintptr_t)key;
-        item->type |= cJSON_StringIsConst;
+        set_key(item, key);
         return;
     }
+}
+
+/* Turns `object` into a locator if it is a Message. */
+static void to_locator(cJSON *object)
+{
+    if (!cJSON_IsObject(object) || has_key_of(&tm_schema_locator, object)) return;
+    for (cJSON *item = object->child; item; item = item->next)
+        for (size_t i = 0; i < sizeof key_pairs / sizeof key_pairs[0]; i++)
+            if (key_pairs[i].message && strcmp(key_pairs[i].message, item->string) == 0)
+                set_key(item, key_pairs[i].locator);
 }
 
 /* Turns `object` into a Message if it is a locator. */
@@ -86,6 +101,9 @@ static int32_t complete_delete(cJSON **tree, int index_base, tm_error *err)
 
 int32_t tm_locators_accept(tm_call_kind kind, int index_base, cJSON **tree, tm_error *err)
 {
+    if (kind == TM_CALL_FIND_BY_MSG_LOCATOR_LIST && cJSON_IsArray(*tree))
+        for (cJSON *item = (*tree)->child; item; item = item->next)
+            to_locator(item);
     if (!cJSON_IsObject(*tree)) return 0;
     switch (kind) {
     case TM_CALL_REPORT_READED:

@@ -68,6 +68,17 @@ describe("find_by_msg_locator_list", function()
         assert.same({}, find(bob, "bob", C2C, { timmsg.locator(got[1]) }))
       end)
 
+      it("rule 4: takes Messages too", function()
+        assert.same({ got[3], got[1] }, find(bob, at, conv_type, { got[3], timmsg.locator(got[1]) }))
+        assert.same({ sent[2] }, find(alice, conv, conv_type, { sent[2] }))
+        -- not the peer's of that name, nor what only looks like one
+        local other = {}
+        for key, value in pairs(got[1]) do other[key] = value end
+        other.message_is_from_self = true
+        assert.same({}, find(bob, at, conv_type, { other }))
+        assert.same({}, find(bob, at, conv_type, { {} }))
+      end)
+
       it("rule 30: seq, rand and is_self must match", function()
         local right = without(timmsg.locator(got[2]), "time", "unique_id")
         assert.same({ got[2] }, find(bob, at, conv_type, { right }))
@@ -108,8 +119,10 @@ describe("find_by_msg_locator_list", function()
         assert.equal(1, #found)
         assert.equal(timmsg.TIMMsg_Revoked, found[1].message_status)
         assert.equal(got[2].message_unique_id, found[1].message_unique_id)
-        assert.same({}, find(bob, at, conv_type, { timmsg.locator(got[2]) }))
+        assert.same({}, find(bob, at, conv_type, { with(timmsg.locator(got[2]), { is_revoked = false }) }))
         assert.same(found, find(bob, at, conv_type, { without(revoked, "is_revoked") }))
+        -- a message's locator means it, whatever has become of it since
+        assert.same(found, find(bob, at, conv_type, { timmsg.locator(got[2]) }))
 
         local other = timmsg.locator(got[3])
         assert.same({ got[3] }, find(bob, at, conv_type, { with(revoked, { is_revoked = false }), other }))

@@ -141,7 +141,6 @@ describe("the Lua face", function()
       assert.same({
         message_locator_conv_id = "user1",
         message_locator_conv_type = C2C,
-        message_locator_is_revoked = false,
         message_locator_is_self = true,
         message_locator_rand = msg.message_rand,
         message_locator_seq = msg.message_seq,
@@ -1524,6 +1523,7 @@ describe("the Lua face", function()
         assert.matches("^[^:]*lua_face_spec%.lua:%d+: ", err)
         assert.equal(message, err:match "^[^:]*:%d+: (.*)$")
       end
+      blames("bad argument #3 to 'get_msg_list' (table expected, got no value)", function() await:get_msg_list("a", C2C) end)
       blames("bad argument #1 to 'sleep' (number expected, got nil)", function() await:sleep() end)
       blames("bad argument #1 to 'sleep' (number expected, got string)", function() await:sleep "1" end)
       blames("bad argument #1 to 'sleep' (a time in milliseconds expected)", function() await:sleep(-1) end)

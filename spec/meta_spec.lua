@@ -27,6 +27,7 @@ local TABLES <const> = {
   report_readed = "timmsg.Message|timmsg.MsgLocator",
   revoke = "timmsg.Message|timmsg.MsgLocator",
   delete = "timmsg.MsgDeleteParam|timmsg.Message|timmsg.MsgLocator",
+  find_by_msg_locator_list = "timmsg.MsgLocator[]|timmsg.Message[]",
 }
 
 local REFUSABLE <const> = { "true? ok", "string? message", "timmsg.TIMResult? code" }

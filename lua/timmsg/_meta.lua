@@ -1045,6 +1045,7 @@ function Client:send_new_msg(conv_id, conv_type, msg, callback) end
 function Await:send_new_msg(conv_id, conv_type, msg) end
 
 ---Reports that messages were read: those up to the given one, or all of the conversation.
+---@overload fun(self: timmsg.Client, conv_id: string, conv_type: timmsg.TIMConvType, callback: fun(code: integer, desc: string)): true?, string?, timmsg.TIMResult?
 ---@param conv_id string
 ---@param conv_type timmsg.TIMConvType
 ---@param msg? timmsg.Message|timmsg.MsgLocator
@@ -1085,7 +1086,7 @@ function Await:revoke(conv_id, conv_type, msg) end
 ---Finds messages in the local store, in the order of the locators; those not found are left out.
 ---@param conv_id string
 ---@param conv_type timmsg.TIMConvType
----@param locators timmsg.MsgLocator[]
+---@param locators timmsg.MsgLocator[]|timmsg.Message[]
 ---@param callback? fun(code: integer, desc: string, result?: timmsg.Message[])
 ---@return true? ok
 ---@return string? message
@@ -1095,7 +1096,7 @@ function Client:find_by_msg_locator_list(conv_id, conv_type, locators, callback)
 ---Finds messages in the local store, in the order of the locators; those not found are left out.
 ---@param conv_id string
 ---@param conv_type timmsg.TIMConvType
----@param locators timmsg.MsgLocator[]
+---@param locators timmsg.MsgLocator[]|timmsg.Message[]
 ---@return timmsg.Message[]? result
 ---@return string? message
 ---@return integer? code
@@ -1213,6 +1214,7 @@ function Client:batch_send(param, callback) end
 function Await:batch_send(param) end
 
 ---Sets the log level, receipts and proxies.
+---@overload fun(self: timmsg.Client, callback: fun(code: integer, desc: string)): true?, string?, timmsg.TIMResult?
 ---@param config? timmsg.SetConfig
 ---@param callback? fun(code: integer, desc: string)
 ---@return true? ok
@@ -1228,6 +1230,7 @@ function Client:set_config(config, callback) end
 function Await:set_config(config) end
 
 ---Logs a user in.
+---@overload fun(self: timmsg.Client, user_id: string, callback: fun(code: integer, desc: string)): true?, string?, timmsg.TIMResult?
 ---@param user_id string
 ---@param user_sig? string
 ---@param callback? fun(code: integer, desc: string)
@@ -1371,6 +1374,7 @@ function Client:group_delete(group_id, callback) end
 function Await:group_delete(group_id) end
 
 ---Joins a group. Nobody gets hello_msg.
+---@overload fun(self: timmsg.Client, group_id: string, callback: fun(code: integer, desc: string)): true?, string?, timmsg.TIMResult?
 ---@param group_id string
 ---@param hello_msg? string
 ---@param callback? fun(code: integer, desc: string)

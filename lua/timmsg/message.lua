@@ -165,8 +165,8 @@ function builders.message(...)
   return target
 end
 
--- The locator of a Message that was sent or received: for find_by_msg_locator_list, and wherever a Message only says
--- which one is meant.
+-- The locator of a Message that was sent or received, whether it is revoked or not: for find_by_msg_locator_list, and wherever
+-- a Message only says which one is meant.
 function builders.locator(msg)
   check(msg, "table", 1, "locator")
   if not msg[K.kTIMMsgSeq] or not msg[K.kTIMMsgRand] then
@@ -175,7 +175,6 @@ function builders.locator(msg)
   return {
     [K.kTIMMsgLocatorConvId] = msg[K.kTIMMsgConvId],
     [K.kTIMMsgLocatorConvType] = msg[K.kTIMMsgConvType],
-    [K.kTIMMsgLocatorIsRevoked] = msg[K.kTIMMsgStatus] == K.kTIMMsg_Revoked,
     [K.kTIMMsgLocatorTime] = msg[K.kTIMMsgServerTime],
     [K.kTIMMsgLocatorSeq] = msg[K.kTIMMsgSeq],
     [K.kTIMMsgLocatorIsSelf] = msg[K.kTIMMsgIsFormSelf],

@@ -159,7 +159,7 @@ $(PC):
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/timmsg' '' \
 	  'Name: timmsg' 'Description: TIM message API: C library' 'Version: $(VERSION)' \
-	  'Requires.private: $(PKGS)' 'Libs: -L$${libdir} -ltimmsg' 'Libs.private: -lmd -lm -pthread' \
+	  'Libs: -L$${libdir} -ltimmsg' 'Libs.private: $(LIBS)' \
 	  'Cflags: -I$${includedir}' > $@
 
 -include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/lua/*.d)

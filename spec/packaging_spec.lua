@@ -74,7 +74,7 @@ describe("make", function()
         assert.equal(has_xmpp, pipe:read("a"):find "tm_xmpp" ~= nil, path .. " with " .. flag)
         pipe:close()
       end
-      assert.equal(has_xmpp, support.read_file(build .. "/timmsg.pc"):find "libstrophe" ~= nil)
+      assert.equal(has_xmpp, support.read_file(build .. "/timmsg.pc"):find "strophe" ~= nil)
       assert.is_true(make(up_to_date .. " " .. flag))
     end
   end)

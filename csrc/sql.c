@@ -19,6 +19,8 @@
 #define STOP_CHECK_STEPS 5000
 /* Who waits for another process's transaction looks so often whether it is over. */
 #define LOOK_US 1000
+/* For so long who can do a thing another time. */
+#define TRY_MS 10
 
 typedef struct {
     const char *text;
@@ -235,7 +237,7 @@ int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err)
 int32_t tm_sql_try_begin(tm_sql *sql, tm_error *err)
 {
     uint32_t busy_ms = sql->busy_ms;
-    sql->busy_ms = 0;
+    if (busy_ms > TRY_MS) sql->busy_ms = TRY_MS;
     int32_t code = tm_sql_begin(sql, false, err);
     sql->busy_ms = busy_ms;
     return code;

@@ -41,7 +41,7 @@ void tm_sql_set_aside(const char *path, const char *next, tm_error *err);
  * death of the process but not a power cut (the database stays whole in both). Fails as long as another file, or none, has the
  * database's name. */
 int32_t tm_sql_begin(tm_sql *sql, bool synced, tm_error *err);
-/* The same, not synced, for what can be done another time: fails at once while another process writes. */
+/* The same, not synced, for what can be done another time: waits for others for no longer than a small transaction takes. */
 int32_t tm_sql_try_begin(tm_sql *sql, tm_error *err);
 int32_t tm_sql_commit(tm_sql *sql, tm_error *err);
 /* Between two transactions: lets those have the database who wait for it, who look for that only once in a while. */

@@ -25,19 +25,21 @@ static const char *pushed_archive_id(tm_xmpp *x, xmpp_stanza_t *message)
     return found;
 }
 
-/* Since when the server kept a message for a user who was not there; 0: it did not. A sender may claim such a
- * time too: then more is read than need be. */
+/* Since when the server kept a message for a user who was not there; 0: it did not. A sender may claim such a time too. But
+ * what was kept comes right behind the presence, before all answers to what was asked behind that: once the log-in is answered
+ * it is a claim. Until then the server's own is the last; ejabberd leaves it at a claim: then more is read than need be. */
 static uint64_t kept_since(tm_xmpp *x, xmpp_stanza_t *message)
 {
-    uint64_t first = 0;
+    uint64_t last = 0;
+    if (!x->login) return 0;
     for (xmpp_stanza_t *at = xmpp_stanza_get_children(message); at; at = xmpp_stanza_get_next(at)) {
         const char *name = xmpp_stanza_get_name(at), *ns = xmpp_stanza_get_ns(at);
         if (!name || !ns || strcmp(name, "delay") != 0 || strcmp(ns, TM_NS_DELAY) != 0) continue;
         if (strcasecmp(tm_stanza_attribute(at, "from"), x->address.domain) != 0) continue;
         uint64_t stamp = tm_stamp_parse(tm_stanza_attribute(at, "stamp"));
-        if (stamp && (!first || stamp < first)) first = stamp;
+        if (stamp) last = stamp;
     }
-    return first;
+    return last;
 }
 
 /* Rule 24: a new device begins behind what any device of the user has fetched. What waited in the server's

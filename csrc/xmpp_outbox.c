@@ -500,11 +500,11 @@ static int32_t error_code(const tm_task *task, const char *condition)
     return is_group(task) ? ERR_SVR_GROUP_PERMISSION_DENY : ERR_SVR_MSG_INVALID_ID;
 }
 
-/* Whether an error can be about the task: it comes from who was written to. With a resource a room hands on what one of
- * its occupants says, who has read the id. */
+/* Whether an error can be about the task: it comes in the name of who was written to, and without a resource. With one it is
+ * what the recipient's own client says, or what a room hands on of an occupant: they have read the id, and the message. */
 static bool is_of_recipient(const tm_task *task, const char *from)
 {
-    return tm_jid_same_bare(from, task->to) && !(is_group(task) && *tm_jid_resource(from));
+    return tm_jid_same_bare(from, task->to) && !*tm_jid_resource(from);
 }
 
 void tm_outbox_error(tm_xmpp *x, xmpp_stanza_t *stanza)

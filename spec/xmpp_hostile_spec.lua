@@ -432,6 +432,56 @@ describe("a hostile XMPP client", function()
     assert.equal(timmsg.TIMMsg_SendSucc, support.history(alice, "bob", C2C)[1].message_status)
   end)
 
+  it("can't say that it did not get a message itself", function()
+    local count, answered, from, wanted = 0, 0, nil, {}
+    for batch = 1, 10 do -- whether it gets in between is chance
+      for i = 1, 60 do
+        local text = ("line %d of %d"):format(i, batch)
+        wanted[#wanted + 1] = text
+        assert(alice:send_new_msg("mallory", C2C, timmsg.text(text), function(code, desc)
+          assert(code == 0, desc)
+          answered = answered + 1
+        end))
+      end
+      support.eventually(function()
+        uv.run "nowait"
+        while true do
+          local first, last = mallory.received:find "<message [^>]*>"
+          if not first then break end
+          local head = mallory.received:sub(first, last)
+          local id = head:match "%f[%w]id=['\"](tm%-[^'\"]*)"
+          from = from or head:match "from=['\"]([^'\"]*)"
+          mallory.received = mallory.received:sub(last + 1)
+          if id then
+            count = count + 1
+            write(from, "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", id, "error")
+          end
+        end
+        return answered == #wanted and count == #wanted
+      end, alice)
+    end
+    settle()
+    local list = {}
+    for _, msg in ipairs(support.history(alice, "mallory", C2C)) do
+      if msg.message_is_from_self then
+        assert.equal(timmsg.TIMMsg_SendSucc, msg.message_status)
+        list[#list + 1] = support.text_of(msg)
+      end
+    end
+    assert.equal(#wanted, #list)
+  end)
+
+  it("rule 16: what the server does not take because its recipient blocks the sender fails", function()
+    assert.equal("result", (mallory:ask("set", nil, "<block xmlns='urn:xmpp:blocking'><item jid='" .. jid "alice" .. "'/></block>")))
+    mallory:close() -- on ejabberd one who is there says so himself, perhaps too late
+    for i = 1, 5 do
+      assert.equal(20003, (support.call(alice, "send_new_msg", "mallory", C2C, timmsg.text("line " .. i))))
+    end
+    for _, msg in ipairs(support.history(alice, "mallory", C2C)) do
+      assert.equal(timmsg.TIMMsg_SendFail, msg.message_status)
+    end
+  end)
+
   it("sends no elements that no caller could have sent (rule 44)", function()
     local bad = {
       "not json", "[]", "{}", "null", '{"message_elem_array":7}', '{"message_elem_array":[]}', '{"message_elem_array":[1]}',

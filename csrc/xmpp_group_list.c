@@ -39,6 +39,10 @@ static void info_came(void *owner, void *argument, xmpp_stanza_t *answer)
     tm_free(asked);
     tm_task *task = tm_xmpp_find(x, number);
     if (!task) return;
+    if (!answer) { /* the connection is gone, say: nobody knows what the group is */
+        tm_xmpp_fail_by_answer(x, task, NULL);
+        return;
+    }
     tm_group_state *of = task->state;
     cJSON *entry = list_entry(cJSON_GetArrayItem(of->names, at)->valuestring, answer);
     of->asked--;

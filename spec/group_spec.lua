@@ -1034,6 +1034,51 @@ describe("Groups", function()
   end)
 
   describe("members and groups", function()
+    only_prosody("rule 3: are not told of where the connection breaks meanwhile", function()
+      local server = support.xmpp_server()
+      local line = proxy.start(server.c2s_port)
+      finally(function() line:close() end)
+      user("ben"):close()
+      create { group_id = "team", group_type = timmsg.TIMGroup_Private, group_member_array = { { group_member_info_identifier = "ben" } } }
+      local ben = support.keep(assert(timmsg.new { sdk_app_id = 1400000001, data_dir = dir .. "/ben",
+        server = support.server(dir):gsub(":" .. server.c2s_port, ":" .. line.port) }))
+      local function eventually(predicate)
+        support.eventually(function()
+          uv.run "nowait"
+          return predicate()
+        end, ben)
+      end
+      local answer
+      local function note(...) answer = table.pack(...) end
+      local function list()
+        answer = nil
+        assert(ben:group_get_joined_group_list(note))
+      end
+      assert(ben:login("ben", "sig", note))
+      eventually(function() return answer end)
+      list()
+      eventually(function() return answer end)
+      assert.equal(1, #answer[3])
+      for _ = 1, 4 do -- it is asked again
+        server:lose("info", team_room())
+      end
+      list()
+      support.pump(math.floor(400 * support.PATIENCE), function() uv.run "nowait" end, ben)
+      assert.is_nil(answer)
+      line:cut "close"
+      eventually(function() return answer end)
+      assert.equal(timmsg.ERR_SDK_NET_DISCONNECT, answer[1])
+      assert.is_nil(answer[3])
+      -- it is right again once the connection is back
+      eventually(function()
+        if answer and answer[1] ~= 0 then list() end
+        return answer and answer[1] == 0
+      end)
+      local info = answer[3][1]
+      assert.same({ "team", "The group", timmsg.TIMGroup_Private },
+        { info.group_base_info_group_id, info.group_base_info_group_name, info.group_base_info_group_type })
+    end)
+
     it("rule 42: lists members, all or those asked for", function()
       local before = os.time()
       user "ben":close()

@@ -76,6 +76,9 @@ static const char *const migrations[] = {
     /* when the user was invited into a group that he was in, and what tells that from others of its name */
     ("ALTER TABLE groups ADD COLUMN invited NOT NULL DEFAULT 0;"
      "ALTER TABLE groups ADD COLUMN invited_to TEXT NOT NULL DEFAULT '';"),
+    /* many are due at the same time, and go out as they were said */
+    ("DROP INDEX letter_due;"
+     "CREATE INDEX letter_due ON letters(due, seq);"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

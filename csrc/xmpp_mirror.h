@@ -157,7 +157,8 @@ int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *
 int32_t tm_mirror_drop_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err);
 /* All that were sent after `since` (Unix seconds) are due at once: the connection broke. */
 int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err);
-/* The first that is due at `now`; out->id NULL: none. *next: when the next is due, 0: none is left. */
+/* The first that is due at `now`, as they were said; out->id NULL: none. *next: when it was due, or when the first is if
+ * none is yet; 0: none is left. */
 int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *out, uint64_t *next,
                              tm_error *err);
 

@@ -62,11 +62,12 @@ int32_t tm_mirror_due_letter(tm_mirror *mirror, uint64_t now, tm_mirror_letter *
     *next = 0;
     sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
                                      "SELECT due, peer, id, seq, rand, client_time, priority, elems, "
-                                     "attempts, kept FROM letters WHERE due <> ? ORDER BY due LIMIT 1",
+                                     "attempts, kept FROM letters WHERE due <> ? ORDER BY due, seq LIMIT 1",
                                      "i", TM_LETTER_HELD);
     if (row && tm_sql_step(mirror->sql, row, &local)) {
-        *next = (uint64_t)sqlite3_column_int64(row, 0);
-        if (*next <= now) {
+        uint64_t due = (uint64_t)sqlite3_column_int64(row, 0);
+        *next = due ? due : 1; /* one that is due at once is no reason to look no more */
+        if (due <= now) {
             tm_message *message = &out->message;
             snprintf(out->peer, sizeof out->peer, "%s", tm_sql_column_text(row, 1));
             out->id = tm_strdup(tm_sql_column_text(row, 2));

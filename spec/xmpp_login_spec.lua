@@ -135,6 +135,26 @@ describe("logging in on XMPP", function()
     support.eventually(function() return #support.history(carl, "ann", C2C) == 1 end, carl, ann)
   end)
 
+  -- How many letters there are by how often they were sent: { [1] = 30, [2] = 20 }.
+  local function attempts(peer)
+    local counts = {}
+    local where = peer and (" WHERE peer = '%s'"):format(peer) or ""
+    for times, count in letter("SELECT attempts, count(*) FROM letters" .. where .. " GROUP BY 1"):gmatch "(%d+)|(%d+)" do
+      counts[tonumber(times)] = tonumber(count)
+    end
+    return counts
+  end
+
+  it("sends all that the last minute said again, however many they are (rules 14, 45)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    support.send_many(ann, "bob", C2C, "unheard ", 50)
+    support.must(ann, "logout")
+    letter "UPDATE letters SET due = sent - 1, sent = sent - 3600, kept = kept - 3600 WHERE seq % 2" -- these are overdue
+    support.must(ann, "login", "ann", "sig")
+    support.eventually(function() return attempts()[2] == 50 end, ann)
+  end)
+
   it("does that for a month from when it was sent, whatever its client_time is (rule 14)", function()
     support.account(dir, "bob")
     local ann = support.new_client(dir, "ann")

@@ -1852,9 +1852,25 @@ static void letters_wait_until_they_are_due(void **state)
     assert_int_equal(tm_mirror_hasten_letters(f->mirror, UINT64_MAX, &f->err), 0);
     check_due(f, 299, NULL, 300);
     assert_int_equal(tm_mirror_hasten_letters(f->mirror, 1000, &f->err), 0);
-    check_due(f, 1, "x", 0);
+    check_due(f, 1, "x", 1);
     assert_int_equal(tm_mirror_drop_letter(f->mirror, "eve", "x", &f->err), 0);
     check_due(f, UINT64_MAX / 4, NULL, 0);
+}
+
+static void letters_of_one_time_go_out_as_they_were_said(void **state)
+{
+    fixture *f = *state;
+    tm_message message = {.conv_type = kTIMConv_C2C, .conv_id = "bob", .elems = "[1]"};
+    static const char *const ids[] = {"tm-f-1-1", "tm-10-1-1", "tm-11-1-1", "tm-9-1-1"};
+    static const uint64_t seqs[] = {0xf, 0x10, 0x11, 9};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        message.seq = seqs[i];
+        assert_int_equal(tm_mirror_put_letter(f->mirror, ids[i], &message, i == 3 ? 101 : 100, &f->err), 0);
+    }
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        check_due(f, 200, ids[i], i == 3 ? 101 : 100);
+        assert_int_equal(tm_mirror_drop_letter(f->mirror, "bob", ids[i], &f->err), 0);
+    }
 }
 
 /* Not since the message's time, which is the caller's, and not since the last attempt. */
@@ -1888,7 +1904,7 @@ static void a_letter_is_held_until_its_message_shows(void **state)
     assert_int_equal(tm_mirror_hasten_letters(f->mirror, 0, &f->err), 0);
     check_due(f, INT64_MAX, NULL, 0);
     assert_int_equal(tm_mirror_release_letter(f->mirror, "bob", "x", &f->err), 0);
-    check_due(f, 0, "x", 0);
+    check_due(f, 1, "x", 1);
     /* one that is on its way as it should be stays as it is */
     assert_int_equal(tm_mirror_delay_letter(f->mirror, "bob", "x", 70, &f->err), 0);
     assert_int_equal(tm_mirror_release_letter(f->mirror, "bob", "x", &f->err), 0);
@@ -2060,6 +2076,7 @@ int main(void)
         TEST(many_old_rows_go_in_parts),
         TEST(what_is_retracted_goes_out_no_more),
         TEST(letters_wait_until_they_are_due),
+        TEST(letters_of_one_time_go_out_as_they_were_said),
         TEST(a_letter_is_there_since_it_was_put_there),
         TEST(a_letter_is_held_until_its_message_shows),
         TEST(groups_are_kept_in_the_order_of_joining),

@@ -155,7 +155,8 @@ int32_t tm_mirror_release_letter(tm_mirror *mirror, const char *peer, const char
 int32_t tm_mirror_delay_letter(tm_mirror *mirror, const char *peer, const char *id, uint64_t due,
                                tm_error *err);
 int32_t tm_mirror_drop_letter(tm_mirror *mirror, const char *peer, const char *id, tm_error *err);
-/* All that were sent after `since` (Unix seconds) are due at once: the connection broke. */
+/* All that were put there since then (Unix seconds) are due at once: the connection broke. Not those that were sent again: what
+ * broke it would be sent again for ever. */
 int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err);
 /* The first that is due at `now`, as they were said; out->id NULL: none. *next: when it was due, or when the first is if
  * none is yet; 0: none is left. */

@@ -50,7 +50,7 @@ int32_t tm_mirror_release_letter(tm_mirror *mirror, const char *peer, const char
 
 int32_t tm_mirror_hasten_letters(tm_mirror *mirror, uint64_t since, tm_error *err)
 {
-    return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = 0 WHERE sent >= ? AND due <> ?", "ui",
+    return tm_sql_run(mirror->sql, err, "UPDATE letters SET due = 0 WHERE kept >= ? AND due <> ?", "ui",
                       since, TM_LETTER_HELD);
 }
 

@@ -388,7 +388,10 @@ static void send_waiting(tm_xmpp *x)
 void tm_outbox_run(tm_xmpp *x)
 {
     /* letters first: they were said before */
-    if (x->welcome && x->own) tm_outbox_send_letters(x);
+    if (tm_outbox_send_letters(x)) {
+        x->letters_ping = ++x->pings;
+        send_ping(x);
+    }
     send_waiting(x);
 }
 
@@ -539,5 +542,6 @@ void tm_outbox_lost(tm_xmpp *x)
         task->acked = false;
         task->looks = 0;
     }
+    x->letters_ping = 0;
     if (x->mirror && x->was_welcome) tm_outbox_hasten(x);
 }

@@ -16,8 +16,8 @@ int32_t tm_outbox_explain_revoke(const tm_xmpp *x, const tm_task *task, const tm
                                  tm_error *err);
 
 /* ---- xmpp_outbox_letter.c ---- */
-/* Sends the letters that are due. */
-void tm_outbox_send_letters(tm_xmpp *x);
+/* Sends some of the letters that are due. True: a ping is to go out behind them, x->letters_ping. */
+bool tm_outbox_send_letters(tm_xmpp *x);
 /* When it must do so next (tm_clock_ms); 0: no such time. */
 uint64_t tm_outbox_letters_deadline(const tm_xmpp *x);
 

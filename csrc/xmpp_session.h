@@ -159,6 +159,7 @@ struct tm_xmpp {
     uint64_t pings, ponged; /* pings sent and answered on this connection, as numbers */
     uint32_t unsettled;     /* messages of an earlier life that SETTLE will be asked about */
     uint64_t letters_at;    /* Unix seconds: when a letter is due; 0: none */
+    uint64_t letters_ping;  /* the ping behind those that went out last on this connection; 0: none did */
     int64_t receipted;      /* up to this number receipts were sent */
     uint64_t forget_at;     /* when the mirror may forget again (tm_clock_ms); 0: it has not yet */
 };

@@ -155,6 +155,51 @@ describe("logging in on XMPP", function()
     support.eventually(function() return attempts()[2] == 50 end, ann)
   end)
 
+  it("sends no more of that until the server has taken it (rule 45)", function()
+    if server.kind ~= "prosody" then return end
+    local DELAY_S <const>, AT_ONCE <const> = 2, 20
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    support.send_many(ann, "bob", C2C, "unheard ", 50)
+    support.must(ann, "logout")
+    server:delay("ping", host, DELAY_S)
+    support.must(ann, "login", "ann", "sig")
+    support.eventually(function() return attempts()[2] end, ann)
+    assert.same({ 50 - AT_ONCE, AT_ONCE }, attempts())
+    local seen = support.now_ms()
+    support.eventually(function() return attempts()[2] ~= AT_ONCE end, ann)
+    assert.is_true(support.now_ms() - seen > DELAY_S * 1000 / 2, support.now_ms() - seen)
+    support.eventually(function() return attempts()[2] == 50 end, ann)
+  end)
+
+  it("sends less of that at once where it is long (rule 45)", function()
+    if server.kind ~= "prosody" then return end
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    support.send_many(ann, "bob", C2C, ("long "):rep(1000), 10)
+    support.must(ann, "logout")
+    server:lose("ping", host) -- nothing follows
+    support.must(ann, "login", "ann", "sig")
+    support.eventually(function() return attempts()[2] end, ann)
+    assert.same({ 6, 4 }, attempts()) -- of 5,000 bytes each
+  end)
+
+  it("sends nothing again at once that is older, though it was sent again just now (rule 45)", function()
+    support.account(dir, "bob")
+    support.account(dir, "carl")
+    local ann = support.new_client(dir, "ann")
+    support.say(ann, "bob", C2C, "older")
+    support.say(ann, "carl", C2C, "of the last minute")
+    support.must(ann, "logout")
+    letter "UPDATE letters SET due = 0, kept = kept - 61 WHERE peer = 'bob'"
+    for i = 1, 2 do
+      support.must(ann, "login", "ann", "sig")
+      support.eventually(function() return attempts("carl")[i + 1] end, ann)
+      support.must(ann, "logout")
+    end
+    assert.same({ [2] = 1 }, attempts "bob")
+  end)
+
   it("does that for a month from when it was sent, whatever its client_time is (rule 14)", function()
     support.account(dir, "bob")
     local ann = support.new_client(dir, "ann")

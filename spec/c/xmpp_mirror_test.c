@@ -1848,13 +1848,28 @@ static void letters_wait_until_they_are_due(void **state)
     assert_string_equal(letter.message.elems, "[{},{}]");
     tm_free(letter.id);
     tm_message_clear(&letter.message);
-    /* a connection that broke: what was sent since then is due */
+    /* a connection that broke: what was put there since then is due */
     assert_int_equal(tm_mirror_hasten_letters(f->mirror, UINT64_MAX, &f->err), 0);
     check_due(f, 299, NULL, 300);
     assert_int_equal(tm_mirror_hasten_letters(f->mirror, 1000, &f->err), 0);
     check_due(f, 1, "x", 1);
     assert_int_equal(tm_mirror_drop_letter(f->mirror, "eve", "x", &f->err), 0);
     check_due(f, UINT64_MAX / 4, NULL, 0);
+}
+
+/* By when it was put there: else each break would bring all that the one before has. */
+static void a_broken_connection_hastens_what_is_new(void **state)
+{
+    fixture *f = *state;
+    tm_message message = {.conv_type = kTIMConv_C2C, .conv_id = "bob", .elems = "[1]"};
+    assert_int_equal(tm_mirror_put_letter(f->mirror, "old", &message, 100, &f->err), 0);
+    assert_int_equal(tm_mirror_put_letter(f->mirror, "new", &message, 200, &f->err), 0);
+    execute(f, "UPDATE letters SET kept = 40 WHERE id = 'old'");
+    assert_int_equal(tm_mirror_delay_letter(f->mirror, "bob", "old", 150, &f->err), 0);
+    assert_int_equal(tm_mirror_hasten_letters(f->mirror, 41, &f->err), 0);
+    check_due(f, 1, "new", 1);
+    assert_int_equal(tm_mirror_drop_letter(f->mirror, "bob", "new", &f->err), 0);
+    check_due(f, 1, NULL, 150);
 }
 
 static void letters_of_one_time_go_out_as_they_were_said(void **state)
@@ -2076,6 +2091,7 @@ int main(void)
         TEST(many_old_rows_go_in_parts),
         TEST(what_is_retracted_goes_out_no_more),
         TEST(letters_wait_until_they_are_due),
+        TEST(a_broken_connection_hastens_what_is_new),
         TEST(letters_of_one_time_go_out_as_they_were_said),
         TEST(a_letter_is_there_since_it_was_put_there),
         TEST(a_letter_is_held_until_its_message_shows),

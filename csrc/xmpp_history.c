@@ -249,6 +249,7 @@ static int32_t answer_stretch(tm_xmpp *x, tm_task *task, tm_error *err)
     if (!code) code = tm_mirror_commit(x->mirror, err);
     if (code && begun) tm_mirror_rollback(x->mirror);
     if (!code) tell_news(x, mirrored, count);
+    if (!code && message->conv_type == kTIMConv_C2C) x->letters_at = 1; /* one may have been released */
     tm_free(mirrored);
     return code;
 }

@@ -200,6 +200,27 @@ describe("logging in on XMPP", function()
     assert.same({ [2] = 1 }, attempts "bob")
   end)
 
+  it("sends again what its history shows to have been sent (rules 14, 45)", function()
+    support.account(dir, "bob")
+    local ann = support.new_client(dir, "ann")
+    support.say(ann, "bob", C2C, "unheard")
+    support.must(ann, "logout")
+    -- a device that has not seen it in the archive, and to which it failed
+    local other = support.device(dir, "ann", "other")
+    support.must(other, "logout")
+    local mirror = dir .. "/ann@other/ann.mirror"
+    letter(("ATTACH '%s' AS other; INSERT INTO other.letters SELECT * FROM main.letters; UPDATE other.letters SET due = %d")
+      :format(mirror, math.maxinteger))
+    support.must(other, "login", "ann", "sig")
+    support.say(other, "ann", C2C, "logged in") -- what is due after a log-in has gone out
+    local function other_attempts()
+      return letter(("ATTACH '%s' AS other; SELECT attempts FROM other.letters"):format(mirror))
+    end
+    assert.equal("1\n", other_attempts())
+    support.page(other, "bob", C2C, { count = 10, is_remble = true }) -- from the archive
+    support.eventually(function() return other_attempts() == "2\n" end, other)
+  end)
+
   it("does that for a month from when it was sent, whatever its client_time is (rule 14)", function()
     support.account(dir, "bob")
     local ann = support.new_client(dir, "ann")

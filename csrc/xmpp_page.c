@@ -7,13 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many questions for one last page: one that nobody would write in a second is left as it is. */
+#define MAX_ROUNDS 100
+
 /* A page on its way. */
 struct tm_collecting {
     tm_collecting *next;
     char id[TM_LINK_ID]; /* of the query: results name it */
     char group[TM_MAX_GROUP_ID + 1];
     char *jid; /* whose archive; NULL: the user's; owned */
-    bool forward, failed;
+    bool failed;
+    /* of the last page: what was found last of all, before what lies in the same second was asked for; owned */
+    bool is_last;
+    char *end;
+    uint64_t end_stamp;
+    unsigned max, rounds;
     size_t size;
     tm_page page;
     tm_page_answer answer;
@@ -28,6 +36,7 @@ static void free_collecting(tm_collecting *of)
     tm_free(of->page.items);
     tm_free(of->page.first);
     tm_free(of->page.last);
+    tm_free(of->end);
     tm_free(of->jid);
     tm_free(of);
 }
@@ -50,21 +59,49 @@ void tm_pages_free(tm_xmpp *x)
     }
 }
 
+static void ask(tm_collecting *of, const tm_page_query *query);
+
+/* Archives whose times are whole seconds may have more of the last one than a page has. Asks for it; false: there is none. */
+static bool ask_for_second(tm_collecting *of)
+{
+    tm_page *page = &of->page;
+    if (of->rounds++ == 0) {
+        of->end = page->last;
+        of->end_stamp = page->last_stamp;
+        page->last = NULL;
+    }
+    if (page->complete || !page->first || page->first_stamp != of->end_stamp || of->end_stamp % 1000000 ||
+        of->rounds > MAX_ROUNDS)
+        return false;
+    char *first = page->first;
+    page->first = NULL;
+    ask(of, &(tm_page_query){.group = of->group, .start = of->end_stamp, .before = first, .max = of->max});
+    tm_free(first);
+    return true;
+}
+
 static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_collecting *of = argument;
+    tm_page *page = &of->page;
     xmpp_stanza_t *fin = tm_stanza_child(answer, "fin", TM_NS_MAM);
+    bool is_good = fin && !of->failed;
     forget(x, of);
-    of->page.complete = strcmp(tm_stanza_attribute(fin, "complete"), "true") == 0 || !of->page.count;
-    of->answer(x, of->argument, fin && !of->failed ? &of->page : NULL, answer);
+    page->complete = strcmp(tm_stanza_attribute(fin, "complete"), "true") == 0 || !page->count;
+    if (is_good && of->is_last) {
+        if (ask_for_second(of)) return;
+        tm_free(page->last);
+        page->last = of->end;
+        page->last_stamp = of->end_stamp;
+        of->end = NULL;
+    }
+    of->answer(x, of->argument, is_good ? page : NULL, answer);
     free_collecting(of);
 }
 
 void tm_page_ask(tm_xmpp *x, const tm_page_query *query, tm_page_answer answer, void *argument)
 {
-    tm_stanza iq;
-    char stamp[TM_STAMP], max[16];
     tm_collecting *of = tm_calloc(1, sizeof *of);
     if (!of || (*query->group && !(of->jid = tm_jid_of(query->group, x->rooms ? x->rooms : "")))) {
         tm_free(of);
@@ -74,13 +111,22 @@ void tm_page_ask(tm_xmpp *x, const tm_page_query *query, tm_page_answer answer, 
     of->x = x;
     of->answer = answer;
     of->argument = argument;
-    of->forward = !query->before;
+    of->is_last = query->before && !*query->before;
+    of->max = query->max;
     snprintf(of->group, sizeof of->group, "%s", query->group);
     tm_link_make_id(of->id);
+    ask(of, query);
+}
+
+static void ask(tm_collecting *of, const tm_page_query *query)
+{
+    tm_xmpp *x = of->x;
+    tm_stanza iq;
+    char stamp[TM_STAMP], max[16];
     tm_xmpp_iq(x, &iq, "set", of->jid);
-    xmpp_stanza_t *ask = tm_stanza_add(&iq, NULL, "query", TM_NS_MAM, NULL);
-    tm_stanza_set(&iq, ask, "queryid", of->id);
-    xmpp_stanza_t *form = tm_stanza_add(&iq, ask, "x", TM_NS_FORM, NULL);
+    xmpp_stanza_t *asked = tm_stanza_add(&iq, NULL, "query", TM_NS_MAM, NULL);
+    tm_stanza_set(&iq, asked, "queryid", of->id);
+    xmpp_stanza_t *form = tm_stanza_add(&iq, asked, "x", TM_NS_FORM, NULL);
     tm_stanza_set(&iq, form, "type", "submit");
     tm_stanza_field(&iq, form, "FORM_TYPE", TM_NS_MAM);
     if (query->with) tm_stanza_field(&iq, form, "with", query->with);
@@ -92,7 +138,7 @@ void tm_page_ask(tm_xmpp *x, const tm_page_query *query, tm_page_answer answer, 
         tm_stamp_format(query->end, stamp);
         tm_stanza_field(&iq, form, "end", stamp);
     }
-    xmpp_stanza_t *set = tm_stanza_add(&iq, ask, "set", TM_NS_RSM, NULL);
+    xmpp_stanza_t *set = tm_stanza_add(&iq, asked, "set", TM_NS_RSM, NULL);
     snprintf(max, sizeof max, "%u", query->max);
     tm_stanza_add(&iq, set, "max", NULL, max);
     if (query->after && *query->after) tm_stanza_add(&iq, set, "after", NULL, query->after);

@@ -291,6 +291,25 @@ describe("receiving", function()
       assert.same({ "five" }, heard(at_tablet, "alice"))
     end)
 
+    it("rule 24: a new device tells nothing that was there, however much was said in one second", function()
+      local alice = device "alice"
+      local phone, at_phone = device("bob", "phone")
+      support.group(alice, "crew", "bob")
+      for conv, conv_type in pairs { bob = C2C, crew = GROUP } do
+        support.pass(os.time(), alice, phone) -- a second begins
+        support.send_many(alice, conv, conv_type, "old in " .. conv .. " ", 140) -- more than a page of an archive
+        support.arrival(at_phone, "old in " .. conv .. " 140", alice)
+      end
+      phone:close()
+      local desk, at_desk = device("bob", "desk")
+      support.say(alice, "bob", C2C, "new to bob")
+      support.say(alice, "crew", GROUP, "new to all")
+      support.arrival(at_desk, "new to bob", desk, alice)
+      support.arrival(at_desk, "new to all", desk, alice)
+      table.sort(at_desk.messages, function(a, b) return a.message_conv_id < b.message_conv_id end)
+      assert.same({ "new to bob", "new to all" }, support.texts(at_desk.messages))
+    end)
+
     it("rule 24: a new device starts behind what any device has fetched; the rest comes by is_remble", function()
       local alice = device "alice"
       local phone, at_phone = device("bob", "phone")

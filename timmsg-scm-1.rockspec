@@ -106,6 +106,7 @@ build = {
         "csrc/xmpp_bytes.c",
         "csrc/xmpp_connection.c",
         "csrc/xmpp_group.c",
+        "csrc/xmpp_group_join.c",
         "csrc/xmpp_group_list.c",
         "csrc/xmpp_group_make.c",
         "csrc/xmpp_group_state.c",

@@ -163,6 +163,8 @@ static int32_t add_items(tm_xmpp *x, tm_archive *archive, tm_page *page, tm_mirr
             code = tm_mirror_add(x->mirror, archive->group, item, TM_MIRROR_NEWS, (int64_t)archive->start,
                                  x->window_s, &mirrored[i], err);
         if (!code && item->kind == TM_ITEM_TIPS && mirrored[i].fresh) code = tm_member_tips(x, item, err);
+        if (!code && item->kind == TM_ITEM_TIPS && item->is_self && item->is_ours)
+            code = tm_mirror_drop_join(x->mirror, item->conv_id, item->id, err);
         if (mirrored[i].unclear) tm_archive_read_from(archive, item->stamp);
         if (!code && item->kind == TM_ITEM_INVITATION && mirrored[i].fresh)
             code = tm_rooms_keep_invitation(x, item, err);

@@ -161,9 +161,21 @@ static void compare(tm_xmpp *x, xmpp_stanza_t *items)
     tm_free(listed.list);
 }
 
+/* Who has joined a group, and has not said so yet, is to tell his other devices of it once he has. */
+static bool is_to_wait(tm_xmpp *x, const char *group, bool member)
+{
+    tm_error err = {0};
+    uint64_t since;
+    char *id = NULL;
+    if (member) tm_mirror_join(x->mirror, group, &id, &since, &err);
+    bool owes = id != NULL;
+    tm_free(id);
+    return owes;
+}
+
 static void send_unlisted(void *argument, const char *group, bool member, uint64_t joined)
 {
-    tm_bookmark_set(argument, group, member, joined);
+    if (!is_to_wait(argument, group, member)) tm_bookmark_set(argument, group, member, joined);
 }
 
 static void answered(void *owner, void *argument, xmpp_stanza_t *answer)

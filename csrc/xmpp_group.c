@@ -1,4 +1,4 @@
-/* XMPP group: task GROUP: groups joined, left and ended; those of xmpp_group_make.c and xmpp_group_list.c begin here
+/* XMPP group: task GROUP: groups left and ended; those of xmpp_group_join.c, xmpp_group_make.c and xmpp_group_list.c begin here
  * (rule 42). See xmpp_session.h and xmpp_group.h.
  *
  * A group is a persistent room; xmpp_info.c has what the API knows of it and a room does not. */
@@ -37,7 +37,7 @@ static const char *group_of(const tm_op *op)
 
 /* ---- a group that the user is not in ---- */
 
-static void explain(void *owner, void *argument, xmpp_stanza_t *answer)
+void tm_group_explain(void *owner, void *argument, xmpp_stanza_t *answer)
 {
     tm_xmpp *x = owner;
     tm_task *task = tm_xmpp_find(x, argument);
@@ -62,129 +62,15 @@ static void explain_group(tm_xmpp *x, tm_task *task, const char *group)
     }
     if (!tm_group_new_state(x, task, group)) return;
     if (!tm_xmpp_find(x, tm_xmpp_number(task))) tm_xmpp_keep(x, task);
-    tm_info_ask(x, group, explain, tm_xmpp_number(task));
+    tm_info_ask(x, group, tm_group_explain, tm_xmpp_number(task));
 }
 
-/* ---- joining ---- */
-
-static void looked_at(void *owner, void *argument, xmpp_stanza_t *answer)
-{
-    tm_xmpp *x = owner;
-    tm_task *task = tm_xmpp_find(x, argument);
-    char text[TM_ERROR_TEXT];
-    if (!task) return;
-    const char *group = ((tm_group_state *)task->state)->group;
-    if (!answer || *tm_stanza_error(answer)) {
-        explain(x, argument, answer);
-        return;
-    }
-    cJSON *info = tm_info_read(answer);
-    bool private = tm_json_get_int(info, "type", kTIMGroup_Public) == kTIMGroup_Private;
-    int64_t add = tm_json_get_int(info, "add", kTIMGroupAddOpt_Any);
-    bool is_own = strcmp(tm_json_get_string(info, "owner", ""), x->user) == 0;
-    cJSON_Delete(info);
-    bool closed = private || add != kTIMGroupAddOpt_Any || tm_info_has(answer, "muc_membersonly");
-    /* its owner may be out of it: making it broke off, or his list of groups was lost. The room knows him */
-    if (closed && !is_own) {
-        snprintf(text, sizeof text,
-                 private ? "a private group is joined by invitation"
-                 : add == kTIMGroupAddOpt_Forbid
-                     ? "group \"%s\" does not let anybody join"
-                     : "group \"%s\" wants to approve who joins: ask a member to invite you",
-                 group);
-        tm_xmpp_fail(x, task, ERR_SVR_GROUP_PERMISSION_DENY, text);
-        return;
-    }
-    tm_room *room = tm_room_make(x, group);
-    if (!room) {
-        tm_xmpp_fail_memory(x, task);
-        return;
-    }
-    room->task = task->number;
-    room->entering = false; /* whatever it was asked before */
-    tm_room_enter(x, room);
-}
-
-static void leave(tm_xmpp *x, const char *group, tm_error *err)
-{
-    tm_room *room = tm_room_find(x, group);
-    if (room) tm_room_leave(x, room);
-    if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
-}
-
-static void join_was_told(tm_xmpp *x, tm_task *tips)
-{
-    tm_error err = {0};
-    tm_task *task = tm_xmpp_find(x, tips->argument);
-    if (!task) return;
-    if (tips->op.error.code != ERR_REQUEST_TIMEOUT) {
-        tm_xmpp_answer(x, task); /* what was done is done, whether or not it could be said */
-        return;
-    }
-    /* its time was over before that of the task was looked at */
-    if (tm_outbox_was_mute(tips)) leave(x, ((tm_group_state *)task->state)->group, &err);
-    tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
-}
-
-static void joined(tm_xmpp *x, tm_task *task)
-{
-    const char *group = ((tm_group_state *)task->state)->group;
-    uint64_t now = tm_clock_seconds();
-    cJSON *users = cJSON_CreateArray();
-    bool has_memory = tm_json_append(users, cJSON_CreateString(x->user));
-    if (!has_memory) tm_fail_memory(&task->op.error);
-    if (!has_memory || tm_room_begin(x, group, now, 0, &task->op.error)) {
-        tm_room *room = tm_room_find(x, group);
-        if (room) tm_room_leave(x, room);
-        if (room) tm_room_drop(x, room);
-        tm_xmpp_answer(x, task);
-    } else {
-        tm_bookmark_set(x, group, true, now);
-        tm_member_tell(x, group, TM_TIP_JOINED, users, join_was_told, tm_xmpp_number(task));
-    }
-    cJSON_Delete(users);
-}
-
-/* Items of a room's last page: some may have the time of the last one, and all are from before. */
-#define LAST_PAGE 100
-
-/* Where the room's archive ends is where the user comes in, whatever the time is on this machine. */
-static void end_came(tm_xmpp *x, void *argument, tm_page *page, xmpp_stanza_t *answer)
-{
-    tm_error err = {0};
-    (void)answer; /* without one the user is in all the same */
-    tm_task *task = tm_xmpp_find(x, argument);
-    tm_room *room = x->first_room;
-    while (room && room->joining != (uint64_t)(uintptr_t)argument)
-        room = room->next;
-    if (room) room->joining = 0;
-    /* its time was over; but a later one of the same may be on its way in */
-    if (!task && room && !room->task && !tm_mirror_in_group(x->mirror, room->group, NULL)) {
-        tm_room_leave(x, room);
-        tm_room_drop(x, room);
-    }
-    if (!task) return;
-    if (room && page && !tm_archive_begin_at(x, room->group, page, &err)) {
-        bool fits = page->last && strlen(page->last) < sizeof room->last;
-        room->since = page->last_stamp ? page->last_stamp : 1;
-        strcpy(room->last, fits ? page->last : "");
-    }
-    joined(x, task);
-}
+/* ---- its room ---- */
 
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created)
 {
     if (task->op.call == TM_CALL_GROUP_JOIN) {
-        /* who is in is seen from inside only */
-        if (room->max && tm_member_count(room, NULL, false) > room->max) {
-            tm_room_leave(x, room);
-            tm_room_drop(x, room);
-            tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "the group is full");
-        } else {
-            tm_page_query end = {.group = room->group, .before = "", .max = LAST_PAGE};
-            room->joining = task->number;
-            tm_page_ask(x, &end, end_came, tm_xmpp_number(task));
-        }
+        tm_group_join_entered(x, task, room);
     } else {
         tm_group_make_entered(x, task, room, created);
     }
@@ -208,6 +94,13 @@ void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error)
 
 /* ---- leaving and ending ---- */
 
+void tm_group_leave(tm_xmpp *x, const char *group, tm_error *err)
+{
+    tm_room *room = tm_room_find(x, group);
+    if (room) tm_room_leave(x, room);
+    if (!tm_room_end(x, group, err)) tm_bookmark_set(x, group, false, 0);
+}
+
 /* The user stays: what the room says of him is news again. */
 static void stay(tm_xmpp *x, tm_task *task)
 {
@@ -227,7 +120,7 @@ static void quit_was_told(tm_xmpp *x, tm_task *tips)
         tm_xmpp_fail(x, task, tips->op.error.code, tips->op.error.text);
         return;
     }
-    leave(x, ((tm_group_state *)task->state)->group, &task->op.error);
+    tm_group_leave(x, ((tm_group_state *)task->state)->group, &task->op.error);
     tm_xmpp_answer(x, task);
 }
 
@@ -241,7 +134,7 @@ static void quit(tm_xmpp *x, tm_task *task, tm_room *room)
     room->leaving = true;
     cJSON *users = cJSON_CreateArray();
     tm_json_append(users, cJSON_CreateString(x->user));
-    tm_member_tell(x, room->group, TM_TIP_QUIT, users, quit_was_told, tm_xmpp_number(task));
+    tm_member_tell(x, room->group, TM_TIP_QUIT, users, NULL, quit_was_told, tm_xmpp_number(task));
     cJSON_Delete(users);
 }
 
@@ -274,17 +167,6 @@ static void delete_group(tm_xmpp *x, tm_task *task, tm_room *room)
 
 /* ---- starting ---- */
 
-static void join(tm_xmpp *x, tm_task *task, const char *group)
-{
-    char text[TM_ERROR_TEXT];
-    if (tm_mirror_in_group(x->mirror, group, NULL)) {
-        snprintf(text, sizeof text, "\"%s\" is a member of group \"%s\"", x->user, group);
-        tm_xmpp_fail(x, task, ERR_SVR_GROUP_ALLREADY_MEMBER, text);
-    } else if (tm_group_new_state(x, task, group)) {
-        tm_info_ask(x, group, looked_at, tm_xmpp_number(task));
-    }
-}
-
 static void go(tm_xmpp *x, tm_task *task)
 {
     const char *group = group_of(&task->op);
@@ -298,7 +180,7 @@ static void go(tm_xmpp *x, tm_task *task)
     } else if (task->op.call == TM_CALL_GROUP_GET_JOINED_GROUP_LIST) {
         tm_group_list(x, task);
     } else if (task->op.call == TM_CALL_GROUP_JOIN) {
-        join(x, task, group);
+        tm_group_join(x, task, group);
     } else if (!room) {
         explain_group(x, task, group);
     } else if (task->op.call == TM_CALL_GROUP_QUIT) {
@@ -439,17 +321,12 @@ bool tm_group_expired(tm_xmpp *x, tm_task *task)
         tm_xmpp_answer(x, task); /* it is made; what could not be said is who is in it */
         return true;
     }
-    /* who hears that it failed is not in a room that has not even heard of him */
-    if (task->op.call == TM_CALL_GROUP_JOIN && tm_outbox_is_mute(x, tm_xmpp_number(task))) {
-        tm_error err = {0};
-        leave(x, ((tm_group_state *)task->state)->group, &err);
-        return false;
-    }
+    if (task->op.call == TM_CALL_GROUP_JOIN) tm_group_join_expired(x, task);
     tm_room *room = tm_room_find(x, group_of(&task->op));
     if (!room || (task->op.call != TM_CALL_GROUP_QUIT && task->op.call != TM_CALL_GROUP_DELETE)) return false;
     if (task->op.call == TM_CALL_GROUP_QUIT && room->own != TM_STANDING_OWNER && group_is_mute(x, task)) {
         snprintf(group, sizeof group, "%s", room->group);
-        leave(x, group, &task->op.error);
+        tm_group_leave(x, group, &task->op.error);
         tm_xmpp_answer(x, task);
         return true;
     }

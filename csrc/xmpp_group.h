@@ -1,4 +1,4 @@
-/* XMPP group, what its files share: the state of a task GROUP, and where making and listing begin. XMPP
+/* XMPP group, what its files share: the state of a task GROUP, and where joining, making and listing begin. XMPP
  * thread only. */
 #ifndef TM_XMPP_GROUP_H
 #define TM_XMPP_GROUP_H
@@ -8,12 +8,13 @@
 /* What a GROUP task keeps between its steps. */
 typedef struct tm_group_state {
     char group[TM_MAX_GROUP_ID + 1];
-    cJSON *names; /* create: the first members; list: the groups; owned */
-    cJSON *roles; /* create: theirs; owned */
-    cJSON *info;  /* create: what the room will say of itself; owned */
-    int at;       /* list: the next one; create: how often the id was looked for */
-    bool is_own;  /* create: the room is there, the user's, and no group: it becomes one */
-    int asked;    /* list: how many were asked and have not answered */
+    cJSON *names;  /* create: the first members; list: the groups; owned */
+    cJSON *roles;  /* create: theirs; owned */
+    cJSON *info;   /* create: what the room will say of itself; owned */
+    int at;        /* list: the next one; create: how often the id was looked for */
+    bool is_own;   /* create: the room is there, the user's, and no group: it becomes one */
+    bool has_come; /* join: he counts as one of its members */
+    int asked;     /* list: how many were asked and have not answered */
 } tm_group_state;
 
 /* ---- xmpp_group_state.c ---- */
@@ -29,7 +30,20 @@ void tm_group_make_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool create
 /* Ends the task: there is a group of that id. */
 void tm_group_fail_taken(tm_xmpp *x, tm_task *task);
 
+/* ---- xmpp_group_join.c ---- */
+void tm_group_join(tm_xmpp *x, tm_task *task, const char *group);
+/* The user is in the room. */
+void tm_group_join_entered(tm_xmpp *x, tm_task *task, tm_room *room);
+/* The task's time is over. */
+void tm_group_join_expired(tm_xmpp *x, tm_task *task);
+
 /* ---- xmpp_group_list.c ---- */
 void tm_group_list(tm_xmpp *x, tm_task *task);
+
+/* ---- xmpp_group.c ---- */
+/* For tm_info_ask: fails the task of that number, about a group that the user is not in, by what the room says. */
+void tm_group_explain(void *owner, void *argument, xmpp_stanza_t *answer);
+/* The user is in the group no more: here, and in his list. */
+void tm_group_leave(tm_xmpp *x, const char *group, tm_error *err);
 
 #endif

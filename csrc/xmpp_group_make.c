@@ -69,7 +69,7 @@ static void made(tm_xmpp *x, tm_task *task, cJSON *results)
     if (room) room->maker = 0;
     tm_bookmark_set(x, of->group, true, now);
     if (added->child)
-        tm_member_tell(x, of->group, TM_TIP_JOINED, added, tm_xmpp_answer_first, tm_xmpp_number(task));
+        tm_member_tell(x, of->group, TM_TIP_JOINED, added, NULL, tm_xmpp_answer_first, tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
     cJSON_Delete(added);

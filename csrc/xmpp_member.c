@@ -36,7 +36,7 @@ static void invite_done(tm_xmpp *x, tm_task *task, cJSON *results)
     if (!ok)
         tm_xmpp_fail_memory(x, task);
     else if (added->child)
-        tm_member_tell(x, (const char *)task->state, TM_TIP_JOINED, added, tm_xmpp_answer_first,
+        tm_member_tell(x, (const char *)task->state, TM_TIP_JOINED, added, NULL, tm_xmpp_answer_first,
                        tm_xmpp_number(task));
     else
         tm_xmpp_answer(x, task);
@@ -122,7 +122,7 @@ static void remove_next(tm_xmpp *x, tm_task *task)
         cJSON *users = cJSON_CreateArray();
         tm_json_append(users, cJSON_CreateString(name->valuestring));
         tm_member_set_standing(of->members, name->valuestring, TM_STANDING_NONE);
-        tm_member_tell(x, of->group, TM_TIP_REMOVED, users, removal_was_told, tm_xmpp_number(task));
+        tm_member_tell(x, of->group, TM_TIP_REMOVED, users, NULL, removal_was_told, tm_xmpp_number(task));
         cJSON_Delete(users);
         return;
     }

@@ -43,18 +43,23 @@ int tm_member_count(const tm_room *room, const cJSON *users, bool gone)
     return count;
 }
 
-void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
-                    void (*done)(tm_xmpp *x, tm_task *tips), void *argument)
+char *tm_member_tip(tm_xmpp *x, const char *group, int tip, const cJSON *users)
 {
     const tm_room *room = tm_room_find(x, group);
-    char *text = tm_tips_text(&(tm_tips){.kind = tip,
-                                         .actor = x->user,
-                                         .group = group,
-                                         .title = room && room->title ? room->title : group,
-                                         .users = users,
-                                         .time = tm_clock_seconds(),
-                                         .members = tm_member_count(room, users, tip != TM_TIP_JOINED)});
-    if (text) tm_outbox_tips(x, group, text, done, argument);
+    return tm_tips_text(&(tm_tips){.kind = tip,
+                                   .actor = x->user,
+                                   .group = group,
+                                   .title = room && room->title ? room->title : group,
+                                   .users = users,
+                                   .time = tm_clock_seconds(),
+                                   .members = tm_member_count(room, users, tip != TM_TIP_JOINED)});
+}
+
+void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users, const char *id,
+                    void (*done)(tm_xmpp *x, tm_task *tips), void *argument)
+{
+    char *text = tm_member_tip(x, group, tip, users);
+    if (text) tm_outbox_tips(x, group, id, text, done, argument);
     tm_free(text);
 }
 

@@ -79,6 +79,9 @@ static const char *const migrations[] = {
     /* many are due at the same time, and go out as they were said */
     ("DROP INDEX letter_due;"
      "CREATE INDEX letter_due ON letters(due, seq);"),
+    /* groups that the user came into by himself, whose archive has not shown yet that this was said: under which id, and since
+     * when (microseconds) it may be there. Of a group that he is in no more: it may have to be taken back */
+    ("CREATE TABLE joins(conv TEXT PRIMARY KEY, id TEXT NOT NULL, since NOT NULL) WITHOUT ROWID;"),
 };
 
 #define MIRROR_VERSION ((int)(sizeof migrations / sizeof *migrations))

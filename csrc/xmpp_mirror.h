@@ -9,7 +9,8 @@
  *
  * A mirror that is lost, or older than the store (a power cut), is made good from the archives, and the store knows what it
  * has: nothing is left out or told twice. What it costs: letters that waited for their receipts are sent no more, changes of
- * groups' lists that waited are left to others, and who read how far counts from then on only, by new numbers, so that it covers
+ * groups' lists that waited are left to others, and so is it to say that the user has joined a group where he has not done so;
+ * and who read how far counts from then on only, by new numbers, so that it covers
  * what came before too; and a device that is newer than its user's coming into a group gets as new what was said between. */
 #ifndef TM_XMPP_MIRROR_H
 #define TM_XMPP_MIRROR_H
@@ -199,6 +200,17 @@ int32_t tm_mirror_drop_change(tm_mirror *mirror, const char *group, const char *
 int32_t tm_mirror_changes(tm_mirror *mirror, const char *group,
                           void (*each)(void *argument, const char *user, const char *affiliation),
                           void *argument, tm_error *err);
+/* The user has come into a group, and is to say so under that id; its archive may have it from `since` (microseconds) on. It
+ * need not be said any more, if it is that id (NULL: whatever it is). Nothing is left once the user comes into the group anew;
+ * what is left once he is in it no more may have to be taken back. */
+int32_t tm_mirror_put_join(tm_mirror *mirror, const char *group, const char *id, uint64_t since,
+                           tm_error *err);
+int32_t tm_mirror_drop_join(tm_mirror *mirror, const char *group, const char *id, tm_error *err);
+/* What is to be said: *id is owned by the caller; NULL: nothing. */
+int32_t tm_mirror_join(tm_mirror *mirror, const char *group, char **id, uint64_t *since, tm_error *err);
+/* Calls `each` for every group where it may have to be taken back. `each` must not write. */
+int32_t tm_mirror_left_joins(tm_mirror *mirror, void (*each)(void *argument, const char *group),
+                             void *argument, tm_error *err);
 /* Notes where the room's archive ended when the user came into the group: what has that time (microseconds) or a later one is
  * for him, but for its last item (its archive id, or ""). */
 int32_t tm_mirror_note_since(tm_mirror *mirror, const char *group, uint64_t since, const char *last,

@@ -110,6 +110,7 @@ int32_t tm_mirror_unrefuse(tm_mirror *mirror, const char *conv_id, const char *i
 int32_t tm_mirror_set_group(tm_mirror *mirror, const char *group, bool member, uint64_t joined, tm_error *err)
 {
     int32_t code = tm_sql_run(mirror->sql, err, "DELETE FROM changes WHERE conv = ?", "t", group);
+    if (!code && member) code = tm_mirror_drop_join(mirror, group, NULL, err);
     if (code) return code;
     return tm_sql_run(
         mirror->sql, err,
@@ -216,6 +217,48 @@ int32_t tm_mirror_changes(tm_mirror *mirror, const char *group,
                      "SELECT user, affiliation FROM changes WHERE conv = ? ORDER BY rowid", "t", group);
     while (row && tm_sql_step(mirror->sql, row, &local))
         each(argument, tm_sql_column_text(row, 0), tm_sql_column_text(row, 1));
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_mirror_put_join(tm_mirror *mirror, const char *group, const char *id, uint64_t since,
+                           tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "INSERT OR REPLACE INTO joins VALUES(?, ?, ?)", "ttu", group, id,
+                      since);
+}
+
+int32_t tm_mirror_drop_join(tm_mirror *mirror, const char *group, const char *id, tm_error *err)
+{
+    return tm_sql_run(mirror->sql, err, "DELETE FROM joins WHERE conv = ?1 AND id = coalesce(?2, id)", "tt",
+                      group, id);
+}
+
+int32_t tm_mirror_join(tm_mirror *mirror, const char *group, char **id, uint64_t *since, tm_error *err)
+{
+    tm_error local = {0};
+    *id = NULL;
+    *since = 0;
+    sqlite3_stmt *row =
+        tm_sql_query(mirror->sql, &local, "SELECT id, since FROM joins WHERE conv = ?", "t", group);
+    if (row && tm_sql_step(mirror->sql, row, &local)) {
+        *id = tm_strdup(tm_sql_column_text(row, 0));
+        *since = tm_sql_column_u64(row, 1);
+        tm_sql_drop(row);
+        if (!*id) tm_fail_memory(&local);
+    }
+    return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
+}
+
+int32_t tm_mirror_left_joins(tm_mirror *mirror, void (*each)(void *argument, const char *group),
+                             void *argument, tm_error *err)
+{
+    tm_error local = {0};
+    sqlite3_stmt *row = tm_sql_query(mirror->sql, &local,
+                                     "SELECT conv FROM joins WHERE NOT EXISTS(SELECT 1 FROM groups"
+                                     " WHERE name = conv AND member)",
+                                     "");
+    while (row && tm_sql_step(mirror->sql, row, &local))
+        each(argument, tm_sql_column_text(row, 0));
     return local.code ? tm_fail(err, local.code, "%s", local.text) : 0;
 }
 

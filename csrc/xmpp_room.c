@@ -157,6 +157,11 @@ int32_t tm_room_note_membership(tm_xmpp *x, const char *group, bool member, uint
     if (!code && !member) code = tm_mirror_drop_archive(x->mirror, group, err);
     tm_room *room = member && !code ? tm_room_find(x, group) : NULL;
     if (room && *room->born) code = tm_mirror_note_born(x->mirror, group, room->born, err);
+    if (room && *room->owes && !code) {
+        uint64_t about = time * 1000000 - TM_MIRROR_REWIND;
+        code = tm_mirror_put_join(x->mirror, group, room->owes, room->since ? room->since : about, err);
+        *room->owes = '\0';
+    }
     if (room && room->since && !code) {
         code = tm_mirror_note_since(x->mirror, group, room->since, room->last, err);
         time = room->since / 1000000; /* not by a clock of this machine, or of the user's other one */
@@ -187,6 +192,15 @@ int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err)
     return code;
 }
 
+void tm_room_forget_join(tm_xmpp *x, const char *group)
+{
+    tm_error err = {0};
+    int32_t code = tm_mirror_begin(x->mirror, &err);
+    if (!code) code = tm_mirror_drop_join(x->mirror, group, NULL, &err);
+    if (!code) code = tm_mirror_commit(x->mirror, &err);
+    if (code) tm_mirror_rollback(x->mirror); /* it is looked for again with the next connection */
+}
+
 void tm_room_found_out(tm_xmpp *x, tm_room *room)
 {
     tm_error err = {0};
@@ -195,5 +209,8 @@ void tm_room_found_out(tm_xmpp *x, tm_room *room)
     bool member = tm_mirror_in_group(x->mirror, group, NULL);
     tm_room_leave(x, room);
     tm_room_end(x, group, &err);
-    if (member) tm_bookmark_set(x, group, false, 0);
+    if (member)
+        tm_bookmark_set(x, group, false, 0);
+    else
+        tm_room_forget_join(x, group); /* nobody is there to whom it must be taken back */
 }

@@ -326,6 +326,11 @@ static void enter_group(void *argument, const char *group, uint64_t joined)
     if (room) room->retry_at = 1; /* entered by tm_rooms_run: the mirror is being read here */
 }
 
+static void enter_left(void *argument, const char *group)
+{
+    enter_group(argument, group, 0);
+}
+
 void tm_rooms_enter(tm_xmpp *x)
 {
     tm_error err = {0};
@@ -344,6 +349,7 @@ void tm_rooms_enter(tm_xmpp *x)
         tm_room_drop(x, room);
     }
     tm_mirror_groups(x->mirror, enter_group, x, &err);
+    tm_mirror_left_joins(x->mirror, enter_left, x, &err);
     tm_bookmarks_read(x);
 }
 

@@ -49,6 +49,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
     }
     uint64_t joined = 0;
     if (!tm_mirror_in_group(x->mirror, room->group, &joined)) { /* whoever wanted it does so no more */
+        if (tm_group_take_back(x, room)) return;
         tm_room_leave(x, room);
         tm_room_drop(x, room);
         return;
@@ -61,6 +62,7 @@ static void entered(tm_xmpp *x, tm_room *room, bool created)
         return;
     }
     tm_member_recall(x, room);
+    tm_group_recall_join(x, room);
     tm_room_ask_powers(x, room); /* before what those did who have them: the room answers in order */
     tm_archive_rewind(x, room->archive);
     tm_history_look_back(x, room->group);

@@ -247,16 +247,17 @@ void tm_outbox_received(tm_xmpp *x, const char *peer, char *const *ids, size_t c
 void tm_outbox_hasten(tm_xmpp *x);
 
 /* ---- xmpp_outbox_own.c: what the session says of its own accord ---- */
-/* The session's own message into a group: GroupTips. `elems` as JSON text (copied). `done` (may be NULL) is
- * called with the task once it is in the room's archive or has failed (task->op.error). */
-void tm_outbox_tips(tm_xmpp *x, const char *group, const char *elems, void (*done)(tm_xmpp *x, tm_task *task),
-                    void *argument);
+/* A new id for GroupTips. Owned by the caller; NULL: memory. */
+char *tm_outbox_tips_id(tm_xmpp *x, const char *group);
+/* The session's own message into a group: GroupTips, of that id (NULL: a new one), under which they are said once, however
+ * often. `elems` as JSON text (copied). `done` (may be NULL) is called with the task once it is in the room's archive or has
+ * failed (task->op.error). */
+void tm_outbox_tips(tm_xmpp *x, const char *group, const char *id, const char *elems,
+                    void (*done)(tm_xmpp *x, tm_task *task), void *argument);
 /* Whether GroupTips of that `argument` are with the server, and its archive has not shown them. */
 bool tm_outbox_has_said(const tm_xmpp *x, const void *argument);
-/* Whether such GroupTips, or these that have failed, are heard by nobody: the server has taken them and shows nothing of
- * them, or they never went out. */
-bool tm_outbox_is_mute(const tm_xmpp *x, const void *argument);
-bool tm_outbox_was_mute(const tm_task *tips);
+/* Whether those of that id wait to be said, or for the archive to show them. */
+bool tm_outbox_has_tips(const tm_xmpp *x, const char *group, const char *id);
 /* Invites a user into a group. */
 void tm_outbox_invite(tm_xmpp *x, const char *user, const char *group,
                       void (*done)(tm_xmpp *x, tm_task *task), void *argument);
@@ -304,6 +305,9 @@ typedef struct tm_occupant {
     tm_standing standing;
 } tm_occupant;
 
+/* Bytes of an id that tm_outbox_tips_id makes, at most. */
+#define TM_TIPS_ID 63
+
 struct tm_room {
     tm_room *next;
     char owner[TM_MAX_USER_ID + 1]; /* of the group, as the room describes it; "": not known */
@@ -329,11 +333,14 @@ struct tm_room {
     bool at_end;    /* the latter: the device is new */
     uint64_t since; /* where its archive ended when the user came in (microseconds); 0: not known */
     char last[TM_ITEM_ID + 1]; /* the archive id of the last item there, or "" */
-    uint64_t joining;          /* number of the GROUP task that asks for that; 0: none */
-    uint64_t task;             /* number of a GROUP task that waits to be let in; 0: none */
-    char *title;               /* the group's name; owned; NULL: not known */
-    char born[TM_LINK_ID];     /* what tells it from other groups of that id; "": not known */
-    int64_t max;               /* members at most; 0: any number */
+    char owes[TM_TIPS_ID +
+              1]; /* the user comes in, and is to say so under that id; "": not, or that is kept already */
+    bool said;    /* what he said of coming in, and is to take back, was seen */
+    uint64_t joining;      /* number of the GROUP task that asks for that; 0: none */
+    uint64_t task;         /* number of a GROUP task that waits to be let in; 0: none */
+    char *title;           /* the group's name; owned; NULL: not known */
+    char born[TM_LINK_ID]; /* what tells it from other groups of that id; "": not known */
+    int64_t max;           /* members at most; 0: any number */
     /* xmpp_member_tips.c, all owned */
     cJSON *notes;        /* who came and went by GroupTips */
     cJSON *changes;      /* user -> affiliation: to be made in the room's list; the mirror has them too */
@@ -377,7 +384,9 @@ void tm_room_ended(void *owner, void *argument, xmpp_stanza_t *answer);
 /* The user is in it no more: forgotten and told of. With an error the mirror has it still: the connection is dropped, and
  * with the next one the room is entered again, or found out to be gone. */
 int32_t tm_room_end(tm_xmpp *x, const char *group, tm_error *err);
-/* The same, found out by what the room says: the user's list of groups is brought in line. */
+/* What the user said of coming into a group that he is not in is taken back, or need not be. */
+void tm_room_forget_join(tm_xmpp *x, const char *group);
+/* The same as tm_room_end, found out by what the room says: the user's list of groups is brought in line. */
 void tm_room_found_out(tm_xmpp *x, tm_room *room);
 
 /* ---- xmpp_room_enter.c: coming into the rooms, and staying in them ---- */
@@ -463,6 +472,14 @@ bool tm_group_expired(tm_xmpp *x, tm_task *task);
 void tm_group_entered(tm_xmpp *x, tm_task *task, tm_room *room, bool created);
 void tm_group_refused(tm_xmpp *x, tm_task *task, xmpp_stanza_t *error);
 
+/* ---- xmpp_group_join.c ---- */
+/* The room of a group that the user is in is entered: what he has not said of coming in, in an earlier session or on an earlier
+ * connection, is said, unless its archive shows it. */
+void tm_group_recall_join(tm_xmpp *x, tm_room *room);
+/* The room of a group that he is not in: if its archive shows that he said so, that is taken back, and then the room is left.
+ * False: there is nothing to look for. */
+bool tm_group_take_back(tm_xmpp *x, tm_room *room);
+
 /* ---- xmpp_member.c: the calls about members ---- */
 /* Starts a task of one of the calls that name a group the user is in. */
 void tm_member_start(tm_xmpp *x, tm_task *task, tm_room *room);
@@ -474,8 +491,10 @@ typedef void (*tm_member_added)(tm_xmpp *x, tm_task *task, cJSON *results);
 void tm_member_add(tm_xmpp *x, tm_task *task, const cJSON *names, const cJSON *roles, tm_member_added done);
 
 /* ---- xmpp_member_tips.c: what is said in a group of coming and going, and what comes of it ---- */
-/* Says in the group what became of `users` (an array of ids). `done` may be NULL. */
-void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users,
+/* The text of GroupTips that say what became of `users` (an array of ids). Owned by the caller; NULL: memory. */
+char *tm_member_tip(tm_xmpp *x, const char *group, int tip, const cJSON *users);
+/* Says it in the group. `id` and `done` may be NULL: see tm_outbox_tips. */
+void tm_member_tell(tm_xmpp *x, const char *group, int tip, const cJSON *users, const char *id,
                     void (*done)(tm_xmpp *x, tm_task *tips), void *argument);
 /* New GroupTips out of a room's archive, within the transaction that keeps them: the owner's and admins' sessions put
  * memberships in order by them, since nobody can change his own. What they are to change is kept until the room has

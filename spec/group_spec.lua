@@ -429,6 +429,164 @@ describe("Groups", function()
         ("team@conference.%s"):format(support.xmpp_host(dir))
     end
 
+    -- Ben, where what he says of coming into "team" is met by chance: his client, a call of his (its code and result), how often
+    -- he has sent a stanza to the room that the pattern matches, and the line to the server.
+    local function ben_on_a_line(seconds)
+      local server, log = support.xmpp_server(), support.temp_dir()
+      local line = proxy.start(server.c2s_port)
+      finally(function() line:close() end)
+      create { group_id = "team" }
+      support.account(dir, "ben")
+      local ben = support.new_client(dir, nil, {
+        data_dir = dir .. "/ben", log_file_path = log, log_level = timmsg.TIMLog_Verbose,
+        request_timeout_ms = math.floor(seconds * 1000 * support.PATIENCE),
+        server = support.server(dir):gsub(":" .. server.c2s_port, ":" .. line.port),
+      })
+      local function call(method, ...)
+        local done
+        local args = table.pack(...)
+        args[args.n + 1] = function(...) done = table.pack(...) end
+        assert(ben[method](ben, table.unpack(args, 1, args.n + 1)))
+        support.eventually(function()
+          uv.run "nowait"
+          return done
+        end, ben, anna)
+        return done[1], done[3]
+      end
+      local function has_sent(pattern)
+        for stanza in support.read_file(log .. "/timmsg.log"):gmatch "xmpp: SENT: (<[^\n]*)" do
+          if stanza:find(team_room(), 1, true) and stanza:find(pattern) then return true end
+        end
+        return false
+      end
+      assert.equal(0, (call("login", "ben", "sig")))
+      return ben, call, has_sent, line
+    end
+
+    -- What anna has of those who came and went, without the numbers of members.
+    local function comings()
+      local list = {}
+      for i, tip in ipairs(tips(all_of(anna, "team"))) do
+        list[i] = ("%d %s"):format(tip[1], tip[3])
+      end
+      return list
+    end
+
+    local on_xmpp = support.xmpp_only(it)
+
+    only_prosody("rule 45: who hears that it failed is not in, though the server has not even said that it did not hear", function()
+      local ben, _, room = ben_at_team(2)
+      local at_ben, other = support.watch(ben), support.device(dir, "ben", "other")
+      support.xmpp_server():lose("message", room)
+      support.xmpp_server():lose("ping", support.xmpp_host(dir))
+      assert.equal(timmsg.ERR_REQUEST_TIMEOUT, (support.call(ben, "group_join", "team")))
+      assert.same({ {}, {} }, { joined(ben), joined(other) }) -- his own on a new connection
+      support.say(anna, "team", GROUP, "who is in?")
+      support.idle(1500, ben, other, anna)
+      assert.same({ {}, {}, {}, {} }, { at_ben.messages, joined(ben), joined(other), comings() })
+      assert.equal(0, (support.call(ben, "group_join", "team")))
+      support.eventually(function() return #joined(other) == 1 end, ben, other)
+      list_becomes("anna ben", anna, ben)
+      assert.same({ "1 ben" }, comings())
+    end)
+
+    on_xmpp("rule 45: who hears that it failed is not in, though the room has heard that he came", function()
+      local ben, call, has_sent, line = ben_on_a_line(4)
+      local at_ben, code = support.watch(ben), nil
+      assert(ben:group_join("team", "", function(got) code = got end))
+      support.eventually(function()
+        if has_sent "^<message" then return true end
+        uv.run "nowait"
+        return false
+      end, ben)
+      local target = line.target
+      line.target = 1 -- nobody listens there
+      line:cut "down"
+      support.eventually(function()
+        uv.run "nowait"
+        return code and #comings() > 0
+      end, ben, anna)
+      assert.same({ timmsg.ERR_REQUEST_TIMEOUT, { "1 ben" } }, { code, comings() })
+      support.say(anna, "team", GROUP, "who is in?")
+      line.target = target
+      support.eventually(function()
+        uv.run "nowait"
+        return #comings() > 1
+      end, ben, anna)
+      assert.same({ "1 ben", "2 ben" }, comings())
+      assert.same({ 0, {} }, { call "group_get_joined_group_list" })
+      assert.same({}, at_ben.messages)
+      list_becomes("anna", anna, ben)
+      assert.equal(0, (call("group_join", "team", "")))
+      list_becomes("anna ben", anna, ben)
+    end)
+
+    only_prosody("rule 42: what was not said of it when the program ended is said when he is back", function()
+      local ben, _, has_sent, line = ben_on_a_line(30)
+      support.xmpp_server():lose("message", team_room())
+      support.xmpp_server():lose("ping", support.xmpp_host(dir))
+      local code
+      assert(ben:group_join("team", "", function(got) code = got end))
+      support.eventually(function()
+        uv.run "nowait"
+        return has_sent "^<message"
+      end, ben, anna)
+      ben:close()
+      line:close()
+      assert.equal(timmsg.ERR_USER_CANCELED, code)
+      ben = user "ben"
+      list_becomes("anna ben", anna, ben)
+      assert.same({ { "team" }, { "1 ben" } }, { joined(ben), comings() })
+      assert.equal(timmsg.ERR_SVR_GROUP_ALLREADY_MEMBER, (support.call(ben, "group_join", "team")))
+      -- once
+      ben:close()
+      ben = user "ben"
+      support.say(ben, "team", GROUP, "here I am")
+      support.arrival(seen, "here I am", ben)
+      assert.same({ "1 ben" }, comings())
+    end)
+
+    on_xmpp("rule 42: what was said of it when the program ended is not said again", function()
+      local ben, _, has_sent, line = ben_on_a_line(30)
+      local code
+      assert(ben:group_join("team", "", function(got) code = got end))
+      support.eventually(function()
+        if has_sent "^<message" then return true end
+        uv.run "nowait"
+        return false
+      end, ben)
+      line:cut "down"
+      support.eventually(function()
+        uv.run "nowait"
+        return #comings() > 0
+      end, anna)
+      ben:close()
+      assert.equal(timmsg.ERR_USER_CANCELED, code)
+      ben = user "ben"
+      support.say(ben, "team", GROUP, "here I am")
+      support.arrival(seen, "here I am", ben)
+      list_becomes("anna ben", anna, ben)
+      assert.same({ { "team" }, { "1 ben" } }, { joined(ben), comings() })
+    end)
+
+    only_prosody("rule 2: who logs out before the room has told him where he comes in is not in", function()
+      local ben, call, has_sent = ben_on_a_line(30)
+      support.xmpp_server():delay("page", team_room(), 5)
+      local code
+      assert(ben:group_join("team", "", function(got) code = got end))
+      support.eventually(function()
+        uv.run "nowait"
+        return has_sent "^<iq.*urn:xmpp:mam:2"
+      end, ben, anna)
+      assert.equal(0, (call "logout"))
+      assert.equal(timmsg.ERR_USER_CANCELED, code)
+      assert.equal(0, (call("login", "ben", "sig")))
+      assert.same({ 0, {} }, { call "group_get_joined_group_list" })
+      assert.equal(0, (call("group_join", "team", "")))
+      list_becomes("anna ben", anna)
+      assert.same({ "1 ben" }, comings())
+    end)
+
     -- Joins the group, and again `seconds` later: the codes. In the middle of that time `meanwhile` is called.
     local function join_twice(ben, seconds, meanwhile)
       local codes = {}

@@ -385,6 +385,45 @@ static void assert_changes(fixture *f, const char *group, const char *expected)
     assert_string_equal(text, expected);
 }
 
+static void add_left(void *argument, const char *group)
+{
+    strcat(argument, group);
+    strcat(argument, " ");
+}
+
+/* `left`: the groups where it may have to be taken back. */
+static void assert_joins(fixture *f, const char *expected, uint64_t expected_since, const char *left)
+{
+    char *id, text[100] = "";
+    uint64_t since;
+    assert_int_equal(tm_mirror_join(f->mirror, GROUP, &id, &since, &f->err), 0);
+    assert_string_equal(id ? id : "", expected);
+    assert_int_equal(since, expected_since);
+    tm_free(id);
+    assert_int_equal(tm_mirror_left_joins(f->mirror, add_left, text, &f->err), 0);
+    assert_string_equal(text, left);
+}
+
+static void that_a_group_was_joined_is_kept_until_it_was_said(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    assert_int_equal(tm_mirror_put_join(f->mirror, GROUP, "tm-1-2-3", 77, &f->err), 0);
+    close_both(f);
+    open_both(f);
+    assert_joins(f, "tm-1-2-3", 77, "");
+    assert_int_equal(tm_mirror_drop_join(f->mirror, GROUP, "tm-1-2-4", &f->err), 0);
+    assert_joins(f, "tm-1-2-3", 77, "");
+    /* who is out may have been heard; who comes again says that anew */
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, false, 0, &f->err), 0);
+    assert_joins(f, "tm-1-2-3", 77, GROUP " ");
+    assert_int_equal(tm_mirror_set_group(f->mirror, GROUP, true, 0, &f->err), 0);
+    assert_joins(f, "", 0, "");
+    assert_int_equal(tm_mirror_put_join(f->mirror, GROUP, "tm-4-5-6", 78, &f->err), 0);
+    assert_int_equal(tm_mirror_drop_join(f->mirror, GROUP, "tm-4-5-6", &f->err), 0);
+    assert_joins(f, "", 0, "");
+}
+
 static void changes_of_a_groups_list_are_kept_until_they_are_made(void **state)
 {
     fixture *f = *state;
@@ -435,6 +474,7 @@ static void a_mirror_of_an_earlier_version_goes_on(void **state)
     execute(f, "ALTER TABLE groups DROP COLUMN heard");
     execute(f, "ALTER TABLE groups DROP COLUMN admins");
     execute(f, "DROP TABLE changes");
+    execute(f, "DROP TABLE joins");
     execute(f, "ALTER TABLE groups DROP COLUMN invited");
     execute(f, "ALTER TABLE groups DROP COLUMN invited_to");
     execute(f, "DROP INDEX log_foreign");
@@ -2036,6 +2076,7 @@ int main(void)
         cmocka_unit_test(two_threads_may_open_it_at_once),
         TEST(a_mirror_keeps_everything_when_it_is_opened_again),
         TEST(the_admins_of_a_group_are_known_while_the_user_is_in_it),
+        TEST(that_a_group_was_joined_is_kept_until_it_was_said),
         TEST(changes_of_a_groups_list_are_kept_until_they_are_made),
         TEST(an_invitation_back_is_kept_while_the_user_is_in_the_group),
         TEST(a_mirror_of_an_earlier_version_goes_on),

@@ -371,6 +371,7 @@ describe("a hostile XMPP client", function()
 
   it("may count what it says anew with each connection", function()
     local lines = { "one", "two", "three 三", "two" }
+    support.pass(os.time(), alice) -- a second begins, which has them all
     for _, text in ipairs(lines) do
       write("alice", body(text), "1")
     end

@@ -207,7 +207,7 @@ XMPP_TESTS ?= $(XMPP)
 # the rest of the faults is for make faults
 run-test: EVERY := 17
 # with -j what takes longest begins first
-run-test: $(foreach half,$(HALVES),$(if $(filter 0,$(XMPP_TESTS)),,test-prosody-$(half) test-ejabberd-$(half)) test-lua-$(half)) \
+run-test: $(if $(filter 0,$(XMPP_TESTS)),,$(HALVES:%=test-prosody-%) $(HALVES:%=test-ejabberd-%)) $(HALVES:%=test-lua-%) \
   test-c test-faults
 
 # C tests reach inside the library: they link its objects. Only abi_test and the examples see it as a program does.

@@ -970,7 +970,7 @@ function timmsg.video(path, image_path, seconds, video_type, image_type) end
 ---@return timmsg.Message
 function timmsg.message(part, ...) end
 
----The locator of a Message that was sent or received.
+---The locator of a Message that was sent or received, whether it is revoked or not.
 ---@param msg timmsg.Message
 ---@return timmsg.MsgLocator
 function timmsg.locator(msg) end
@@ -1006,7 +1006,8 @@ function Await:sleep(ms) end
 
 ---Runs functions at once, each in a coroutine of its own. A table for each: what it returned, as table.pack does. If
 ---one raises an error the others are closed, and the caller gets the error with its traceback. What yields in them for
----anything but an await goes on when somebody resumes the caller's coroutine, as a game may each frame.
+---anything but an await goes on when somebody resumes the caller's coroutine, as a game may each frame. Outside a coroutine
+---this client alone is polled meanwhile: an await of another one in them is nil, message, code.
 ---@param ... fun(): any
 ---@return table ...
 function Await:all(...) end

@@ -447,7 +447,7 @@ static void go_on(tm_xmpp *x, tm_archive *archive)
     if (archive->known && x->login && x->is_new) return;
     archive->busy = true;
     if (!archive->known) {
-        tm_page_query end = {.group = archive->group, .before = "", .max = PAGE};
+        tm_page_query end = {.group = archive->group, .is_end = true, .max = PAGE};
         tm_page_ask(x, &end, begin_at_end, archive);
         return;
     }

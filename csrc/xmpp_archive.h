@@ -26,8 +26,8 @@ typedef struct tm_page_query {
     const char *with;    /* only with this bare JID; NULL: all */
     uint64_t start, end; /* microseconds, both included; 0: open */
     const char *after;   /* archive id; NULL or "": none */
-    const char *
-        before; /* archive id; "": the last page, and, in no order, all that has its last time; NULL: forward */
+    const char *before;  /* archive id; "": the last page; NULL: forward */
+    bool is_end;         /* instead of those: the last page, and all that has its last time, in no order */
     unsigned max;
 } tm_page_query;
 

@@ -290,7 +290,7 @@ void tm_connection_made(void *owner)
     }
     if (x->fresh) {
         x->setup++;
-        tm_page_query query = {.group = "", .before = "", .max = 100};
+        tm_page_query query = {.group = "", .is_end = true, .max = 100};
         tm_page_ask(x, &query, end_answered, NULL);
     }
     set_up_one(x);

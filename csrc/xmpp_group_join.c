@@ -150,7 +150,7 @@ void tm_group_join_entered(tm_xmpp *x, tm_task *task, tm_room *room)
         get_out(x, room);
         tm_xmpp_fail(x, task, ERR_SVR_GROUP_FULL_MEMBER_COUNT, "the group is full");
     } else {
-        tm_page_query end = {.group = room->group, .before = "", .max = LAST_PAGE};
+        tm_page_query end = {.group = room->group, .is_end = true, .max = LAST_PAGE};
         room->joining = task->number;
         tm_page_ask(x, &end, end_came, tm_xmpp_number(task));
     }

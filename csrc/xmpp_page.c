@@ -17,8 +17,8 @@ struct tm_collecting {
     char group[TM_MAX_GROUP_ID + 1];
     char *jid; /* whose archive; NULL: the user's; owned */
     bool failed;
-    /* of the last page: what was found last of all, before what lies in the same second was asked for; owned */
-    bool is_last;
+    /* of an end: what was found last of all, before what lies in the same second was asked for; owned */
+    bool is_end;
     char *end;
     uint64_t end_stamp;
     unsigned max, rounds;
@@ -89,7 +89,7 @@ static void answered(void *owner, void *argument, xmpp_stanza_t *answer)
     bool is_good = fin && !of->failed;
     forget(x, of);
     page->complete = strcmp(tm_stanza_attribute(fin, "complete"), "true") == 0 || !page->count;
-    if (is_good && of->is_last) {
+    if (is_good && of->is_end) {
         if (ask_for_second(of)) return;
         tm_free(page->last);
         page->last = of->end;
@@ -111,7 +111,7 @@ void tm_page_ask(tm_xmpp *x, const tm_page_query *query, tm_page_answer answer, 
     of->x = x;
     of->answer = answer;
     of->argument = argument;
-    of->is_last = query->before && !*query->before;
+    of->is_end = query->is_end;
     of->max = query->max;
     snprintf(of->group, sizeof of->group, "%s", query->group);
     tm_link_make_id(of->id);
@@ -123,6 +123,7 @@ static void ask(tm_collecting *of, const tm_page_query *query)
     tm_xmpp *x = of->x;
     tm_stanza iq;
     char stamp[TM_STAMP], max[16];
+    const char *before = query->is_end ? "" : query->before;
     tm_xmpp_iq(x, &iq, "set", of->jid);
     xmpp_stanza_t *asked = tm_stanza_add(&iq, NULL, "query", TM_NS_MAM, NULL);
     tm_stanza_set(&iq, asked, "queryid", of->id);
@@ -142,7 +143,7 @@ static void ask(tm_collecting *of, const tm_page_query *query)
     snprintf(max, sizeof max, "%u", query->max);
     tm_stanza_add(&iq, set, "max", NULL, max);
     if (query->after && *query->after) tm_stanza_add(&iq, set, "after", NULL, query->after);
-    if (query->before) tm_stanza_add(&iq, set, "before", NULL, *query->before ? query->before : NULL);
+    if (before) tm_stanza_add(&iq, set, "before", NULL, *before ? before : NULL);
     of->next = x->collecting;
     x->collecting = of;
     tm_xmpp_ask(x, &iq, answered, of);
